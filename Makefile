@@ -1,0 +1,50 @@
+# `make` lists the targets. Everything works on a machine that has only Go, git
+# and make: setup installs or names the rest.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+GO ?= go
+ARGS ?=
+
+# Tools that only checks need stay out of go.mod.
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help setup assets generate build demo test check bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install (Debian, Ubuntu) or name what this machine lacks
+	@internal/devstack/setup.sh demo
+
+assets: ## Build the browser files, if anything changed
+	@node ui/static/build.mjs
+
+generate: ## Regenerate the GraphQL and template code
+	$(GO) tool templ generate
+	$(GO) tool gqlgen generate
+
+build: assets ## Build bin/avisa
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/avisa ./cmd/avisa
+
+demo: setup assets build ## Run everything with demo data (ARGS=--once: run once and exit)
+	@bin/avisa demo $(ARGS)
+
+test: ## Run all tests, on real PostgreSQL, Redis and a browser
+	@internal/devstack/setup.sh test
+	@$(MAKE) --no-print-directory assets
+	$(GO) vet ./...
+	$(GO) test -short -p 2 -timeout 10m ./...
+
+check: ## Lint, look for known vulnerabilities, and compare generated code
+	$(GO) run $(GOLANGCI_LINT) run
+	@GO="$(GO)" .ci/vulnerabilities $(GOVULNCHECK)
+	@.ci/unchanged $(MAKE) --no-print-directory generate
+
+bench: assets ## Run the benchmarks
+	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
+
+clean: ## Remove what was built; the demo's data in .avisa stay
+	rm -rf bin ui/static/node_modules ui/static/.build.json artifacts
+	find ui/static/dist -type f ! -name .gitkeep -delete

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Environments. Production is the default, so that nothing made for tests runs by accident.
+const (
+	production  = "production"
+	development = "development"
+	demo        = "demo"
+)
+
+// config is everything that can be set from outside, by environment variables alone.
+type config struct {
+	Env            string         // AVISA_ENV
+	Addr           string         // AVISA_ADDR: where the web server listens
+	BaseURL        string         // AVISA_BASE_URL: how people reach it, without a slash at the end
+	DatabaseURL    string         // DATABASE_URL
+	RedisURL       string         // REDIS_URL
+	SMTPURL        string         // SMTP_URL
+	BlobURL        string         // BLOB_URL: gocloud.dev/blob, a folder or S3
+	DataDir        string         // AVISA_DATA: private servers and files of the demo
+	TrustedProxies []netip.Prefix // AVISA_TRUSTED_PROXIES: whose X-Forwarded-For is believed
+	Concurrency    int            // AVISA_CONCURRENCY: tasks that a worker does at once
+	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
+	Introspection  bool           // AVISA_INTROSPECTION
+}
+
+func readConfig(env string) (config, error) {
+	c := config{
+		Env:         or("AVISA_ENV", env),
+		Addr:        or("AVISA_ADDR", ":8080"),
+		DatabaseURL: os.Getenv("DATABASE_URL"),
+		RedisURL:    os.Getenv("REDIS_URL"),
+		SMTPURL:     os.Getenv("SMTP_URL"),
+		BlobURL:     os.Getenv("BLOB_URL"),
+		DataDir:     or("AVISA_DATA", ".avisa"),
+		Concurrency: 10,
+		Lease:       time.Minute,
+	}
+	var wrong []error
+	switch c.Env {
+	case production, development, demo:
+	default:
+		wrong = append(wrong, fmt.Errorf("AVISA_ENV is %q: production, development or demo", c.Env))
+	}
+	c.BaseURL = strings.TrimSuffix(os.Getenv("AVISA_BASE_URL"), "/")
+	if c.BaseURL == "" {
+		_, port, _ := strings.Cut(c.Addr, ":")
+		c.BaseURL = "http://localhost:" + port
+		if c.Env == production {
+			wrong = append(wrong, errors.New("AVISA_BASE_URL is missing: the address at which people reach this installation, such as https://billing.example"))
+		}
+	}
+	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		wrong = append(wrong, errors.New("AVISA_BASE_URL must be an address such as https://billing.example"))
+	} else if c.Env == production && u.Scheme != "https" {
+		wrong = append(wrong, errors.New("AVISA_BASE_URL must begin with https:// in production: browsers keep sessions of secure pages only"))
+	}
+	for part := range strings.SplitSeq(os.Getenv("AVISA_TRUSTED_PROXIES"), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(part)
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("AVISA_TRUSTED_PROXIES: %q is no network such as 10.0.0.0/8", part))
+		}
+		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	}
+	if text := os.Getenv("AVISA_CONCURRENCY"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			wrong = append(wrong, errors.New("AVISA_CONCURRENCY must be a number from 1 to 1000"))
+		}
+		c.Concurrency = n
+	}
+	if text := os.Getenv("AVISA_LEASE"); text != "" {
+		lease, err := time.ParseDuration(text)
+		if err != nil || lease < time.Second || lease > time.Hour {
+			wrong = append(wrong, errors.New("AVISA_LEASE must be a duration from 1s to 1h"))
+		}
+		c.Lease = lease
+	}
+	c.Introspection = or("AVISA_INTROSPECTION", "on") != "off"
+	return c, errors.Join(wrong...)
+}
+
+func or(name, fallback string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return fallback
+}
+
+// need reports settings without which a command cannot work.
+func need(settings map[string]string) error {
+	var missing []string
+	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SMTP_URL", "BLOB_URL"} {
+		if value, asked := settings[name]; asked && value == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s is not set (see docs/operations.md)", strings.Join(missing, ", "))
+	}
+	return nil
+}

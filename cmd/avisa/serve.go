@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/graph"
+)
+
+func runServe(ctx context.Context, c config, log *slog.Logger, _ []string) error {
+	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL}); err != nil {
+		return err
+	}
+	a, err := open(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	listener, err := listen(c.Addr)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "address", listener.Addr().String(), "base", c.BaseURL)
+	return serve(ctx, listener, a.web(), log)
+}
+
+// listen opens the port, with a clear word when somebody else has it.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another port with AVISA_ADDR=:8081", address)
+	}
+	return listener, err
+}
+
+// serve answers requests until the context ends, then lets the running ones finish.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return server.Shutdown(ending)
+}
+
+func runWork(ctx context.Context, c config, log *slog.Logger, _ []string) error {
+	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL, "SMTP_URL": c.SMTPURL}); err != nil {
+		return err
+	}
+	a, err := open(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	log.Info("working", "concurrency", c.Concurrency)
+	return a.worker().Run(ctx)
+}
+
+func runMigrate(ctx context.Context, c config, log *slog.Logger, _ []string) error {
+	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL}); err != nil {
+		return err
+	}
+	store, err := db.Open(ctx, c.DatabaseURL, 2)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	names, err := store.Migrate(ctx)
+	log.Info("schema is up to date", "migrations", names)
+	return err
+}
+
+func runSchema(context.Context, config, *slog.Logger, []string) error {
+	fmt.Print(graph.SDL())
+	return nil
+}

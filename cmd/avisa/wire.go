@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob" // BLOB_URL=file://...
+	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://...
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/graph"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/devstack"
+	"github.com/nubedigitalmx/avisa/internal/limit"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/jobs"
+	"github.com/nubedigitalmx/avisa/ui"
+	"github.com/nubedigitalmx/avisa/ui/email"
+)
+
+// app is the product wired together. Each part is opened by the command that needs it.
+type app struct {
+	config config
+	log    *slog.Logger
+	store  *db.Store
+	redis  redis.UniversalClient
+	files  *blob.Bucket
+	smtp   *mail.SMTP
+
+	account  *account.Service
+	billing  *billing.Service
+	reminder *reminder.Service
+	mailbox  *devstack.Mailbox // the demo's mail server, nil elsewhere
+}
+
+// open connects to what the settings name. SMTP is needed only where mail is sent.
+func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
+	a := &app{config: c, log: log}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	if a.store, err = db.Open(ctx, c.DatabaseURL, max(20, 2*c.Concurrency)); err != nil {
+		return nil, err
+	}
+	if a.redis, err = jobs.Connect(ctx, c.RedisURL); err != nil {
+		return nil, err
+	}
+	if a.files, err = blob.OpenBucket(ctx, c.BlobURL); err != nil {
+		return nil, fmt.Errorf("BLOB_URL: %w", err)
+	}
+	if c.SMTPURL != "" {
+		if a.smtp, err = mail.NewSMTP(c.SMTPURL, c.Lease/2, c.Concurrency); err != nil {
+			return nil, err
+		}
+	}
+	host, _ := os.Hostname()
+	links := email.Links{BaseURL: c.BaseURL}
+	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis)}
+	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files}
+	a.reminder = &reminder.Service{Store: a.store, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
+		Worker: fmt.Sprintf("%s/%d", host, os.Getpid()),
+		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+			return email.Reminder(ctx, r, links)
+		},
+	}
+	return a, nil
+}
+
+// close ends all connections.
+func (a *app) close() {
+	if a.smtp != nil {
+		a.smtp.Close()
+	}
+	if a.files != nil {
+		_ = a.files.Close()
+	}
+	if a.redis != nil {
+		_ = a.redis.Close()
+	}
+	if a.store != nil {
+		_ = a.store.Close()
+	}
+}
+
+// web is the HTTP handler: pages, GraphQL and health.
+func (a *app) web() http.Handler {
+	api := graph.NewHandler(graph.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder,
+		Introspection: a.config.Introspection, PDFPath: ui.PDFPath, Log: a.log, Now: time.Now})
+	pages := ui.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, GraphQL: api, BaseURL: a.config.BaseURL,
+		Outbox: a.billing.PendingWork, Downloads: a.billing.Downloads, Log: a.log, Now: time.Now, TrustedProxies: a.config.TrustedProxies}
+	if a.mailbox != nil {
+		pages.Mailbox = a.mailbox
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("/", ui.New(pages))
+	return mux
+}
+
+// ready says whether this process can serve: PostgreSQL and Redis answer.
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	if err := errors.Join(a.store.Ping(ctx), a.redis.Ping(ctx).Err()); err != nil {
+		a.log.Warn("not ready", "error", err)
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// worker is the background part.
+func (a *app) worker() *jobs.Worker {
+	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Reminder: a.reminder, Billing: a.billing,
+		Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
+}
+
+// folderURL is the BLOB_URL of a folder, which is made when it is missing.
+func folderURL(dir string) (string, error) {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return "file://" + filepath.ToSlash(path) + "?create_dir=true&no_tmp_dir=true", nil
+}

@@ -1,0 +1,47 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Company is the one company that runs this installation: the issuer of its invoices.
+type Company struct {
+	bun.BaseModel `bun:"table:company"`
+
+	ID             int16     `bun:"id,pk" json:"-"`
+	Name           string    `bun:"name" json:"name"`
+	LegalName      string    `bun:"legal_name" json:"legalName"`
+	TaxID          string    `bun:"tax_id" json:"taxId"`
+	Email          string    `bun:"email" json:"email"`
+	Phonenumber    string    `bun:"phonenumber" json:"phonenumber"`
+	Website        string    `bun:"website" json:"website"`
+	Address        string    `bun:"address" json:"address"`
+	Signature      string    `bun:"signature" json:"-"`
+	PaymentDetails string    `bun:"payment_details" json:"paymentDetails"`
+	BrandColour    string    `bun:"brand_colour" json:"brandColour"`
+	Logo           []byte    `bun:"logo" json:"-"`
+	Timezone       string    `bun:"timezone" json:"timezone"`
+	UpdatedAt      time.Time `bun:"updated_at" json:"-"`
+}
+
+// Company returns the company; NotFound before it is set up.
+func (s *Store) Company(ctx context.Context) (Company, error) {
+	var c Company
+	err := s.idb.NewSelect().Model(&c).Where("id = 1").Scan(ctx)
+	return c, translate(err)
+}
+
+// SaveCompany writes the company's settings.
+func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
+	c.ID = 1
+	_, err := s.idb.NewInsert().Model(c).ExcludeColumn("updated_at").On("CONFLICT (id) DO UPDATE").
+		Set("name = EXCLUDED.name, legal_name = EXCLUDED.legal_name, tax_id = EXCLUDED.tax_id, email = EXCLUDED.email").
+		Set("phonenumber = EXCLUDED.phonenumber, website = EXCLUDED.website, address = EXCLUDED.address").
+		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details").
+		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone, updated_at = now()").
+		Exec(ctx)
+	return translate(err)
+}

@@ -1,0 +1,244 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// The states of a delivery. Planned, queued and sending go on; the others are final.
+const (
+	DeliveryPlanned   = "planned"   // in the ledger, its time to be sent has not come or the queue is full
+	DeliveryQueued    = "queued"    // handed to the queue
+	DeliverySending   = "sending"   // a worker holds it
+	DeliverySent      = "sent"      // the mail server took it over
+	DeliveryFailed    = "failed"    // given up; Reason says why
+	DeliverySkipped   = "skipped"   // not to be sent; Reason says why
+	DeliveryCancelled = "cancelled" // taken back by staff
+	DeliveryBounced   = "bounced"   // taken over, then returned
+)
+
+// Delivery is one mail of one step of one invoice to one recipient: a row of the ledger.
+type Delivery struct {
+	bun.BaseModel `bun:"table:delivery"`
+
+	ID        id.Delivery     `bun:"id,pk,autoincrement"`
+	InvoiceID id.Invoice      `bun:"invoice_id"`
+	StepID    id.Step         `bun:"step_id"`
+	ContactID id.Contact      `bun:"contact_id,nullzero"` // 0: the client's own address
+	ClientID  id.Client       `bun:"client_id"`
+	Status    string          `bun:"status"`
+	Reason    string          `bun:"reason"`
+	DueAt     *time.Time      `bun:"due_at"`
+	SendAt    time.Time       `bun:"send_at"`
+	Email     string          `bun:"email"`
+	Language  string          `bun:"language"`
+	MessageID string          `bun:"message_id"`
+	Attempts  int             `bun:"attempts"`
+	History   []DeliveryEvent `bun:"history,type:jsonb"`
+	CreatedAt time.Time       `bun:"created_at,nullzero,default:now()"`
+	SentAt    *time.Time      `bun:"sent_at"`
+}
+
+// DeliveryEvent is something that happened to a delivery.
+type DeliveryEvent struct {
+	At     time.Time `json:"at"`
+	Event  string    `json:"event"`            // claimed, sent, failed, retry, skipped, interrupted
+	Detail string    `json:"detail,omitempty"` // the server's answer or the cause
+}
+
+// DeliveryFilter limits a list of deliveries.
+type DeliveryFilter struct {
+	Reach    access.Reach
+	Client   id.Client  // 0: any
+	Invoice  id.Invoice // 0: any
+	Statuses []string   // empty: any
+}
+
+// Delivery returns one delivery.
+func (s *Store) Delivery(ctx context.Context, deliveryID id.Delivery) (Delivery, error) {
+	var row Delivery
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", deliveryID).Scan(ctx)
+	return row, translate(err)
+}
+
+// Deliveries lists the ledger, the newest first.
+func (s *Store) Deliveries(ctx context.Context, filter DeliveryFilter, page Page) (List[Delivery], error) {
+	rows := []Delivery{}
+	q := s.idb.NewSelect().Model(&rows).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	if !filter.Reach.All {
+		q = q.Where("client_id IN (?)", bun.List(orNone(filter.Reach.Clients)))
+	}
+	if filter.Client != 0 {
+		q = q.Where("client_id = ?", filter.Client)
+	}
+	if filter.Invoice != 0 {
+		q = q.Where("invoice_id = ?", filter.Invoice)
+	}
+	if len(filter.Statuses) > 0 {
+		q = q.Where("status IN (?)", bun.List(filter.Statuses))
+	}
+	var last int64
+	ok, err := page.after(&last)
+	if err != nil {
+		return List[Delivery]{}, err
+	}
+	if ok {
+		q = q.Where("id < ?", last)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return List[Delivery]{}, translate(err)
+	}
+	return newList(rows, page, func(d Delivery) []any { return []any{int64(d.ID)} }), nil
+}
+
+// DeliveryCount is how many deliveries are in a state.
+type DeliveryCount struct {
+	Status string     `bun:"status"`
+	Count  int64      `bun:"count"`
+	Oldest *time.Time `bun:"oldest"` // of the rows that wait: when they should have gone out
+}
+
+// DeliveryCounts counts the ledger by state: the final ones since the moment, the waiting ones all.
+func (s *Store) DeliveryCounts(ctx context.Context, since time.Time) ([]DeliveryCount, error) {
+	rows := []DeliveryCount{}
+	err := s.idb.NewRaw(`SELECT status, count(*) AS count, min(send_at) FILTER (WHERE due_at IS NOT NULL) AS oldest
+		FROM delivery WHERE due_at IS NOT NULL OR created_at >= ? GROUP BY status ORDER BY status`, since).Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
+// Taken is a delivery that was handed out, and how often it had been attempted before.
+type Taken struct {
+	ID       id.Delivery `bun:"id"`
+	Attempts int         `bun:"attempts"`
+}
+
+// TakeDeliveries hands out deliveries that are due, the oldest first, and marks them queued for the
+// lease. Rows whose lease has ended (the queue was emptied, the worker died) come out again. Never
+// more than backlog rows are out at once, so that the queue stays small whatever the ledger holds.
+func (s *Store) TakeDeliveries(ctx context.Context, limit, backlog int, lease time.Duration) ([]Taken, error) {
+	rows := []Taken{}
+	err := s.idb.NewRaw(`
+		WITH room AS (
+			SELECT least(?0, greatest(0, ?1 - count(*)))::int AS n FROM delivery WHERE status IN ('queued', 'sending') AND due_at > now()
+		), taken AS (
+			SELECT id FROM delivery WHERE due_at <= now() ORDER BY due_at LIMIT (SELECT n FROM room) FOR UPDATE SKIP LOCKED
+		)
+		UPDATE delivery AS d SET status = 'queued', due_at = now() + make_interval(secs => ?2),
+			history = CASE d.status WHEN 'sending' THEN d.history || jsonb_build_object('at', now(), 'event', 'interrupted') ELSE d.history END
+		FROM taken WHERE d.id = taken.id RETURNING d.id, d.attempts`,
+		limit, backlog, lease.Seconds()).Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
+// Sending is a claimed delivery with all that the last look and the mail need.
+type Sending struct {
+	Delivery       `bun:",extend"`
+	InvoiceNumber  string         `bun:"invoice_number"`
+	InvoiceStatus  string         `bun:"invoice_status"`
+	IssueDate      date.Date      `bun:"issue_date"`
+	DueDate        date.Date      `bun:"due_date"`
+	Currency       money.Currency `bun:"currency"`
+	Total          money.Minor    `bun:"total"`
+	Balance        money.Minor    `bun:"balance"`
+	InvoicePaused  date.Date      `bun:"invoice_paused"`
+	ClientName     string         `bun:"client_name"`
+	ClientEmail    string         `bun:"client_email"`
+	ClientLanguage string         `bun:"client_language"`
+	ClientTimezone string         `bun:"client_timezone"`
+	ClientTopics   []mail.Topic   `bun:"client_topics,array"`
+	ClientPaused   date.Date      `bun:"client_paused"`
+	Contact        *Contact       `bun:"-"` // nil: the client's own address
+	Anchor         string         `bun:"anchor"`
+	Days           int            `bun:"days"`
+}
+
+// ClaimDelivery marks a queued delivery as being sent by the caller until the lease ends. ok is
+// false when there is nothing to do: another worker has it, or it is final.
+func (s *Store) ClaimDelivery(ctx context.Context, deliveryID id.Delivery, worker string, lease time.Duration) (row Sending, ok bool, err error) {
+	rows := []Sending{}
+	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: "claimed", Detail: worker}})
+	err = s.idb.NewRaw(`
+		WITH d AS (
+			UPDATE delivery SET status = 'sending', attempts = attempts + 1, due_at = now() + make_interval(secs => ?1), history = history || ?2::jsonb
+			WHERE id = ?0 AND status = 'queued' RETURNING *
+		)
+		SELECT d.*, i.number AS invoice_number, i.status AS invoice_status, i.issue_date, i.due_date, i.currency, i.total, i.balance,
+			i.paused_until AS invoice_paused, c.name AS client_name, c.email AS client_email, c.language AS client_language,
+			c.timezone AS client_timezone, c.topics AS client_topics, c.paused_until AS client_paused, s.anchor, s.days
+		FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id`,
+		deliveryID, lease.Seconds(), string(event)).Scan(ctx, &rows)
+	if err != nil || len(rows) == 0 {
+		return Sending{}, false, translate(err)
+	}
+	row = rows[0]
+	if row.ContactID != 0 {
+		var contact Contact
+		if err := s.idb.NewSelect().Model(&contact).Where("id = ?", row.ContactID).Scan(ctx); err != nil {
+			return Sending{}, false, translate(err)
+		}
+		row.Contact = &contact
+	}
+	return row, true, nil
+}
+
+// FinishDelivery makes a delivery final. A mail that was sent is noted even when the lease had
+// ended meanwhile, so that nobody sends it again; any other end needs the claim to hold still.
+func (s *Store) FinishDelivery(ctx context.Context, d Delivery, status, reason, messageID, detail string) error {
+	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: status, Detail: detail}})
+	q := s.idb.NewUpdate().Table("delivery").Set("status = ?", status).Set("reason = ?", reason).Set("due_at = NULL").
+		Set("history = history || ?::jsonb", string(event)).Where("id = ?", d.ID)
+	if status == DeliverySent {
+		q = q.Set("sent_at = now()").Set("message_id = ?", messageID).Set("email = ?", d.Email).Set("language = ?", d.Language).
+			Where("status IN ('sending', 'queued')")
+	} else {
+		q = q.Where("status = 'sending'").Where("attempts = ?", d.Attempts)
+	}
+	_, err := q.Exec(ctx)
+	return translate(err)
+}
+
+// RetryDelivery gives a claimed delivery back, to be sent after the wait.
+func (s *Store) RetryDelivery(ctx context.Context, d Delivery, wait time.Duration, detail string) error {
+	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: "retry", Detail: detail}})
+	_, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now() + make_interval(secs => ?)", wait.Seconds()).
+		Set("reason = 'retry'").Set("history = history || ?::jsonb", string(event)).
+		Where("id = ?", d.ID).Where("status = 'sending'").Where("attempts = ?", d.Attempts).Exec(ctx)
+	return translate(err)
+}
+
+// ReleaseDeliveries takes back deliveries that could not be handed to the queue.
+func (s *Store) ReleaseDeliveries(ctx context.Context, taken []Taken, wait time.Duration) error {
+	ids := []id.Delivery{0}
+	for _, d := range taken {
+		ids = append(ids, d.ID)
+	}
+	_, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now() + make_interval(secs => ?)", wait.Seconds()).
+		Where("id IN (?)", bun.List(ids)).Where("status = 'queued'").Exec(ctx)
+	return translate(err)
+}
+
+// ReleaseQueued takes back all deliveries that were handed to the queue, with that lease, at least
+// age ago, and returns how many.
+func (s *Store) ReleaseQueued(ctx context.Context, lease, age time.Duration) (int64, error) {
+	result, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now()").Where("status = 'queued'").
+		Where("due_at < now() + make_interval(secs => ?)", (lease - age).Seconds()).Exec(ctx)
+	if err != nil {
+		return 0, translate(err)
+	}
+	return result.RowsAffected()
+}
+
+// HurryDeliveries ends every wait and lease now: what is not final is handed out again at once.
+func (s *Store) HurryDeliveries(ctx context.Context) error {
+	_, err := s.idb.NewUpdate().Table("delivery").Set("due_at = now()").Where("due_at IS NOT NULL").Exec(ctx)
+	return translate(err)
+}

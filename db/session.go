@@ -1,0 +1,63 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Session is one signed-in device of a login or of staff. Only the hash of its token is stored.
+type Session struct {
+	bun.BaseModel `bun:"table:session"`
+
+	ID         id.Session `bun:"id,pk,autoincrement"`
+	TokenHash  []byte     `bun:"token_hash"`
+	LoginID    id.Login   `bun:"login_id,nullzero"`
+	StaffID    id.Staff   `bun:"staff_id,nullzero"`
+	Address    string     `bun:"address"`
+	Device     string     `bun:"device"`
+	CreatedAt  time.Time  `bun:"created_at,nullzero,default:now()"`
+	LastUsedAt time.Time  `bun:"last_used_at,nullzero,default:now()"`
+	ExpiresAt  time.Time  `bun:"expires_at"`
+}
+
+// SessionByToken returns the session of a token hash that has not expired.
+func (s *Store) SessionByToken(ctx context.Context, tokenHash []byte, now time.Time) (Session, error) {
+	var row Session
+	err := s.idb.NewSelect().Model(&row).Where("token_hash = ?", tokenHash).Where("expires_at > ?", now).Scan(ctx)
+	return row, translate(err)
+}
+
+// AddSession inserts a session and sets its id.
+func (s *Store) AddSession(ctx context.Context, row *Session) error {
+	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
+	return translate(err)
+}
+
+// TouchSession notes that a session was used and moves its end.
+func (s *Store) TouchSession(ctx context.Context, sessionID id.Session, now, expires time.Time) error {
+	_, err := s.idb.NewUpdate().Table("session").Set("last_used_at = ?", now).Set("expires_at = ?", expires).
+		Where("id = ?", sessionID).Exec(ctx)
+	return translate(err)
+}
+
+// EndSession removes a session.
+func (s *Store) EndSession(ctx context.Context, sessionID id.Session) error {
+	_, err := s.idb.NewDelete().Table("session").Where("id = ?", sessionID).Exec(ctx)
+	return translate(err)
+}
+
+// EndLoginSessions removes all sessions of a login but one (0: all).
+func (s *Store) EndLoginSessions(ctx context.Context, loginID id.Login, except id.Session) error {
+	_, err := s.idb.NewDelete().Table("session").Where("login_id = ?", loginID).Where("id <> ?", except).Exec(ctx)
+	return translate(err)
+}
+
+// SweepSessions removes sessions that ended before the moment.
+func (s *Store) SweepSessions(ctx context.Context, before time.Time) error {
+	_, err := s.idb.NewDelete().Table("session").Where("expires_at < ?", before).Exec(ctx)
+	return translate(err)
+}

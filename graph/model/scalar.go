@@ -1,0 +1,123 @@
+package model
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// MarshalString writes the scalar String.
+func MarshalString(text string) graphql.Marshaler { return graphql.MarshalString(text) }
+
+// UnmarshalString reads the scalar String; null is "". NUL, which PostgreSQL cannot hold, is refused.
+func UnmarshalString(v any) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	text, ok := v.(string)
+	if !ok {
+		return "", fault.New(fault.Invalid, "VALUE_INVALID")
+	}
+	if strings.ContainsRune(text, 0) {
+		return "", fault.New(fault.Invalid, "CONTROL_CHARACTERS")
+	}
+	return text, nil
+}
+
+// MarshalDate writes the scalar Date; the empty date is null.
+func MarshalDate(d date.Date) graphql.Marshaler {
+	if d == "" {
+		return graphql.Null
+	}
+	return graphql.MarshalString(string(d))
+}
+
+// UnmarshalDate reads the scalar Date; null is the empty date.
+func UnmarshalDate(v any) (date.Date, error) {
+	if v == nil {
+		return "", nil
+	}
+	text, ok := v.(string)
+	if !ok {
+		return "", fault.New(fault.Invalid, "DATE_MALFORMED")
+	}
+	d, err := date.Parse(text)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "DATE_MALFORMED")
+	}
+	return d, nil
+}
+
+// MarshalDecimal writes the scalar Decimal.
+func MarshalDecimal(d money.Decimal) graphql.Marshaler { return graphql.MarshalString(d.String()) }
+
+// UnmarshalDecimal reads the scalar Decimal: text, or a whole number. A literal with a point would
+// arrive as binary floating point and is refused.
+func UnmarshalDecimal(v any) (money.Decimal, error) {
+	text := ""
+	switch v := v.(type) {
+	case string:
+		text = v
+	case json.Number:
+		text = v.String()
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	case int:
+		text = strconv.Itoa(v)
+	}
+	d, err := money.Parse(text)
+	if err != nil {
+		return money.Decimal{}, fault.New(fault.Invalid, "NUMBER_MALFORMED")
+	}
+	return d, nil
+}
+
+// MarshalCurrency writes the enum Currency.
+func MarshalCurrency(c money.Currency) graphql.Marshaler { return graphql.MarshalString(string(c)) }
+
+// UnmarshalCurrency reads the enum Currency.
+func UnmarshalCurrency(v any) (money.Currency, error) {
+	text, err := word(v)
+	return money.Currency(strings.ToUpper(text)), err
+}
+
+// MarshalLanguage writes the enum Language: es-MX is ES_MX.
+func MarshalLanguage(lang string) graphql.Marshaler {
+	return graphql.MarshalString(strings.ToUpper(strings.ReplaceAll(lang, "-", "_")))
+}
+
+// UnmarshalLanguage reads the enum Language; null is no choice.
+func UnmarshalLanguage(v any) (string, error) {
+	text, err := word(v)
+	if strings.EqualFold(text, "ES_MX") {
+		return locale.Spanish, err
+	}
+	return strings.ToLower(text), err
+}
+
+// MarshalWord writes an enum value whose stored form is the same in lower case.
+func MarshalWord(text string) graphql.Marshaler { return graphql.MarshalString(strings.ToUpper(text)) }
+
+// UnmarshalWord reads such an enum value; null is "".
+func UnmarshalWord(v any) (string, error) {
+	text, err := word(v)
+	return strings.ToLower(text), err
+}
+
+func word(v any) (string, error) {
+	switch v := v.(type) {
+	case nil:
+		return "", nil
+	case string:
+		return v, nil
+	}
+	return "", fmt.Errorf("%T is no enum value", v)
+}

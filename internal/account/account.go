@@ -1,0 +1,152 @@
+// Package account holds the rules about people: clients, contacts, logins, what they may do and what
+// mail they want.
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Limiter counts attempts. It returns how long the caller must wait; 0 means go on.
+type Limiter interface {
+	Allow(ctx context.Context, key string, perMinute int) (wait time.Duration, err error)
+	// Reset forgets the attempts of a key.
+	Reset(ctx context.Context, key string) error
+}
+
+// Service is the activity's verbs. Each verb asks internal/access first.
+type Service struct {
+	Store   *db.Store
+	Now     func() time.Time
+	Limiter Limiter
+}
+
+// Client returns a client that the actor belongs to.
+func (s *Service) Client(ctx context.Context, clientID id.Client) (db.Client, error) {
+	if err := access.RequireMember(ctx, clientID); err != nil {
+		return db.Client{}, err
+	}
+	return s.Store.Client(ctx, clientID)
+}
+
+// Clients lists the clients that the actor reaches, by name.
+func (s *Service) Clients(ctx context.Context, search string, page db.Page) (db.List[db.Client], error) {
+	reach, err := access.Scope(ctx, "")
+	if err != nil {
+		return db.List[db.Client]{}, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.Client]{}, err
+	}
+	return s.Store.Clients(ctx, db.ClientFilter{Reach: reach, Search: search}, page)
+}
+
+// ClientsByID returns those of the clients that the actor reaches; for loaders.
+func (s *Service) ClientsByID(ctx context.Context, ids []id.Client) ([]db.Client, error) {
+	allowed := ids[:0:0]
+	for _, clientID := range ids {
+		if access.RequireMember(ctx, clientID) == nil {
+			allowed = append(allowed, clientID)
+		}
+	}
+	return s.Store.ClientsByID(ctx, allowed)
+}
+
+// Contacts lists the contacts of a client.
+func (s *Service) Contacts(ctx context.Context, clientID id.Client, page db.Page) (db.List[db.Contact], error) {
+	if err := access.Require(ctx, access.Contacts, clientID); err != nil {
+		return db.List[db.Contact]{}, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.Contact]{}, err
+	}
+	return s.Store.Contacts(ctx, clientID, page)
+}
+
+// Contact returns one contact.
+func (s *Service) Contact(ctx context.Context, contactID id.Contact) (db.Contact, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.Contact{}, err
+	}
+	row, err := s.Store.Contact(ctx, contactID)
+	if err != nil {
+		return db.Contact{}, err
+	}
+	return row, access.Require(ctx, access.Contacts, row.ClientID)
+}
+
+// ContactsByID returns those of the contacts that the actor may see, deleted ones too; for loaders.
+func (s *Service) ContactsByID(ctx context.Context, ids []id.Contact) ([]db.Contact, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ContactsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	seen := rows[:0]
+	for _, row := range rows {
+		if access.RequireMember(ctx, row.ClientID) == nil {
+			seen = append(seen, row)
+		}
+	}
+	return seen, nil
+}
+
+// Access is a contact's sub-account with the address it signs in with.
+type Access struct {
+	db.SubAccount
+	LoginEmail string
+	Expired    bool // its last day has passed
+}
+
+// State is the status people see: invited, active, suspended or expired.
+func (a Access) State() string {
+	if a.Expired && a.Status == db.SubAccountActive {
+		return "expired"
+	}
+	return a.Status
+}
+
+// AccessByContact returns the sub-accounts of those contacts that the actor may see, by contact.
+func (s *Service) AccessByContact(ctx context.Context, contacts []id.Contact) (map[id.Contact]Access, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.SubAccountsByContact(ctx, contacts)
+	if err != nil {
+		return nil, err
+	}
+	logins, clients := []id.Login{}, []id.Client{}
+	for _, row := range rows {
+		logins, clients = append(logins, row.LoginID), append(clients, row.ClientID)
+	}
+	emails := map[id.Login]string{}
+	loginRows, err := s.Store.LoginsByID(ctx, logins)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range loginRows {
+		emails[l.ID] = l.Email
+	}
+	zones := map[id.Client]string{}
+	clientRows, err := s.Store.ClientsByID(ctx, clients)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range clientRows {
+		zones[c.ID] = c.Timezone
+	}
+	found := map[id.Contact]Access{}
+	for _, row := range rows {
+		if access.Can(ctx, access.Contacts, row.ClientID) {
+			found[row.ContactID] = Access{SubAccount: row, LoginEmail: emails[row.LoginID],
+				Expired: row.ExpiresOn != "" && row.ExpiresOn < today(s.Now(), zones[row.ClientID])}
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,223 @@
+package account
+
+import (
+	"context"
+	"slices"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// AddContact adds a contact with its access and preferences in one transaction: all of it or
+// nothing.
+func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contact, error) {
+	if err := access.Require(ctx, access.Contacts, in.ClientID); err != nil {
+		return db.Contact{}, err
+	}
+	var checks fault.Checks
+	in.Details.clean(&checks, "")
+	topics := cleanTopics(&checks, "topics", in.Topics)
+	s.checkSubAccount(ctx, &checks, in.SubAccount, in.ClientID, in.Details.Email, nil)
+
+	row := db.Contact{ClientID: in.ClientID, Topics: topics}
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		client, err := tx.LockClient(ctx, in.ClientID)
+		if err != nil {
+			return err
+		}
+		if in.Details.Timezone == "" {
+			in.Details.Timezone = client.Timezone
+		}
+		if err := s.checkEmail(ctx, tx, &checks, in.ClientID, 0, in.Details.Email, in.SubAccount != nil && in.SubAccount.Active); err != nil {
+			return err
+		}
+		if err := checks.Err(); err != nil {
+			return err
+		}
+		in.Details.apply(&row)
+		if err := tx.AddContact(ctx, &row); err != nil {
+			return err
+		}
+		return s.saveSubAccount(ctx, tx, row, in.SubAccount)
+	})
+	if err != nil {
+		return db.Contact{}, err
+	}
+	return row, nil
+}
+
+// UpdateContact changes details, access and preferences; what the input leaves nil stays.
+func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.Contact, error) {
+	row, err := s.Contact(ctx, in.ContactID)
+	if err != nil {
+		return db.Contact{}, err
+	}
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		// The client's row is locked, so that two changes of its contacts come one after the other.
+		client, err := tx.LockClient(ctx, row.ClientID)
+		if err != nil {
+			return err
+		}
+		if row, err = tx.Contact(ctx, in.ContactID); err != nil {
+			return err
+		}
+		before := row.Email
+		var checks fault.Checks
+		if in.Details != nil {
+			in.Details.clean(&checks, "")
+			if in.Details.Timezone == "" {
+				in.Details.Timezone = client.Timezone
+			}
+			in.Details.apply(&row)
+		}
+		if in.Topics != nil {
+			row.Topics = cleanTopics(&checks, "topics", *in.Topics)
+			if err := s.keepDomainAddress(ctx, tx, &checks, row); err != nil {
+				return err
+			}
+		}
+		current, err := tx.SubAccountByContact(ctx, row.ID)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		has := err == nil
+		gives := in.SubAccount != nil && in.SubAccount.Active
+		if in.SubAccount != nil {
+			s.checkSubAccount(ctx, &checks, in.SubAccount, row.ClientID, row.Email, existing(current, has))
+		} else if has && row.Email != before && isSelf(ctx, current) {
+			return fault.New(fault.Forbidden, "SELF_PROTECTED")
+		}
+		if in.Details != nil {
+			if err := s.checkEmail(ctx, tx, &checks, row.ClientID, row.ID, row.Email, gives || has && in.SubAccount == nil); err != nil {
+				return err
+			}
+		}
+		if err := checks.Err(); err != nil {
+			return err
+		}
+		if err := tx.UpdateContact(ctx, &row); err != nil {
+			return err
+		}
+		if has && row.Email != before {
+			if err := s.moveLogin(ctx, tx, current, row.Email); err != nil {
+				return err
+			}
+		}
+		return s.saveSubAccount(ctx, tx, row, in.SubAccount)
+	})
+	if err != nil {
+		return db.Contact{}, err
+	}
+	return row, nil
+}
+
+// SetSubAccount gives a contact a login and permissions, changes or takes them away. Preferences
+// stay as they are.
+func (s *Service) SetSubAccount(ctx context.Context, contactID id.Contact, in SubAccountInput) (db.Contact, error) {
+	return s.UpdateContact(ctx, UpdateContactInput{ContactID: contactID, SubAccount: &in})
+}
+
+// SetEmailPreferences replaces a contact's topics. Its access stays as it is.
+func (s *Service) SetEmailPreferences(ctx context.Context, contactID id.Contact, topics []mail.Topic) (db.Contact, error) {
+	return s.UpdateContact(ctx, UpdateContactInput{ContactID: contactID, Topics: &topics})
+}
+
+// SetClientEmailPreferences replaces the topics of the client's own address.
+func (s *Service) SetClientEmailPreferences(ctx context.Context, clientID id.Client, topics []mail.Topic) (db.Client, error) {
+	if err := access.Require(ctx, access.Profile, clientID); err != nil {
+		return db.Client{}, err
+	}
+	var checks fault.Checks
+	topics = cleanTopics(&checks, "topics", topics)
+	var row db.Client
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		var err error
+		if row, err = tx.LockClient(ctx, clientID); err != nil {
+			return err
+		}
+		if !slices.Contains(topics, mail.Domain) {
+			keeps, err := tx.KeepsTopic(ctx, clientID, mail.Domain, 0, false)
+			if err != nil {
+				return err
+			}
+			if !keeps {
+				checks.Add("topics", "LAST_DOMAIN_ADDRESS")
+			}
+		}
+		if err := checks.Err(); err != nil {
+			return err
+		}
+		row.Topics = topics
+		return tx.SetClientTopics(ctx, clientID, topics)
+	})
+	return row, err
+}
+
+// DeleteContact closes a contact: its access and sessions end at once and it gets no more mail. What
+// was sent to it stays in the ledger.
+func (s *Service) DeleteContact(ctx context.Context, contactID id.Contact) error {
+	row, err := s.Contact(ctx, contactID)
+	if err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		if _, err := tx.LockClient(ctx, row.ClientID); err != nil {
+			return err
+		}
+		var checks fault.Checks
+		row.Topics = nil
+		if err := s.keepDomainAddress(ctx, tx, &checks, row); err != nil {
+			return err
+		}
+		if err := checks.Err(); err != nil {
+			return err
+		}
+		if err := s.removeAccess(ctx, tx, row.ID); err != nil {
+			return err
+		}
+		return tx.DeleteContact(ctx, row.ID)
+	})
+}
+
+// checkEmail notes an address that the client already uses.
+func (s *Service) checkEmail(ctx context.Context, tx *db.Store, checks *fault.Checks, clientID id.Client, contactID id.Contact, email string, signsIn bool) error {
+	if email == "" || checks.Has("email") {
+		return nil
+	}
+	taken, err := tx.ContactEmailTaken(ctx, clientID, email, contactID)
+	if err != nil {
+		return err
+	}
+	if taken {
+		checks.Add("email", "EMAIL_TAKEN")
+		return nil
+	}
+	if signsIn {
+		has, err := tx.EmailHasAccess(ctx, clientID, email, contactID)
+		if err != nil {
+			return err
+		}
+		if has {
+			checks.Add("email", "LOGIN_HAS_ACCESS")
+		}
+	}
+	return nil
+}
+
+// keepDomainAddress notes when nobody of the client would receive domain notices any more.
+func (s *Service) keepDomainAddress(ctx context.Context, tx *db.Store, checks *fault.Checks, row db.Contact) error {
+	if slices.Contains(row.Topics, mail.Domain) {
+		return nil
+	}
+	keeps, err := tx.KeepsTopic(ctx, row.ClientID, mail.Domain, row.ID, true)
+	if err != nil {
+		return err
+	}
+	if !keeps {
+		checks.Add("topics", "LAST_DOMAIN_ADDRESS")
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+// Package billing holds the rules about what is owed: invoices, their amounts, payments and PDF.
+package billing
+
+import (
+	"context"
+	"time"
+
+	"gocloud.dev/blob"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Service is the activity's verbs. Each verb asks internal/access first.
+type Service struct {
+	Store *db.Store
+	Now   func() time.Time
+	Files *blob.Bucket // rendered documents
+}
+
+// InvoiceQuery selects invoices of a list.
+type InvoiceQuery struct {
+	Client id.Client // 0: every client that the actor reaches
+	Status string    // a state of db.Invoice, "overdue" or "open"; "" any
+	Search string    // part of the number or of the client
+}
+
+// Invoices lists invoices, the newest first.
+func (s *Service) Invoices(ctx context.Context, query InvoiceQuery, page db.Page) (db.List[db.Invoice], error) {
+	reach, err := s.reach(ctx, query.Client)
+	if err != nil {
+		return db.List[db.Invoice]{}, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.Invoice]{}, err
+	}
+	return s.Store.Invoices(ctx, db.InvoiceFilter{Reach: reach, Client: query.Client, Status: query.Status, Search: query.Search,
+		Today: s.Today()}, page)
+}
+
+// reach limits a list to the client, or to all that the actor reaches when client is 0.
+func (s *Service) reach(ctx context.Context, client id.Client) (access.Reach, error) {
+	if client != 0 {
+		if err := access.Require(ctx, access.Invoices, client); err != nil {
+			return access.Reach{}, err
+		}
+	}
+	return access.Scope(ctx, access.Invoices)
+}
+
+// Today is the company's date now, which decides what a list calls overdue.
+func (s *Service) Today() date.Date { return date.Today(s.Now(), "America/Mexico_City") }
+
+// Invoice returns one invoice.
+func (s *Service) Invoice(ctx context.Context, invoiceID id.Invoice) (db.Invoice, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.Invoice{}, err
+	}
+	row, err := s.Store.Invoice(ctx, invoiceID)
+	if err != nil {
+		return db.Invoice{}, err
+	}
+	return row, access.Require(ctx, access.Invoices, row.ClientID)
+}
+
+// InvoicesByID returns those of the invoices that the actor may see; for loaders.
+func (s *Service) InvoicesByID(ctx context.Context, ids []id.Invoice) ([]db.Invoice, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.InvoicesByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	seen := rows[:0]
+	for _, row := range rows {
+		if access.Can(ctx, access.Invoices, row.ClientID) {
+			seen = append(seen, row)
+		}
+	}
+	return seen, nil
+}
+
+// Lines returns the lines of invoices, by invoice. The invoices must come from this service, which
+// has decided that the actor may see them.
+func (s *Service) Lines(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice][]db.InvoiceLine, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.InvoiceLines(ctx, invoices...)
+	byInvoice := map[id.Invoice][]db.InvoiceLine{}
+	for _, row := range rows {
+		byInvoice[row.InvoiceID] = append(byInvoice[row.InvoiceID], row)
+	}
+	return byInvoice, err
+}
+
+// Payments returns the payments of an invoice.
+func (s *Service) Payments(ctx context.Context, invoiceID id.Invoice) ([]db.Payment, error) {
+	if _, err := s.Invoice(ctx, invoiceID); err != nil {
+		return nil, err
+	}
+	return s.Store.Payments(ctx, invoiceID)
+}
+
+// OpenTotals sums what is owed, by currency; client 0 means every client that the actor reaches.
+func (s *Service) OpenTotals(ctx context.Context, client id.Client) ([]db.InvoiceTotals, error) {
+	reach, err := s.reach(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.OpenTotals(ctx, reach, client, s.Today())
+}
+
+// Downloads returns the download log of an invoice, the newest 100 first. Staff only.
+func (s *Service) Downloads(ctx context.Context, invoiceID id.Invoice) ([]db.InvoiceDownload, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Downloads(ctx, invoiceID)
+}
+
+// PendingWork sums up the background work that waits or is being tried again. Staff only.
+func (s *Service) PendingWork(ctx context.Context) (db.OutboxState, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return db.OutboxState{}, err
+	}
+	return s.Store.OutboxState(ctx)
+}

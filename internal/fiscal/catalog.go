@@ -1,0 +1,236 @@
+package fiscal
+
+import (
+	"bufio"
+	_ "embed"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+//go:embed catalogs.tsv
+var catalogsTSV string
+
+// Names of the catalogs, as the SAT calls them.
+const (
+	CatRegimenFiscal     = "c_RegimenFiscal"
+	CatUsoCFDI           = "c_UsoCFDI"
+	CatFormaPago         = "c_FormaPago"
+	CatMetodoPago        = "c_MetodoPago"
+	CatMoneda            = "c_Moneda"
+	CatTipoRelacion      = "c_TipoRelacion"
+	CatPeriodicidad      = "c_Periodicidad"
+	CatMeses             = "c_Meses"
+	CatObjetoImp         = "c_ObjetoImp"
+	CatClaveUnidad       = "c_ClaveUnidad"
+	CatClaveProdServ     = "c_ClaveProdServ"
+	CatTipoFactor        = "c_TipoFactor"
+	CatTasaOCuota        = "c_TasaOCuota"
+	CatImpuesto          = "c_Impuesto"
+	CatExportacion       = "c_Exportacion"
+	CatTipoDeComprobante = "c_TipoDeComprobante"
+)
+
+// Entry is a key of a catalog.
+type Entry struct {
+	Key, Text   string
+	From, Until string // first and last day, 2006-01-02; "" is unlimited
+	Properties  map[string]string
+}
+
+// ValidOn reports whether the key is in force on a day (2006-01-02, or longer: Fecha).
+func (e Entry) ValidOn(day string) bool {
+	if len(day) > 10 {
+		day = day[:10]
+	}
+	return day == "" || (e.From == "" || e.From <= day) && (e.Until == "" || day <= e.Until)
+}
+
+// Offered reports whether the product proposes the key in its forms. Others are valid too.
+func (e Entry) Offered() bool { return e.Properties["ofrecido"] == "si" }
+
+// Applies reports whether the key is for that kind of taxpayer.
+func (e Entry) Applies(p Persona) bool {
+	who, limited := e.Properties["personas"]
+	switch {
+	case !limited:
+		return true
+	case p == PersonaFisica:
+		return strings.Contains(who, "F")
+	case p == PersonaMoral:
+		return strings.Contains(who, "M")
+	}
+	return false
+}
+
+// Catalogs are the SAT's lists of keys. They are immutable: an update makes new ones.
+type Catalogs struct {
+	lists   map[string][]Entry
+	partial map[string]bool
+}
+
+// DefaultCatalogs are the ones that come with the product.
+var DefaultCatalogs = sync.OnceValue(func() *Catalogs {
+	c, err := LoadCatalogs(strings.NewReader(catalogsTSV))
+	if err != nil {
+		panic(err)
+	}
+	return c
+})
+
+// LoadCatalogs reads catalogs in the format of catalogs.tsv: catalog, key, text, first day,
+// last day, properties (name=value, separated by spaces), with tabs between. The line
+// "catalog<TAB>partial" says that the SAT has keys that are not listed.
+func LoadCatalogs(r io.Reader) (*Catalogs, error) {
+	c := &Catalogs{lists: map[string][]Entry{}, partial: map[string]bool{}}
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimRight(lines.Text(), "\r")
+		if strings.TrimSpace(line) == "" || line[0] == '#' {
+			continue
+		}
+		cols := strings.Split(line, "\t")
+		if len(cols) == 2 && cols[1] == "partial" {
+			c.partial[cols[0]] = true
+			continue
+		}
+		if len(cols) < 3 || len(cols) > 6 || !strings.HasPrefix(cols[0], "c_") || cols[1] == "" {
+			return nil, fmt.Errorf("fiscal: catalog_malformed: line %d", n)
+		}
+		cols = append(cols, "", "", "")
+		e := Entry{Key: cols[1], Text: cols[2], From: cols[3], Until: cols[4], Properties: map[string]string{}}
+		for word := range strings.FieldsSeq(cols[5]) {
+			k, v, _ := strings.Cut(word, "=")
+			e.Properties[k] = v
+		}
+		c.lists[cols[0]] = append(c.lists[cols[0]], e)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("fiscal: catalog_malformed: %w", err)
+	}
+	return c, nil
+}
+
+// With returns catalogs where those that newer has replace the old ones, whole.
+func (c *Catalogs) With(newer *Catalogs) *Catalogs {
+	out := &Catalogs{lists: maps.Clone(c.lists), partial: maps.Clone(c.partial)}
+	for name, list := range newer.lists {
+		out.lists[name] = list
+		out.partial[name] = newer.partial[name]
+	}
+	return out
+}
+
+// Find returns the key of a catalog that is in force on a day ("" for any day).
+func (c *Catalogs) Find(catalog, key, day string) (Entry, bool) {
+	for _, e := range c.lists[catalog] {
+		if e.Key == key && e.ValidOn(day) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// Has reports whether a key may be used on a day: listed, or not listed in a partial catalog
+// (then only the PAC can tell).
+func (c *Catalogs) Has(catalog, key, day string) bool {
+	if _, ok := c.Find(catalog, key, day); ok {
+		return true
+	}
+	_, listed := c.Find(catalog, key, "")
+	return !listed && c.partial[catalog] && key != ""
+}
+
+// Text is what a key means, "" when not known.
+func (c *Catalogs) Text(catalog, key string) string {
+	e, _ := c.Find(catalog, key, "")
+	return e.Text
+}
+
+// Label is how keys are printed: "G03 - Gastos en general".
+func (c *Catalogs) Label(catalog, key string) string {
+	if text := c.Text(catalog, key); text != "" {
+		return key + " - " + text
+	}
+	return key
+}
+
+// List returns the keys in force on a day.
+func (c *Catalogs) List(catalog, day string) []Entry {
+	return slices.DeleteFunc(slices.Clone(c.lists[catalog]), func(e Entry) bool { return !e.ValidOn(day) })
+}
+
+// Search returns the keys whose key starts with, or whose text contains, what was typed,
+// without regard to case and accents.
+func (c *Catalogs) Search(catalog, typed, day string) []Entry {
+	want := fold(typed)
+	return slices.DeleteFunc(c.List(catalog, day), func(e Entry) bool {
+		return !strings.HasPrefix(fold(e.Key), want) && !strings.Contains(fold(e.Text), want)
+	})
+}
+
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFD.String(s))
+}
+
+// Regimenes returns the regimes for a kind of taxpayer, for forms.
+func (c *Catalogs) Regimenes(p Persona, day string) []Entry {
+	return slices.DeleteFunc(c.List(CatRegimenFiscal, day), func(e Entry) bool { return !e.Applies(p) })
+}
+
+// Usos returns the UsoCFDI keys to offer to a receiver, for forms.
+func (c *Catalogs) Usos(p Persona, regimen, day string) []Entry {
+	return slices.DeleteFunc(c.List(CatUsoCFDI, day), func(e Entry) bool { return !e.Offered() || !e.usable(p, regimen) })
+}
+
+// usable is rule CFDI40161: the use fits the kind of taxpayer and the regime.
+func (e Entry) usable(p Persona, regimen string) bool {
+	return e.Applies(p) && slices.Contains(strings.Split(e.Properties["regimenes"], ","), regimen)
+}
+
+// Decimals of a currency (c_Moneda); 2 when it is not listed.
+func (c *Catalogs) Decimals(moneda string) int {
+	switch e, _ := c.Find(CatMoneda, moneda, ""); e.Properties["decimales"] {
+	case "0":
+		return 0
+	case "3":
+		return 3
+	case "4":
+		return 4
+	}
+	return 2
+}
+
+// TasaValida reports whether a rate is in c_TasaOCuota for a tax, factor and direction.
+func (c *Catalogs) TasaValida(impuesto, factor string, tasa Num, retencion bool, day string) bool {
+	ambito := "traslado"
+	if retencion {
+		ambito = "retencion"
+	}
+	for _, e := range c.lists[CatTasaOCuota] {
+		p := e.Properties
+		if e.ValidOn(day) && p["impuesto"] == impuesto && p["factor"] == factor && p["ambito"] == ambito &&
+			Num(p["minimo"]).Rat().Cmp(tasa.Rat()) <= 0 && tasa.Rat().Cmp(Num(p["maximo"]).Rat()) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pais reports whether code is a country of ISO 3166-1 alpha-3, as c_Pais has them.
+func pais(code string) bool {
+	r, err := language.ParseRegion(code)
+	return err == nil && len(code) == 3 && r.IsCountry() && r.ISO3() == code
+}

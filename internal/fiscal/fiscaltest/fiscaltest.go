@@ -1,0 +1,142 @@
+// Package fiscaltest gives tests the SAT's reference data that lies beside the repository.
+package fiscaltest
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// SATDir is the SAT's reference data beside the checkout: schemas, stylesheets, public test
+// certificates, samples and the verifier. Tests that need it are skipped without it.
+func SATDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			sat := filepath.Join(filepath.Dir(dir), "shared", "sat")
+			if _, err := os.Stat(filepath.Join(sat, "verify-cfdi")); err == nil {
+				return sat
+			}
+			break
+		}
+	}
+	tb.Skip("SAT reference data not found at ../shared/sat beside the repository")
+	return ""
+}
+
+// Read reads a file of the reference data.
+func Read(tb testing.TB, elem ...string) []byte {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join(append([]string{SATDir(tb)}, elem...)...))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return data
+}
+
+// Samples lists the sample documents.
+func Samples(tb testing.TB) []string {
+	tb.Helper()
+	files, _ := filepath.Glob(filepath.Join(SATDir(tb), "samples", "*.xml"))
+	own, _ := filepath.Glob(filepath.Join(SATDir(tb), "samples", "own", "*.xml"))
+	files = append(files, own...)
+	if len(files) < 20 {
+		tb.Fatalf("only %d samples", len(files))
+	}
+	return files
+}
+
+// XSLT runs a SAT stylesheet over documents, all in one process, and returns its outputs by
+// name. A sheet of ours that imports it only adds a mark after each output.
+func XSLT(tb testing.TB, sheet string, docs map[string][]byte) map[string]string {
+	tb.Helper()
+	if _, err := exec.LookPath("xsltproc"); err != nil {
+		tb.Skip("xsltproc is not installed")
+	}
+	const end = "@@END@@"
+	dir := tb.TempDir()
+	wrapper := filepath.Join(dir, "wrapper.xslt")
+	path := filepath.Join(SATDir(tb), "resources/www.sat.gob.mx/sitio_internet/cfd", sheet)
+	files := map[string][]byte{wrapper: []byte(`<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">` +
+		`<xsl:import href="` + path + `"/><xsl:template match="/"><xsl:apply-imports/>` + end + `</xsl:template></xsl:stylesheet>`)}
+	args := []string{"--nonet", wrapper}
+	names := slices.Sorted(maps.Keys(docs))
+	for _, name := range names {
+		file := filepath.Join(dir, name)
+		files[file] = docs[name]
+		args = append(args, file)
+	}
+	for file, data := range files {
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	// stderr has warnings that the sheets say XSLT 2.0
+	out, err := exec.Command("xsltproc", args...).Output() //nolint:gosec // files that the tests wrote
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			msg := string(exit.Stderr)
+			tb.Fatalf("xsltproc: %v\n%s", err, msg[max(0, len(msg)-1000):])
+		}
+		tb.Fatal(err)
+	}
+	parts := strings.Split(string(out), end)
+	if len(parts) != len(names)+1 {
+		tb.Fatalf("xsltproc: %d outputs of %d documents", len(parts)-1, len(names))
+	}
+	result := map[string]string{}
+	for i, name := range names {
+		result[name] = parts[i]
+	}
+	return result
+}
+
+// Verify runs the verifier over files and fails the test with its complaints.
+func Verify(tb testing.TB, files []string, args ...string) {
+	tb.Helper()
+	cmd := exec.Command(filepath.Join(SATDir(tb), "verify-cfdi"), append(append([]string{"-q"}, args...), files...)...) //nolint:gosec // files that the tests wrote
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("verify-cfdi: %v\n%.4000s", err, out.String())
+	}
+}
+
+// VerifyAll writes documents to files and runs the verifier over them in batches, as
+// parallel subtests. pacCert is the certificate that stamped them (PEM).
+func VerifyAll(t *testing.T, docs map[string][]byte, pacCert []byte, batches int) {
+	t.Helper()
+	dir := t.TempDir()
+	cert := filepath.Join(dir, "pac.pem")
+	if err := os.WriteFile(cert, pacCert, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	SATDir(t)
+	var files []string
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		file := filepath.Join(dir, name+".xml")
+		if err := os.WriteFile(file, docs[name], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	t.Run("verifier", func(t *testing.T) {
+		for chunk := range slices.Chunk(files, (len(files)+batches-1)/batches) {
+			t.Run(filepath.Base(chunk[0]), func(t *testing.T) {
+				t.Parallel()
+				Verify(t, chunk, "--require-tfd", "--pac-cert", cert)
+			})
+		}
+	})
+}

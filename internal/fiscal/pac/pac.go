@@ -1,0 +1,136 @@
+// Package pac is the HTTP side that the adapters of PACs share: one host, time limits, no
+// redirects, answers of limited size, and errors that say what may have happened and never contain
+// credentials.
+package pac
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+)
+
+// DefaultTimeout of a whole call. PACs answer in a second or two; the SAT's pauses add to that.
+const DefaultTimeout = 60 * time.Second
+
+// maxAnswer is the largest answer that is read, in bytes.
+const maxAnswer = 16 << 20
+
+// Client calls one host.
+type Client struct {
+	base    *url.URL
+	http    *http.Client
+	secrets []string
+}
+
+// NewClient returns a client for a base address: https, or http to this machine for tests and
+// stubs. secrets are blanked in errors. A zero timeout is DefaultTimeout.
+func NewClient(base string, timeout time.Duration, secrets ...string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.User != nil {
+		return nil, errors.New("pac: address_invalid")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, errors.New("pac: address_not_https")
+	}
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	return &Client{base: u, secrets: secrets, http: &http.Client{
+		Timeout: timeout,
+		Transport: &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 4, IdleConnTimeout: 60 * time.Second,
+			Proxy: http.ProxyFromEnvironment,
+		},
+		// documents and credentials go nowhere but to the configured host
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Response is an answer of any status.
+type Response struct {
+	Status int
+	Body   []byte
+}
+
+// Do calls path with a method, headers and body. An error is a *fiscal.PACError:
+// KindUnavailable when the request did not leave, KindUnknown when it did and no whole answer
+// came back.
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*Response, error) {
+	var sent atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(path).String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "request_invalid"}
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.failed(err, sent.Load())
+	}
+	defer func() { _ = resp.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, c.failed(err, true)
+	}
+	if len(data) > maxAnswer {
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_too_large"}
+	}
+	return &Response{Status: resp.StatusCode, Body: data}, nil
+}
+
+func (c *Client) failed(err error, sent bool) error {
+	e := &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "connection_failed"}
+	if sent {
+		e.Kind, e.Code = fiscal.KindUnknown, "answer_lost"
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		e.Code = "timeout"
+	}
+	var outer *url.Error // its text has the address; the cause is enough
+	if errors.As(err, &outer) {
+		err = outer.Err
+	}
+	e.Message = c.Redact(err.Error())
+	return e
+}
+
+// Redact blanks the secrets in a text.
+func (c *Client) Redact(s string) string {
+	for _, secret := range c.secrets {
+		if len(secret) > 3 {
+			s = strings.ReplaceAll(s, secret, "***")
+		}
+	}
+	return s
+}
+
+// HTTPError is what an unexpected status means. A 5xx may come after the work was done, but a
+// repetition with the same bytes finds that out.
+func (c *Client) HTTPError(r *Response) error {
+	e := &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: fmt.Sprintf("http_%d", r.Status), Message: c.Redact(http.StatusText(r.Status))}
+	switch r.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusPaymentRequired:
+		e.Kind = fiscal.KindAuth
+	}
+	return e
+}

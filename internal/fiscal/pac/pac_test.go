@@ -1,0 +1,80 @@
+package pac_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/pac"
+)
+
+func TestNewClient(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"https://pac.example": true, "https://pac.example/base": true, "http://127.0.0.1:8080": true, "http://localhost:8080": true, "http://[::1]:80": true,
+		"http://pac.example": false, "ftp://pac.example": false, "": false, "pac.example": false, "https://user:clave@pac.example": false,
+	} {
+		if _, err := pac.NewClient(address, 0); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+// TestDo: what an error says of the request, and that it says no secret.
+func TestDo(t *testing.T) {
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			<-release
+		case "/cut":
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("half"))
+		case "/huge":
+			_, _ = w.Write([]byte(strings.Repeat("x", 17<<20)))
+		}
+	}))
+	defer s.Close()
+	defer close(release)
+	c, err := pac.NewClient(s.URL, 300*time.Millisecond, "clave-secreta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	patient, err := pac.NewClient(s.URL, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, code := range map[string]string{"/slow": "timeout", "/cut": "answer_lost", "/huge": "answer_too_large"} {
+		client := patient
+		if path == "/slow" {
+			client = c
+		}
+		_, err := client.Do(context.Background(), http.MethodPost, path, nil, []byte("documento"))
+		if !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: code}) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err != nil && strings.Contains(err.Error(), s.URL) {
+			t.Errorf("the address is in %v", err)
+		}
+	}
+	if got := c.Redact("wrong clave-secreta!"); got != "wrong ***!" {
+		t.Error(got)
+	}
+	s.CloseClientConnections()
+	gone, err := pac.NewClient("http://127.0.0.1:1", time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gone.Do(context.Background(), http.MethodPost, "/", nil, nil); fiscal.KindOf(err) != fiscal.KindUnavailable {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := c.Do(ctx, http.MethodPost, "/", nil, nil); fiscal.KindOf(err) != fiscal.KindUnavailable {
+		t.Error(err)
+	}
+}

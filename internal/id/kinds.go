@@ -1,0 +1,230 @@
+package id
+
+import (
+	"fmt"
+	"io"
+)
+
+// The prefixes of global ids, by kind.
+const (
+	ClientPrefix      = "cli"
+	ContactPrefix     = "con"
+	LoginPrefix       = "log"
+	StaffPrefix       = "stf"
+	SubAccountPrefix  = "sub"
+	SessionPrefix     = "ses"
+	InvoicePrefix     = "inv"
+	InvoiceLinePrefix = "lin"
+	PaymentPrefix     = "pay"
+	PolicyPrefix      = "pol"
+	StepPrefix        = "stp"
+	DeliveryPrefix    = "del"
+)
+
+// Client identifies the billable party.
+type Client int64
+
+func (v Client) String() string               { return format(ClientPrefix, int64(v)) }
+func (v Client) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Client) UnmarshalText(text []byte) error {
+	return unmarshal(ClientPrefix, string(text), (*int64)(v))
+}
+func (v Client) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Client) UnmarshalGQL(text any) error { return unmarshal(ClientPrefix, text, (*int64)(v)) }
+
+// ParseClient reads the global id of the billable party.
+func ParseClient(text string) (Client, error) {
+	n, err := parse(ClientPrefix, text)
+	return Client(n), err
+}
+
+// Contact identifies a person or mailbox of a client.
+type Contact int64
+
+func (v Contact) String() string               { return format(ContactPrefix, int64(v)) }
+func (v Contact) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Contact) UnmarshalText(text []byte) error {
+	return unmarshal(ContactPrefix, string(text), (*int64)(v))
+}
+func (v Contact) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Contact) UnmarshalGQL(text any) error { return unmarshal(ContactPrefix, text, (*int64)(v)) }
+
+// ParseContact reads the global id of a person or mailbox of a client.
+func ParseContact(text string) (Contact, error) {
+	n, err := parse(ContactPrefix, text)
+	return Contact(n), err
+}
+
+// Login identifies a person's credentials.
+type Login int64
+
+func (v Login) String() string               { return format(LoginPrefix, int64(v)) }
+func (v Login) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Login) UnmarshalText(text []byte) error {
+	return unmarshal(LoginPrefix, string(text), (*int64)(v))
+}
+func (v Login) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Login) UnmarshalGQL(text any) error { return unmarshal(LoginPrefix, text, (*int64)(v)) }
+
+// ParseLogin reads the global id of a person's credentials.
+func ParseLogin(text string) (Login, error) {
+	n, err := parse(LoginPrefix, text)
+	return Login(n), err
+}
+
+// Staff identifies a person of the company.
+type Staff int64
+
+func (v Staff) String() string               { return format(StaffPrefix, int64(v)) }
+func (v Staff) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Staff) UnmarshalText(text []byte) error {
+	return unmarshal(StaffPrefix, string(text), (*int64)(v))
+}
+func (v Staff) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Staff) UnmarshalGQL(text any) error { return unmarshal(StaffPrefix, text, (*int64)(v)) }
+
+// ParseStaff reads the global id of a person of the company.
+func ParseStaff(text string) (Staff, error) {
+	n, err := parse(StaffPrefix, text)
+	return Staff(n), err
+}
+
+// SubAccount identifies a login's access to one client.
+type SubAccount int64
+
+func (v SubAccount) String() string               { return format(SubAccountPrefix, int64(v)) }
+func (v SubAccount) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *SubAccount) UnmarshalText(text []byte) error {
+	return unmarshal(SubAccountPrefix, string(text), (*int64)(v))
+}
+func (v SubAccount) MarshalGQL(w io.Writer) { fmt.Fprintf(w, "%q", v.String()) }
+func (v *SubAccount) UnmarshalGQL(text any) error {
+	return unmarshal(SubAccountPrefix, text, (*int64)(v))
+}
+
+// ParseSubAccount reads the global id of a login's access to one client.
+func ParseSubAccount(text string) (SubAccount, error) {
+	n, err := parse(SubAccountPrefix, text)
+	return SubAccount(n), err
+}
+
+// Session identifies one signed-in device.
+type Session int64
+
+func (v Session) String() string               { return format(SessionPrefix, int64(v)) }
+func (v Session) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Session) UnmarshalText(text []byte) error {
+	return unmarshal(SessionPrefix, string(text), (*int64)(v))
+}
+func (v Session) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Session) UnmarshalGQL(text any) error { return unmarshal(SessionPrefix, text, (*int64)(v)) }
+
+// ParseSession reads the global id of one signed-in device.
+func ParseSession(text string) (Session, error) {
+	n, err := parse(SessionPrefix, text)
+	return Session(n), err
+}
+
+// Invoice identifies what a client owes.
+type Invoice int64
+
+func (v Invoice) String() string               { return format(InvoicePrefix, int64(v)) }
+func (v Invoice) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Invoice) UnmarshalText(text []byte) error {
+	return unmarshal(InvoicePrefix, string(text), (*int64)(v))
+}
+func (v Invoice) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Invoice) UnmarshalGQL(text any) error { return unmarshal(InvoicePrefix, text, (*int64)(v)) }
+
+// ParseInvoice reads the global id of what a client owes.
+func ParseInvoice(text string) (Invoice, error) {
+	n, err := parse(InvoicePrefix, text)
+	return Invoice(n), err
+}
+
+// InvoiceLine identifies one line of an invoice.
+type InvoiceLine int64
+
+func (v InvoiceLine) String() string               { return format(InvoiceLinePrefix, int64(v)) }
+func (v InvoiceLine) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *InvoiceLine) UnmarshalText(text []byte) error {
+	return unmarshal(InvoiceLinePrefix, string(text), (*int64)(v))
+}
+func (v InvoiceLine) MarshalGQL(w io.Writer) { fmt.Fprintf(w, "%q", v.String()) }
+func (v *InvoiceLine) UnmarshalGQL(text any) error {
+	return unmarshal(InvoiceLinePrefix, text, (*int64)(v))
+}
+
+// ParseInvoiceLine reads the global id of one line of an invoice.
+func ParseInvoiceLine(text string) (InvoiceLine, error) {
+	n, err := parse(InvoiceLinePrefix, text)
+	return InvoiceLine(n), err
+}
+
+// Payment identifies money received for an invoice.
+type Payment int64
+
+func (v Payment) String() string               { return format(PaymentPrefix, int64(v)) }
+func (v Payment) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Payment) UnmarshalText(text []byte) error {
+	return unmarshal(PaymentPrefix, string(text), (*int64)(v))
+}
+func (v Payment) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Payment) UnmarshalGQL(text any) error { return unmarshal(PaymentPrefix, text, (*int64)(v)) }
+
+// ParsePayment reads the global id of money received for an invoice.
+func ParsePayment(text string) (Payment, error) {
+	n, err := parse(PaymentPrefix, text)
+	return Payment(n), err
+}
+
+// Policy identifies a reminder policy.
+type Policy int64
+
+func (v Policy) String() string               { return format(PolicyPrefix, int64(v)) }
+func (v Policy) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Policy) UnmarshalText(text []byte) error {
+	return unmarshal(PolicyPrefix, string(text), (*int64)(v))
+}
+func (v Policy) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Policy) UnmarshalGQL(text any) error { return unmarshal(PolicyPrefix, text, (*int64)(v)) }
+
+// ParsePolicy reads the global id of a reminder policy.
+func ParsePolicy(text string) (Policy, error) {
+	n, err := parse(PolicyPrefix, text)
+	return Policy(n), err
+}
+
+// Step identifies one entry of a reminder policy.
+type Step int64
+
+func (v Step) String() string               { return format(StepPrefix, int64(v)) }
+func (v Step) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Step) UnmarshalText(text []byte) error {
+	return unmarshal(StepPrefix, string(text), (*int64)(v))
+}
+func (v Step) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Step) UnmarshalGQL(text any) error { return unmarshal(StepPrefix, text, (*int64)(v)) }
+
+// ParseStep reads the global id of one entry of a reminder policy.
+func ParseStep(text string) (Step, error) {
+	n, err := parse(StepPrefix, text)
+	return Step(n), err
+}
+
+// Delivery identifies one mail of one step of one invoice to one recipient.
+type Delivery int64
+
+func (v Delivery) String() string               { return format(DeliveryPrefix, int64(v)) }
+func (v Delivery) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Delivery) UnmarshalText(text []byte) error {
+	return unmarshal(DeliveryPrefix, string(text), (*int64)(v))
+}
+func (v Delivery) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Delivery) UnmarshalGQL(text any) error { return unmarshal(DeliveryPrefix, text, (*int64)(v)) }
+
+// ParseDelivery reads the global id of one mail of one step of one invoice to one recipient.
+func ParseDelivery(text string) (Delivery, error) {
+	n, err := parse(DeliveryPrefix, text)
+	return Delivery(n), err
+}

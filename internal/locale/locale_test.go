@@ -1,0 +1,91 @@
+package locale_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nubedigitalmx/avisa/internal/locale"
+)
+
+var placeholder = regexp.MustCompile(`\{[a-z_]+\}`)
+
+// Every text exists in both languages, with the same placeholders.
+func TestBothLanguages(t *testing.T) {
+	for _, key := range locale.Keys() {
+		es, en := locale.T(locale.Spanish, key), locale.T(locale.English, key)
+		if strings.TrimSpace(es) == "" || strings.TrimSpace(en) == "" {
+			t.Errorf("%s: a language is missing", key)
+		}
+		a, b := placeholder.FindAllString(es, -1), placeholder.FindAllString(en, -1)
+		slices.Sort(a)
+		slices.Sort(b)
+		if !slices.Equal(slices.Compact(a), slices.Compact(b)) {
+			t.Errorf("%s: placeholders %v and %v", key, a, b)
+		}
+	}
+}
+
+// Every error code that the code raises has a text.
+func TestErrorCodesHaveTexts(t *testing.T) {
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".") && path != root && entry.Name() != "..") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) < 2 {
+				return true
+			}
+			selector, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			owner, ok := selector.X.(*ast.Ident)
+			raises := ok && (owner.Name == "checks" && selector.Sel.Name == "Add" || owner.Name == "fault" && selector.Sel.Name == "New")
+			if literal, ok := call.Args[1].(*ast.BasicLit); ok && raises && literal.Kind == token.STRING {
+				if code := strings.Trim(literal.Value, `"`); !locale.Has("errors." + code) {
+					t.Errorf("%s: the code %s has no text", path, code)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for header, want := range map[string]string{
+		"": locale.Spanish, "es": locale.Spanish, "en-US,en;q=0.9": locale.English, "fr, en;q=0.8": locale.English, "de": locale.Spanish,
+		"es-419,es;q=0.9,en;q=0.8": locale.Spanish,
+	} {
+		if got := locale.Match(header); got != want {
+			t.Errorf("%q: %s, want %s", header, got, want)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package reminder_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+var mexico = func() *time.Location {
+	zone, err := time.LoadLocation("America/Mexico_City")
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}()
+
+// at is a moment in Mexico City.
+func at(text string) time.Time {
+	t, err := time.ParseInLocation("2006-01-02 15:04", text, mexico)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+type world struct {
+	*testing.T
+	store *db.Store
+	rules *reminder.Service
+	now   time.Time
+}
+
+func newWorld(t *testing.T, now string) *world {
+	t.Parallel()
+	w := &world{T: t, store: dbtest.New(t), now: at(now)}
+	w.rules = &reminder.Service{Store: w.store, Now: func() time.Time { return w.now }, Lease: time.Minute}
+	dbtest.Company(t, w.store, at("2026-01-01 00:00"))
+	return w
+}
+
+// run plans at the moment and returns what the run added.
+func (w *world) run(now string, immediate bool) db.PlanResult {
+	w.Helper()
+	w.now = at(now)
+	result, err := w.rules.SendReminders(access.With(w.Context(), access.SystemActor()), reminder.RunInput{Immediate: immediate})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return result
+}
+
+// ledger lists "address status reason" of an invoice in any order.
+func (w *world) ledger(invoice id.Invoice) []string {
+	w.Helper()
+	list, err := w.store.Deliveries(w.Context(), db.DeliveryFilter{Reach: access.Reach{All: true}, Invoice: invoice}, db.Page{First: 100})
+	if err != nil {
+		w.Fatal(err)
+	}
+	rows := []string{}
+	for i := len(list.Rows) - 1; i >= 0; i-- {
+		r := list.Rows[i]
+		text := r.Email + " " + r.Status
+		if r.Reason != "" {
+			text += " " + r.Reason
+		}
+		rows = append(rows, text)
+	}
+	return rows
+}
+
+func (w *world) want(got []string, want ...string) {
+	w.Helper()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		w.Fatalf("ledger %q, want %q", got, want)
+	}
+}
+
+func TestPlanOncePerStepAndRecipient(t *testing.T) {
+	w := newWorld(t, "2026-03-01 08:00")
+	client := dbtest.Client(t, w.store, "Cliente", "cliente@uno.example")
+	dbtest.Contact(t, w.store, client, "conta@uno.example", at("2026-02-01 10:00"), mail.Invoice)
+	dbtest.Contact(t, w.store, client, "sistemas@uno.example", at("2026-02-01 10:00"), mail.Domain)
+	invoice := dbtest.Invoice(t, w.store, client, "2026-03-01", "2026-03-20", at("2026-03-01 08:00"))
+
+	if got := w.run("2026-03-01 08:59", false); got != (db.PlanResult{}) {
+		t.Fatalf("planned before the window opens: %+v", got)
+	}
+	if got := w.run("2026-03-01 09:00", false); got.Planned != 2 {
+		t.Fatalf("the issued step: %+v", got)
+	}
+	for range 3 {
+		if got := w.run("2026-03-01 09:01", false); got != (db.PlanResult{}) {
+			t.Fatalf("a second run added %+v", got)
+		}
+	}
+	w.want(w.ledger(invoice.ID), "cliente@uno.example planned", "conta@uno.example planned")
+
+	total := int64(2)
+	for day := date.Date("2026-03-02"); day <= "2026-05-01"; day = day.AddDays(1) {
+		total += w.run(string(day)+" 12:00", false).Planned
+	}
+	if total != 2*6 {
+		t.Fatalf("%d deliveries over the invoice's life, want 6 steps for 2 recipients", total)
+	}
+}
+
+func TestPlanRules(t *testing.T) {
+	type setup struct {
+		name    string
+		prepare func(w *world, client db.Client, invoice db.Invoice)
+		now     string
+		want    []string
+	}
+	const address = "cliente@dos.example"
+	for _, c := range []setup{
+		{"due in seven days", nil, "2026-03-13 10:00", []string{address + " planned"}},
+		{"day of no step", nil, "2026-03-15 10:00", []string{address + " planned"}}, // still within the catch-up of -7
+		{"day of no step, beyond catch-up", nil, "2026-03-17 10:00", nil},
+		{"after the window the mail waits for the morning", nil, "2026-03-13 20:00", []string{address + " planned"}},
+		{"preference off", func(w *world, client db.Client, _ db.Invoice) {
+			fail(w, w.store.SetClientTopics(w.Context(), client.ID, []mail.Topic{mail.General}))
+		}, "2026-03-13 10:00", nil},
+		{"client paused", func(w *world, client db.Client, _ db.Invoice) {
+			fail(w, w.store.PauseClient(w.Context(), client.ID, "2026-03-14", "promesa de pago"))
+		}, "2026-03-13 10:00", []string{address + " skipped paused"}},
+		{"pause has ended", func(w *world, client db.Client, _ db.Invoice) {
+			fail(w, w.store.PauseClient(w.Context(), client.ID, "2026-03-13", ""))
+		}, "2026-03-13 10:00", []string{address + " planned"}},
+		{"invoice paused", func(w *world, _ db.Client, invoice db.Invoice) {
+			fail(w, w.store.PauseInvoice(w.Context(), invoice.ID, "2026-04-01", ""))
+		}, "2026-03-13 10:00", []string{address + " skipped paused"}},
+		{"paid", func(w *world, _ db.Client, invoice db.Invoice) {
+			invoice.Status, invoice.Paid = db.InvoicePaid, invoice.Total
+			fail(w, w.store.SaveInvoiceState(w.Context(), &invoice))
+		}, "2026-03-13 10:00", nil},
+		{"cancelled", func(w *world, _ db.Client, invoice db.Invoice) {
+			invoice.Status = db.InvoiceCancelled
+			fail(w, w.store.SaveInvoiceState(w.Context(), &invoice))
+		}, "2026-03-13 10:00", nil},
+		{"a contact of the same address replaces the client's own mail", func(w *world, client db.Client, _ db.Invoice) {
+			dbtest.Contact(w.T, w.store, client, "CLIENTE@dos.example", at("2026-03-02 10:00"), mail.Invoice)
+		}, "2026-03-13 10:00", []string{"CLIENTE@dos.example planned"}},
+		{"a contact added today gets today's step", func(w *world, client db.Client, _ db.Invoice) {
+			dbtest.Contact(w.T, w.store, client, "nueva@dos.example", at("2026-03-13 09:50"), mail.Invoice)
+		}, "2026-03-13 10:00", []string{address + " planned", "nueva@dos.example planned"}},
+		{"a contact added later does not get what was due before", func(w *world, client db.Client, _ db.Invoice) {
+			dbtest.Contact(w.T, w.store, client, "nueva@dos.example", at("2026-03-14 09:50"), mail.Invoice)
+		}, "2026-03-14 10:00", []string{address + " planned"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, "2026-03-02 08:00")
+			client := dbtest.Client(t, w.store, "Cliente", address)
+			invoice := dbtest.Invoice(t, w.store, client, "2026-03-01", "2026-03-20", at("2026-03-02 08:00"))
+			if c.prepare != nil {
+				c.prepare(w, client, invoice)
+			}
+			w.run(c.now, false)
+			w.want(w.ledger(invoice.ID), c.want...)
+		})
+	}
+}
+
+// After an outage only the newest step goes out; what is too late is noted, not forgotten.
+func TestPlanAfterOutage(t *testing.T) {
+	w := newWorld(t, "2026-03-02 08:00")
+	client := dbtest.Client(t, w.store, "Cliente", "cliente@tres.example")
+	invoice := dbtest.Invoice(t, w.store, client, "2026-03-02", "2026-03-20", at("2026-03-02 08:00"))
+	w.run("2026-03-02 10:00", false)
+	w.run("2026-03-26 10:00", false) // the steps -7, -1, +1 and +5 came due meanwhile
+	w.want(w.ledger(invoice.ID), "cliente@tres.example planned",
+		"cliente@tres.example planned", "cliente@tres.example skipped superseded", "cliente@tres.example skipped superseded", "cliente@tres.example skipped superseded")
+	w.run("2026-05-20 10:00", false) // and +15, far too late
+	w.want(w.ledger(invoice.ID), "cliente@tres.example planned",
+		"cliente@tres.example planned", "cliente@tres.example skipped superseded", "cliente@tres.example skipped superseded", "cliente@tres.example skipped superseded",
+		"cliente@tres.example skipped missed")
+}
+
+// A step that is added today does not act on the past.
+func TestPlanNewStepLeavesThePast(t *testing.T) {
+	w := &world{T: t, store: dbtest.New(t), now: at("2026-03-13 10:00")}
+	t.Parallel()
+	w.rules = &reminder.Service{Store: w.store, Now: func() time.Time { return w.now }, Lease: time.Minute}
+	dbtest.Company(t, w.store, at("2026-03-14 08:00"))
+	client := dbtest.Client(t, w.store, "Cliente", "cliente@cuatro.example")
+	invoice := dbtest.Invoice(t, w.store, client, "2026-03-01", "2026-03-20", at("2026-03-01 08:00"))
+	w.run("2026-03-14 10:00", false)
+	w.want(w.ledger(invoice.ID))
+	w.run("2026-03-19 10:00", false)
+	w.want(w.ledger(invoice.ID), "cliente@cuatro.example planned")
+}
+
+func TestPlanConcurrently(t *testing.T) {
+	w := newWorld(t, "2026-03-02 08:00")
+	for range 50 {
+		client := dbtest.Client(t, w.store, "Cliente", "cliente@cinco.example")
+		dbtest.Invoice(t, w.store, client, "2026-03-02", "2026-03-20", at("2026-03-02 08:00"))
+	}
+	w.now = at("2026-03-02 10:00")
+	results := make(chan int64)
+	for range 8 {
+		go func() {
+			got, err := w.rules.SendReminders(access.With(t.Context(), access.SystemActor()), reminder.RunInput{})
+			if err != nil {
+				t.Error(err)
+			}
+			results <- got.Planned
+		}()
+	}
+	var total int64
+	for range 8 {
+		total += <-results
+	}
+	if total != 50 {
+		t.Fatalf("8 planners at once planned %d, want 50", total)
+	}
+}
+
+func fail(w *world, err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}

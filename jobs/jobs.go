@@ -1,0 +1,173 @@
+// Package jobs is the background door: it takes work from PostgreSQL to the queue (asynq on Redis),
+// runs it and notes the end. asynq is used here and nowhere else. PostgreSQL is the truth and Redis
+// a road: an emptied or lost Redis delays work, and neither loses nor repeats any.
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+// Queues, and how often each is asked when all have work.
+const (
+	queueClock     = "clock"
+	queueReminders = "reminders"
+	queueDocuments = "documents"
+)
+
+var queues = map[string]int{queueClock: 6, queueReminders: 3, queueDocuments: 2}
+
+// Config is what a worker process needs.
+type Config struct {
+	Store       *db.Store
+	Redis       redis.UniversalClient
+	Reminder    *reminder.Service
+	Billing     *billing.Service
+	Concurrency int // tasks at once; 0 means 10
+	Log         *slog.Logger
+	Now         func() time.Time
+}
+
+// Worker runs background work until its context ends.
+type Worker struct {
+	Config
+	client    *asynq.Client
+	inspector *asynq.Inspector
+	handlers  map[string]func(context.Context, json.RawMessage) error // outbox jobs by kind
+	clock     []tick
+}
+
+// New prepares a worker.
+func New(config Config) *Worker {
+	w := &Worker{Config: config, client: asynq.NewClientFromRedisClient(config.Redis), inspector: asynq.NewInspectorFromRedisClient(config.Redis)}
+	if w.Concurrency == 0 {
+		w.Concurrency = 10
+	}
+	// Jobs that services enqueue, by kind.
+	w.handlers = map[string]func(context.Context, json.RawMessage) error{
+		billing.RenderJob{}.Kind(): handle(w.Billing.RenderPDF),
+	}
+	// Work that the clock asks for.
+	w.clock = []tick{
+		{"reminder:plan", time.Minute, w.plan},
+		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
+	}
+	return w
+}
+
+// kinds of tasks in Redis. Everything else that a task needs is in PostgreSQL.
+const (
+	taskDelivery = "delivery"
+	taskJob      = "job"
+	taskTick     = "tick"
+)
+
+// handle decodes a job's payload for its verb.
+func handle[J any](verb func(context.Context, J) error) func(context.Context, json.RawMessage) error {
+	return func(ctx context.Context, payload json.RawMessage) error {
+		var job J
+		if err := json.Unmarshal(payload, &job); err != nil {
+			return fmt.Errorf("payload: %w", err)
+		}
+		return verb(ctx, job)
+	}
+}
+
+// Run works until the context ends, then lets running tasks finish.
+func (w *Worker) Run(ctx context.Context) error {
+	server := asynq.NewServerFromRedisClient(w.Redis, asynq.Config{
+		Concurrency:              w.Concurrency,
+		Queues:                   queues,
+		TaskCheckInterval:        200 * time.Millisecond,
+		DelayedTaskCheckInterval: 2 * time.Second,
+		ShutdownTimeout:          w.Reminder.Lease,
+		BaseContext:              func() context.Context { return access.With(context.Background(), access.SystemActor()) },
+		RetryDelayFunc:           func(int, error, *asynq.Task) time.Duration { return 5 * time.Second },
+		Logger:                   quiet{w.Log},
+		ErrorHandler: asynq.ErrorHandlerFunc(func(_ context.Context, task *asynq.Task, err error) {
+			w.Log.Error("task failed", "task", task.Type(), "error", err)
+		}),
+	})
+	mux := asynq.NewServeMux()
+	mux.HandleFunc(taskDelivery, w.runDelivery)
+	mux.HandleFunc(taskJob, w.runJob)
+	mux.HandleFunc(taskTick, w.runTick)
+	if err := server.Start(mux); err != nil {
+		return fmt.Errorf("start the queue: %w", err)
+	}
+	ctx = access.With(ctx, access.SystemActor())
+	var group sync.WaitGroup
+	group.Go(func() { w.relay(ctx) })
+	group.Go(func() { w.tickClock(ctx) })
+	<-ctx.Done()
+	group.Wait()
+	server.Shutdown()
+	return nil
+}
+
+func (w *Worker) runDelivery(ctx context.Context, task *asynq.Task) error {
+	var deliveryID id.Delivery
+	if err := deliveryID.UnmarshalText(task.Payload()); err != nil {
+		return errors.Join(asynq.SkipRetry, err)
+	}
+	return w.Reminder.Send(ctx, deliveryID)
+}
+
+// runJob does a job of the outbox. A failure is noted in PostgreSQL, which decides when it is tried
+// again; only a database that does not answer is left to the queue.
+func (w *Worker) runJob(ctx context.Context, task *asynq.Task) error {
+	var jobID int64
+	if err := json.Unmarshal(task.Payload(), &jobID); err != nil {
+		return errors.Join(asynq.SkipRetry, err)
+	}
+	row, found, err := w.Store.Job(ctx, jobID)
+	if err != nil || !found {
+		return err
+	}
+	do, known := w.handlers[row.Kind]
+	if !known {
+		// A newer version of the program asked for it: leave it to a worker of that version.
+		w.Log.Warn("job of an unknown kind", "kind", row.Kind, "job", row.ID)
+		return nil
+	}
+	if err := do(ctx, row.Payload); err != nil {
+		w.Log.Error("job failed", "kind", row.Kind, "job", row.ID, "attempt", row.Attempts, "error", err)
+		return w.Store.RetryJob(ctx, row.ID, jobBackoff(row.Attempts), err.Error())
+	}
+	return w.Store.FinishJob(ctx, row.ID)
+}
+
+// jobBackoff is 2 s doubling to 10 minutes.
+func jobBackoff(attempts int) time.Duration {
+	wait := 2 * time.Second
+	for range attempts - 1 {
+		if wait *= 2; wait >= 10*time.Minute {
+			return 10 * time.Minute
+		}
+	}
+	return wait
+}
+
+// quiet sends asynq's log to ours. What it calls a warning is detail to us: it speaks of the road, and the
+// ledger knows what has arrived.
+type quiet struct{ log *slog.Logger }
+
+func (q quiet) Debug(args ...any) { q.log.Debug("asynq", "text", fmt.Sprint(args...)) }
+func (q quiet) Info(args ...any)  { q.log.Debug("asynq", "text", fmt.Sprint(args...)) }
+func (q quiet) Warn(args ...any)  { q.log.Debug("asynq", "text", fmt.Sprint(args...)) }
+func (q quiet) Error(args ...any) { q.log.Error("asynq", "text", fmt.Sprint(args...)) }
+func (q quiet) Fatal(args ...any) { q.log.Error("asynq", "text", fmt.Sprint(args...)) }

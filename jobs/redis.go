@@ -1,0 +1,94 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+)
+
+// Connect opens Redis and checks that it answers and is version 6.2 or newer. Addresses:
+//
+//	redis://user:password@host:6379/0 (rediss:// with TLS)
+//	redis-sentinel://:password@host1:26379,host2:26379/0?master=name
+//	redis-cluster://user:password@host1:6379?addr=host2:6379 (rediss-cluster:// with TLS)
+func Connect(ctx context.Context, address string) (redis.UniversalClient, error) {
+	redis.SetLogger(silent{}) // what goes wrong comes back as an error, which is logged once
+	client, err := open(address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := client.Ping(ctx).Err(); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("redis does not answer: %w", err)
+	}
+	if err := checkVersion(ctx, client); err != nil {
+		_ = client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// errAddress says no more, because the address holds a password.
+var errAddress = errors.New("REDIS_URL is not a valid Redis address (redis://, rediss://, redis-sentinel://, redis-cluster://)")
+
+func open(address string) (redis.UniversalClient, error) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	switch scheme {
+	case "redis", "rediss", "unix":
+		options, err := redis.ParseURL(address)
+		if err != nil {
+			return nil, errAddress
+		}
+		return redis.NewClient(options), nil
+	case "redis-cluster", "rediss-cluster":
+		options, err := redis.ParseClusterURL(strings.TrimSuffix(scheme, "-cluster") + "://" + rest)
+		if err != nil {
+			return nil, errAddress
+		}
+		return redis.NewClusterClient(options), nil
+	case "redis-sentinel":
+		options, err := asynq.ParseRedisURI(address)
+		if err != nil {
+			return nil, errAddress
+		}
+		client, ok := options.MakeRedisClient().(redis.UniversalClient)
+		if !ok {
+			return nil, errAddress
+		}
+		return client, nil
+	}
+	return nil, errAddress
+}
+
+// checkVersion reads the version; a server that does not tell it (an in-process one) passes.
+func checkVersion(ctx context.Context, client redis.UniversalClient) error {
+	info, err := client.Info(ctx, "server").Result()
+	if err != nil {
+		return nil // a stand-in without INFO
+	}
+	for line := range strings.SplitSeq(info, "\n") {
+		version, ok := strings.CutPrefix(strings.TrimSpace(line), "redis_version:")
+		if !ok {
+			continue
+		}
+		parts := append(strings.Split(version, "."), "0", "0")
+		major, _ := strconv.Atoi(parts[0])
+		minor, _ := strconv.Atoi(parts[1])
+		if major < 6 || major == 6 && minor < 2 {
+			return fmt.Errorf("redis 6.2 or newer (or Valkey) is needed, this is %s", version)
+		}
+	}
+	return nil
+}

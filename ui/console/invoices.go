@@ -1,0 +1,271 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/component"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+// invoiceFilters are the states that the list can be filtered by, in the order of the page.
+var invoiceFilters = []struct{ Key, Status string }{
+	{"", ""}, {"por-cobrar", "open"}, {"vencidas", db.InvoiceOverdue}, {"pagadas", db.InvoicePaid}, {"canceladas", db.InvoiceCancelled},
+}
+
+type invoicesView struct {
+	Filter string
+	Search string
+	Today  date.Date
+	Rows   []db.Invoice
+	Totals []db.InvoiceTotals
+	Next   string
+}
+
+func (v invoicesView) at(filter, after string) string {
+	q := url.Values{}
+	set(q, "estado", filter)
+	set(q, "buscar", v.Search)
+	set(q, "despues", after)
+	return withQuery("/consola/facturas", q)
+}
+
+func (v invoicesView) tabs(ctx context.Context) []component.Tab {
+	var tabs []component.Tab
+	for _, f := range invoiceFilters {
+		tabs = append(tabs, tab(t(ctx, "invoices.filter."+f.Key), v.at(f.Key, ""), f.Key == v.Filter))
+	}
+	return tabs
+}
+
+func (c *Console) invoices(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	view := invoicesView{Search: strings.TrimSpace(q.Get("buscar")), Today: c.Billing.Today()}
+	query := billing.InvoiceQuery{Search: view.Search}
+	for _, f := range invoiceFilters {
+		if f.Key == q.Get("estado") {
+			view.Filter, query.Status = f.Key, f.Status
+		}
+	}
+	list, err := c.Billing.Invoices(ctx, query, db.Page{First: pageSize, After: q.Get("despues")})
+	if err != nil {
+		return err
+	}
+	view.Rows = list.Rows
+	if view.Totals, err = c.Billing.OpenTotals(ctx, 0); err != nil {
+		return err
+	}
+	if next := list.Next(); next != "" {
+		view.Next = view.at(view.Filter, next)
+	}
+	return c.show(w, r, http.StatusOK, t(ctx, "invoices.title"), invoicesPage(view))
+}
+
+// download is an entry of the download log with who it was.
+type download struct {
+	db.InvoiceDownload
+	Who string
+}
+
+type invoiceView struct {
+	Invoice    db.Invoice
+	Today      date.Date
+	Lines      []db.InvoiceLine
+	Payments   []db.Payment
+	Deliveries []deliveryRow
+	Downloads  []download
+	Logged     bool // there is a download log to show
+	Payment    paymentForm
+	Pause      pauseForm
+	Run        *db.PlanResult
+}
+
+// hasForms reports whether the page offers payment and pause: while something is owed, and when a
+// form that was sent has something wrong.
+func (v invoiceView) hasForms() bool {
+	return v.Invoice.Open() || v.Payment.Errors != nil || v.Pause.Errors != nil
+}
+
+// paymentForm is the payment form as it was sent.
+type paymentForm struct {
+	Amount     string
+	Method     string
+	Reference  string
+	ReceivedOn string
+	RequestKey string
+	Errors     fieldErrors
+}
+
+func methodOptions(ctx context.Context) []component.Option {
+	var options []component.Option
+	for _, method := range []string{"transfer", "cash", "card", "cheque"} {
+		options = append(options, component.Option{Value: method, Label: t(ctx, "method."+method)})
+	}
+	return options
+}
+
+func currencyOptions() []component.Option {
+	var options []component.Option
+	for _, currency := range money.Currencies() {
+		options = append(options, component.Option{Value: string(currency), Label: string(currency)})
+	}
+	return options
+}
+
+// price shows cents, and more decimals only where the price has them.
+func price(p money.Decimal, currency money.Currency) string {
+	if p.Decimals() <= currency.Decimals() {
+		if m, err := p.Minor(currency); err == nil {
+			return money.FormatNumber(m, currency)
+		}
+	}
+	return p.String()
+}
+
+func (c *Console) invoicePage(w http.ResponseWriter, r *http.Request) error {
+	row, err := c.invoice(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return c.showInvoice(w, r, http.StatusOK, row, nil, nil)
+}
+
+// showInvoice shows the page of an invoice; a form that was sent with errors takes the place of the
+// empty one.
+func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int, row db.Invoice, payment *paymentForm, pause *pauseForm) error {
+	ctx := r.Context()
+	view := invoiceView{Invoice: row, Today: date.Today(c.Now(), row.ClientSnapshot.Timezone), Run: runResult(r), Logged: c.Downloads != nil}
+	lines, err := c.Billing.Lines(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	view.Lines = lines[row.ID]
+	if view.Payments, err = c.Billing.Payments(ctx, row.ID); err != nil {
+		return err
+	}
+	list, err := c.Reminder.Deliveries(ctx, reminder.DeliveryQuery{Invoice: row.ID}, db.Page{First: 100})
+	if err != nil {
+		return err
+	}
+	if view.Deliveries, err = c.readable(ctx, list.Rows); err != nil {
+		return err
+	}
+	if view.Downloads, err = c.downloads(ctx, row); err != nil {
+		return err
+	}
+	view.Payment = paymentForm{Amount: money.FormatPlain(row.Balance, row.Currency), Method: "transfer", ReceivedOn: string(view.Today), RequestKey: rand.Text()}
+	if payment != nil {
+		view.Payment = *payment
+	}
+	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}
+	if pause != nil {
+		view.Pause = *pause
+	}
+	view.Pause.Action, view.Pause.Paused, view.Pause.Today = invoicePath(row.ID)+"/pausa", row.PausedUntil, view.Today
+	return c.show(w, r, status, t(ctx, "invoice.title", "number", row.Number), invoicePageView(view))
+}
+
+// downloads is the download log of an invoice with the people behind it.
+func (c *Console) downloads(ctx context.Context, row db.Invoice) ([]download, error) {
+	if c.Downloads == nil {
+		return nil, nil
+	}
+	log, err := c.Downloads(ctx, row.ID)
+	if err != nil || len(log) == 0 {
+		return nil, err
+	}
+	contacts, err := c.Account.Contacts(ctx, row.ClientID, db.Page{First: db.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	subAccounts, err := c.Account.AccessByContact(ctx, contactIDs(contacts.Rows))
+	if err != nil {
+		return nil, err
+	}
+	emails := map[id.Login]string{}
+	for _, a := range subAccounts {
+		emails[a.LoginID] = a.LoginEmail
+	}
+	entries := make([]download, 0, len(log))
+	for _, entry := range log {
+		who := t(ctx, "download.staff")
+		if entry.LoginID != 0 {
+			if who = emails[entry.LoginID]; who == "" {
+				who = t(ctx, "download.login", "id", entry.LoginID)
+			}
+		}
+		entries = append(entries, download{entry, who})
+	}
+	return entries, nil
+}
+
+func (c *Console) recordPayment(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	row, err := c.invoice(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	form := paymentForm{Amount: r.PostFormValue("amount"), Method: r.PostFormValue("method"), Reference: r.PostFormValue("reference"),
+		ReceivedOn: r.PostFormValue("receivedOn"), RequestKey: r.PostFormValue("requestKey")}
+	in, err := form.input(row)
+	if err == nil {
+		_, err = c.Billing.RecordPayment(ctx, in)
+	}
+	if errs, ok := invalid(ctx, err); ok {
+		form.Errors = errs
+		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, &form, nil)
+	}
+	if err != nil {
+		return err
+	}
+	layout.Flash(w, r, "console.flash.paid")
+	return layout.Redirect(w, r, invoicePath(row.ID))
+}
+
+// input reads the form into the verb's input.
+func (f paymentForm) input(row db.Invoice) (billing.PaymentInput, error) {
+	in := billing.PaymentInput{InvoiceID: row.ID, Method: f.Method, Reference: f.Reference, RequestKey: f.RequestKey}
+	var checks fault.Checks
+	var err error
+	if in.Amount, err = money.ParseMinor(f.Amount, row.Currency); err != nil {
+		checks.Add("amount", amountCode(err))
+	}
+	if f.ReceivedOn != "" {
+		if in.ReceivedOn, err = date.Parse(f.ReceivedOn); err != nil {
+			checks.Add("receivedOn", "DATE_MALFORMED")
+		}
+	}
+	return in, checks.Err()
+}
+
+func (c *Console) pauseInvoice(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	row, err := c.invoice(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	in, err := readPause(r)
+	if err == nil {
+		in.InvoiceID = row.ID
+		_, _, err = c.Reminder.SetReminderPause(ctx, in)
+	}
+	if errs, ok := invalid(ctx, err); ok {
+		form := pauseForm{Until: r.PostFormValue("until"), Reason: r.PostFormValue("reason"), Errors: errs}
+		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, nil, &form)
+	}
+	if err != nil {
+		return err
+	}
+	layout.Flash(w, r, "console.flash.pause")
+	return layout.Redirect(w, r, invoicePath(row.ID))
+}

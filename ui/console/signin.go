@@ -1,0 +1,60 @@
+package console
+
+import (
+	"net/http"
+
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+// signInPage is where staff signs in.
+func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
+	next := layout.LocalPath(r.URL.Query().Get("next"), "/consola")
+	if access.From(r.Context()).Kind == access.Staff {
+		return layout.Redirect(w, r, next)
+	}
+	return c.showSignIn(w, r, http.StatusOK, signInForm{Next: next})
+}
+
+type signInForm struct {
+	Email  string
+	Next   string
+	Errors fieldErrors
+}
+
+func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm) error {
+	page := layout.Page{Title: t(r.Context(), "signin.title"), Area: t(r.Context(), "area"), Home: "/consola", Plain: true}
+	return layout.Write(w, r, status, page, signInView(form))
+}
+
+func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	visitor := access.From(ctx)
+	form := signInForm{Email: r.PostFormValue("email"), Next: layout.LocalPath(r.PostFormValue("next"), "/consola")}
+	signed, err := c.Account.SignIn(ctx, account.SignInInput{Email: form.Email, Password: r.PostFormValue("password"), Staff: true,
+		Address: visitor.Address, Device: visitor.Device})
+	if errs, ok := invalid(ctx, err); ok {
+		form.Errors = errs
+		status := http.StatusUnprocessableEntity
+		if fault.Is(err, fault.RateLimited) {
+			status = http.StatusTooManyRequests
+		}
+		return c.showSignIn(w, r, status, form)
+	}
+	if err != nil {
+		return err
+	}
+	layout.StartSession(w, r, layout.StaffCookie, signed.Token, signed.ExpiresAt.Sub(c.Now()))
+	return layout.Redirect(w, r, form.Next)
+}
+
+func (c *Console) signOut(w http.ResponseWriter, r *http.Request) error {
+	err := c.Account.SignOut(r.Context())
+	if err != nil && !fault.Is(err, fault.Unauthenticated) {
+		return err
+	}
+	layout.EndSession(w, r, layout.StaffCookie)
+	return layout.Redirect(w, r, "/consola/entrar")
+}

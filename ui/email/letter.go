@@ -1,0 +1,148 @@
+package email
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+// letter is what a mail says; the text and the HTML part show it.
+type letter struct {
+	Language  string
+	Subject   string
+	Preheader string // what a mail program shows beside the subject
+	Colour    string // of the brand, #rrggbb
+	OnColour  string // readable on Colour
+	Company   string
+	Tone      string // issued, upcoming, today, overdue
+	ToneLabel string
+	Title     string
+	Greeting  string
+	Lead      string
+	Facts     []fact
+	Balance   fact
+	Action    link
+	Payment   []string // how to pay, line by line
+	Number    string
+	Signature []string
+	Why       string
+	Change    link
+	Email     string
+	Legal     []string // who sends this: name, RFC, address, telephone
+}
+
+type fact struct{ Label, Value string }
+
+type link struct{ Label, URL string }
+
+// toneOf is how urgent the mail is. An announcement of an invoice that is overdue already is no news.
+func toneOf(r reminder.Reminder) string {
+	switch {
+	case r.DaysLeft < 0:
+		return "overdue"
+	case r.Issued:
+		return "issued"
+	case r.DaysLeft == 0:
+		return "today"
+	}
+	return "upcoming"
+}
+
+func newLetter(r reminder.Reminder, links Links) letter {
+	lang, tone := r.Language, toneOf(r)
+	amount := func(m money.Minor) string { return money.Format(m, r.Currency, lang) }
+	values := []any{"number", r.Number, "client", r.Client, "company", r.Company.Name, "email", r.To, "name", r.Name,
+		"balance", amount(r.Balance), "due", longDate(lang, r.DueDate), "when", when(lang, r.DaysLeft)}
+	t := func(key string) string { return locale.T(lang, "mail."+key, values...) }
+
+	l := letter{
+		Language: lang, Subject: t("subject." + tone), Preheader: t("preheader"), Company: r.Company.Name, Email: r.To,
+		Colour: brandColour(r.Company.BrandColour), Tone: tone, ToneLabel: t("tone." + tone), Title: t("title.other"),
+		Greeting: t("greeting"), Lead: t("lead." + tone), Number: r.Number,
+		Balance: fact{t("balance"), amount(r.Balance)},
+		Action:  link{t("view"), links.Invoice(r.InvoiceID)},
+		Payment: lines(r.Company.PaymentDetails), Signature: lines(r.Company.Signature),
+		Why: t("why"), Change: link{t("change.link"), links.Contacts()},
+	}
+	l.OnColour = readableOn(l.Colour)
+	if tone == "issued" {
+		l.Title = t("title.issued")
+	}
+	if r.Name == "" {
+		l.Greeting = t("greeting.nobody")
+	}
+	if len(l.Signature) == 0 {
+		l.Signature = []string{r.Company.Name}
+	}
+	l.Facts = []fact{{t("invoice"), r.Number}, {t("client"), r.Client},
+		{t("issued_on"), longDate(lang, r.IssueDate)}, {t("due_on"), longDate(lang, r.DueDate)}}
+	if r.Balance != r.Total {
+		l.Facts = append(l.Facts, fact{t("total"), amount(r.Total)}, fact{t("paid"), amount(r.Total - r.Balance)})
+	}
+	taxID := ""
+	if r.Company.TaxID != "" {
+		taxID = locale.T(lang, "mail.rfc", "rfc", line(r.Company.TaxID))
+	}
+	legal := line(r.Company.LegalName)
+	if legal == "" {
+		legal = r.Company.Name
+	}
+	l.Legal = joinPresent(joinedBy(" · ", legal, taxID), strings.Join(lines(r.Company.Address), ", "),
+		joinedBy(" · ", line(r.Company.Phonenumber), line(r.Company.Email), line(r.Company.Website)))
+	return l
+}
+
+// when says "is due in 7 days" in the words people use.
+func when(lang string, daysLeft int) string {
+	key, days := "ago", -daysLeft
+	switch {
+	case daysLeft > 1:
+		key, days = "days", daysLeft
+	case daysLeft == 1:
+		key = "tomorrow"
+	case daysLeft == 0:
+		key = "today"
+	case daysLeft == -1:
+		key = "yesterday"
+	}
+	return locale.T(lang, "mail.when."+key, "days", days)
+}
+
+// longDate writes a date in full: "30 de abril de 2026".
+func longDate(lang string, d date.Date) string {
+	if d == "" {
+		return ""
+	}
+	at := d.Time()
+	month := locale.T(lang, "mail.month."+strconv.Itoa(int(at.Month())))
+	return locale.T(lang, "mail.date", "day", at.Day(), "month", month, "year", at.Year())
+}
+
+// lines splits a text of the company's settings into its lines, each fit to be shown.
+func lines(text string) []string {
+	var kept []string
+	for part := range strings.Lines(text) {
+		if part = line(part); part != "" {
+			kept = append(kept, part)
+		}
+	}
+	return kept
+}
+
+func joinPresent(parts ...string) []string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func joinedBy(separator string, parts ...string) string {
+	return strings.Join(joinPresent(parts...), separator)
+}

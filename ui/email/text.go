@@ -1,0 +1,68 @@
+package email
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/nubedigitalmx/avisa/internal/locale"
+)
+
+// width of the text part, characters.
+const width = 72
+
+// text writes the text part of a letter.
+func text(l letter) string {
+	t := func(key string, args ...any) string { return locale.T(l.Language, "mail."+key, args...) }
+	var b strings.Builder
+	paragraph := func(text string) { b.WriteString(wrap(text) + "\n\n") }
+	block := func(lines []string) {
+		for _, text := range lines {
+			b.WriteString(wrap(text) + "\n")
+		}
+		b.WriteString("\n")
+	}
+
+	paragraph(l.Greeting)
+	paragraph(l.Lead)
+	facts := append(append([]fact{}, l.Facts...), l.Balance)
+	longest := 0
+	for _, f := range facts {
+		longest = max(longest, utf8.RuneCountInString(f.Label))
+	}
+	for _, f := range facts {
+		b.WriteString("  " + f.Label + ":" + strings.Repeat(" ", longest-utf8.RuneCountInString(f.Label)+2) + f.Value + "\n")
+	}
+	b.WriteString("\n" + l.Action.Label + ":\n" + l.Action.URL + "\n\n")
+	if len(l.Payment) > 0 {
+		title := t("how_to_pay")
+		b.WriteString(title + "\n" + strings.Repeat("-", utf8.RuneCountInString(title)) + "\n")
+		block(append(append([]string{}, l.Payment...), t("reference", "number", l.Number)))
+	}
+	block(l.Signature)
+	b.WriteString("-- \n") // the signature mark: replies leave out what follows
+	paragraph(l.Why)
+	paragraph(t("change") + " " + l.Change.Label + " (" + l.Change.URL + "), " + t("change.reply"))
+	block(l.Legal)
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// wrap breaks a line at spaces. A word longer than the width, such as a link, stays whole.
+func wrap(text string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+n > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	return b.String()
+}

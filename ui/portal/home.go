@@ -1,0 +1,76 @@
+package portal
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+// shownOnHome is how many contacts and invoices the home page lists.
+const shownOnHome = 5
+
+type homeView struct {
+	Client       db.Client
+	Today        date.Date
+	SeesContacts bool
+	SeesInvoices bool
+	Contacts     []contactRow
+	MoreContacts bool
+	Totals       []db.InvoiceTotals
+	Next         []db.Invoice // still owed, the first to fall due first
+	MoreInvoices bool
+}
+
+// Home is the client's start page: what is owed, and "Su Información" with the contacts.
+func (p *Portal) Home(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	// The addresses in mails name no client.
+	if section := r.PathValue("client"); section == "contactos" || section == "facturas" {
+		grants := access.From(ctx).Grants
+		if len(grants) == 0 {
+			return fault.Missing()
+		}
+		return layout.Redirect(w, r, string(at(grants[0].Client, section)))
+	}
+	client, err := p.client(r)
+	if err != nil {
+		return err
+	}
+	view := homeView{Client: client, Today: p.today(client),
+		SeesContacts: access.Can(ctx, access.Contacts, client.ID), SeesInvoices: access.Can(ctx, access.Invoices, client.ID)}
+	if view.SeesContacts {
+		contacts, next, err := p.contactRows(ctx, client.ID, db.Page{First: shownOnHome})
+		if err != nil {
+			return err
+		}
+		view.Contacts, view.MoreContacts = contacts, next != ""
+	}
+	if view.SeesInvoices {
+		if err := p.owed(r, client.ID, &view); err != nil {
+			return err
+		}
+	}
+	return p.show(w, r, http.StatusOK, client, sectionHome, t(ctx, "home.title"), homePage(view))
+}
+
+func (p *Portal) owed(r *http.Request, client id.Client, view *homeView) error {
+	var err error
+	if view.Totals, err = p.Billing.OpenTotals(r.Context(), client); err != nil {
+		return err
+	}
+	list, err := p.Billing.Invoices(r.Context(), openInvoices(client), db.Page{First: db.MaxPage})
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(list.Rows, func(a, b db.Invoice) int { return cmp.Compare(a.DueDate, b.DueDate) })
+	view.Next = list.Rows[:min(len(list.Rows), shownOnHome)]
+	view.MoreInvoices = len(list.Rows) > shownOnHome
+	return nil
+}

@@ -1,0 +1,228 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/a-h/templ"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/component"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+// statusOpen asks for everything still owed.
+const statusOpen = "open"
+
+// The tabs of the list: what billing.InvoiceQuery takes as status.
+var invoiceTabs = []string{"", statusOpen, db.InvoiceOverdue, db.InvoicePaid, db.InvoiceCancelled}
+
+type invoicesView struct {
+	Client db.Client
+	Today  date.Date
+	Status string
+	First  bool
+	Rows   []db.Invoice
+	Next   templ.SafeURL
+}
+
+// Invoices lists the client's invoices, the newest first.
+func (p *Portal) Invoices(w http.ResponseWriter, r *http.Request) error {
+	client, err := p.client(r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	view := invoicesView{Client: client, Today: p.today(client), Status: query.Get("estado"), First: query.Get("despues") == ""}
+	if !slices.Contains(invoiceTabs, view.Status) {
+		view.Status = ""
+	}
+	list, err := p.Billing.Invoices(r.Context(), billing.InvoiceQuery{Client: client.ID, Status: view.Status}, db.Page{First: 25, After: query.Get("despues")})
+	if err != nil {
+		return err
+	}
+	view.Rows = list.Rows
+	if next := list.Next(); next != "" {
+		view.Next = invoicesURL(client.ID, view.Status, next)
+	}
+	return p.show(w, r, http.StatusOK, client, sectionInvoices, t(r.Context(), "invoices.title"), invoicesPage(view))
+}
+
+func invoicesURL(client id.Client, status, after string) templ.SafeURL {
+	query := url.Values{}
+	if status != "" {
+		query.Set("estado", status)
+	}
+	if after != "" {
+		query.Set("despues", after)
+	}
+	if len(query) == 0 {
+		return at(client, "facturas")
+	}
+	return at(client, "facturas") + templ.SafeURL("?"+query.Encode())
+}
+
+func (v invoicesView) tabs(ctx context.Context) []component.Tab {
+	tabs := make([]component.Tab, 0, len(invoiceTabs))
+	for _, status := range invoiceTabs {
+		key := status
+		if key == "" {
+			key = "all"
+		}
+		tabs = append(tabs, component.Tab{Label: t(ctx, "invoices.tab."+key), URL: invoicesURL(v.Client.ID, status, ""), Current: status == v.Status})
+	}
+	return tabs
+}
+
+// deliveryRow is a reminder with whom it went to and what it was about.
+type deliveryRow struct {
+	db.Delivery
+	Name string // of the contact, or of the client
+	Step string
+}
+
+type invoiceView struct {
+	Client     db.Client
+	Today      date.Date
+	Invoice    db.Invoice
+	Lines      []db.InvoiceLine
+	Payments   []db.Payment
+	Deliveries []deliveryRow
+}
+
+// Invoice shows one invoice with its payments and the reminders that were sent.
+func (p *Portal) Invoice(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	client, invoice, err := p.invoice(r)
+	if err != nil {
+		return err
+	}
+	// Asked for now, so that it is there when somebody downloads it.
+	if invoice, err = p.Billing.RequestInvoicePDF(ctx, invoice.ID); err != nil {
+		return err
+	}
+	view := invoiceView{Client: client, Today: p.today(client), Invoice: invoice}
+	lines, err := p.Billing.Lines(ctx, invoice.ID)
+	if err != nil {
+		return err
+	}
+	view.Lines = lines[invoice.ID]
+	if view.Payments, err = p.Billing.Payments(ctx, invoice.ID); err != nil {
+		return err
+	}
+	if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {
+		return err
+	}
+	return p.show(w, r, http.StatusOK, client, sectionInvoices, t(ctx, "invoice.title", "number", invoice.Number), invoicePage(view))
+}
+
+// invoice returns the invoice of the path, which must be one of the client's.
+func (p *Portal) invoice(r *http.Request) (db.Client, db.Invoice, error) {
+	client, err := p.client(r)
+	if err != nil {
+		return db.Client{}, db.Invoice{}, err
+	}
+	if err := access.Require(r.Context(), access.Invoices, client.ID); err != nil {
+		return db.Client{}, db.Invoice{}, err
+	}
+	invoiceID, err := id.ParseInvoice(r.PathValue("invoice"))
+	if err != nil {
+		return db.Client{}, db.Invoice{}, fault.Missing()
+	}
+	row, err := p.Billing.Invoice(r.Context(), invoiceID)
+	if err != nil {
+		return db.Client{}, db.Invoice{}, err
+	}
+	if row.ClientID != client.ID {
+		return db.Client{}, db.Invoice{}, fault.Missing()
+	}
+	return client, row, nil
+}
+
+// shownDeliveries are the states of reminders that concern a client; those that were never to be sent
+// do not.
+var shownDeliveries = []string{db.DeliveryPlanned, db.DeliveryQueued, db.DeliverySending, db.DeliverySent, db.DeliveryFailed, db.DeliveryBounced}
+
+func (p *Portal) deliveries(ctx context.Context, client db.Client, invoice id.Invoice) ([]deliveryRow, error) {
+	list, err := p.Reminder.Deliveries(ctx, reminder.DeliveryQuery{Client: client.ID, Invoice: invoice, Statuses: shownDeliveries}, db.Page{First: db.MaxPage})
+	if err != nil {
+		return nil, err
+	}
+	contacts, steps := []id.Contact{}, []id.Step{}
+	for _, row := range list.Rows {
+		steps = append(steps, row.StepID)
+		if row.ContactID != 0 {
+			contacts = append(contacts, row.ContactID)
+		}
+	}
+	people, err := p.Account.ContactsByID(ctx, contacts)
+	if err != nil {
+		return nil, err
+	}
+	names := map[id.Contact]string{}
+	for _, person := range people {
+		names[person.ID] = person.Name()
+	}
+	found, err := p.Reminder.StepsByID(ctx, steps)
+	if err != nil {
+		return nil, err
+	}
+	labels := map[id.Step]string{}
+	for _, step := range found {
+		labels[step.ID] = stepLabel(ctx, step)
+	}
+	rows := make([]deliveryRow, 0, len(list.Rows))
+	for _, row := range list.Rows {
+		name := client.Name
+		if row.ContactID != 0 {
+			name = names[row.ContactID]
+		}
+		rows = append(rows, deliveryRow{Delivery: row, Name: name, Step: labels[row.StepID]})
+	}
+	return rows, nil
+}
+
+// stepLabel says when a step is sent: "7 días antes del vencimiento".
+func stepLabel(ctx context.Context, step db.ReminderStep) string {
+	side := "after"
+	if step.Days < 0 {
+		side = "before"
+	}
+	switch days := max(step.Days, -step.Days); days {
+	case 0:
+		return t(ctx, "step."+step.Anchor)
+	case 1:
+		return t(ctx, "step."+step.Anchor+"."+side+".one")
+	default:
+		return t(ctx, "step."+step.Anchor+"."+side, "n", days)
+	}
+}
+
+// PDFState is the download button of an invoice, or that its PDF is still being made: htmx asks
+// again until it is there.
+func (p *Portal) PDFState(w http.ResponseWriter, r *http.Request) error {
+	client, invoice, err := p.invoice(r)
+	if err != nil {
+		return err
+	}
+	if invoice, err = p.Billing.RequestInvoicePDF(r.Context(), invoice.ID); err != nil {
+		return err
+	}
+	if !layout.Partial(r) {
+		return layout.Redirect(w, r, string(at(client.ID, "facturas", invoice.ID.String())))
+	}
+	return layout.WriteFragment(w, r, http.StatusOK, pdfButton(client, invoice))
+}
+
+// pdfPath is where the PDF is downloaded.
+func pdfPath(invoice id.Invoice) templ.SafeURL {
+	return templ.SafeURL("/descargas/facturas/" + invoice.String() + ".pdf")
+}

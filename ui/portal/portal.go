@@ -1,0 +1,195 @@
+// Package portal is the client area: what the logins of a client see and do.
+package portal
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/component"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+// Config is what the client area needs.
+type Config struct {
+	Account  *account.Service
+	Billing  *billing.Service
+	Reminder *reminder.Service
+	Now      func() time.Time
+}
+
+// Portal holds the handlers of the client area.
+type Portal struct{ Config }
+
+// New returns the handlers.
+func New(config Config) *Portal { return &Portal{config} }
+
+// Routes is the table of the client area's routes.
+func (p *Portal) Routes() []layout.Route {
+	return []layout.Route{
+		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
+		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
+		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
+		{Method: "GET", Path: "/clientes", Who: layout.Logins, Handle: p.Start},
+		{Method: "GET", Path: "/clientes/{$}", Who: layout.Logins, Handle: p.Start},
+		{Method: "GET", Path: "/clientes/{client}", Who: layout.Logins, Handle: p.Home},
+		{Method: "GET", Path: "/clientes/{client}/{page}", Who: layout.Logins, Handle: p.FromMail},
+		{Method: "GET", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.Contacts},
+		{Method: "POST", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.AddContact},
+		{Method: "GET", Path: "/clientes/{client}/contactos/nuevo", Who: layout.Logins, Handle: p.NewContact},
+		{Method: "GET", Path: "/clientes/{client}/contactos/{contact}", Who: layout.Logins, Handle: p.EditContact},
+		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}", Who: layout.Logins, Handle: p.UpdateContact},
+		{Method: "GET", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.ConfirmDelete},
+		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.DeleteContact},
+		{Method: "GET", Path: "/clientes/{client}/facturas", Who: layout.Logins, Handle: p.Invoices},
+		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}", Who: layout.Logins, Handle: p.Invoice},
+		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/pdf", Who: layout.Logins, Handle: p.PDFState},
+	}
+}
+
+// t is a text of the client area in the reader's language.
+func t(ctx context.Context, key string, args ...any) string {
+	return component.T(ctx, "portal."+key, args...)
+}
+
+// at is the path of a page of a client.
+func at(client id.Client, parts ...string) templ.SafeURL {
+	return templ.SafeURL("/clientes/" + client.String() + strings.Join(append([]string{""}, parts...), "/"))
+}
+
+// client returns the client of the path; a stranger's, and text that is no id, is missing.
+func (p *Portal) client(r *http.Request) (db.Client, error) {
+	clientID, err := id.ParseClient(r.PathValue("client"))
+	if err != nil {
+		return db.Client{}, fault.Missing()
+	}
+	return p.Account.Client(r.Context(), clientID)
+}
+
+// The sections of the client area.
+const (
+	sectionHome     = "home"
+	sectionContacts = "contacts"
+	sectionInvoices = "invoices"
+)
+
+// show answers with a page about a client: navigation holds what the reader may open.
+func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client db.Client, section, title string, body templ.Component) error {
+	ctx := r.Context()
+	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: string(at(client.ID)), Client: client.Name, SignOut: "/clientes/salir",
+		Nav: []layout.Link{{Label: t(ctx, "nav.home"), URL: string(at(client.ID)), Icon: "home", Current: section == sectionHome}}}
+	if access.Can(ctx, access.Contacts, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.contacts"), URL: string(at(client.ID, "contactos")), Icon: "people", Current: section == sectionContacts})
+	}
+	if access.Can(ctx, access.Invoices, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices})
+	}
+	if grants := access.From(ctx).Grants; len(grants) > 1 {
+		ids := make([]id.Client, 0, len(grants))
+		for _, g := range grants {
+			ids = append(ids, g.Client)
+		}
+		rows, err := p.Account.ClientsByID(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, g := range grants { // in the order in which access was given
+			for _, row := range rows {
+				if row.ID == g.Client {
+					page.Clients = append(page.Clients, layout.Link{Label: row.Name, URL: string(at(row.ID)), Current: row.ID == client.ID})
+				}
+			}
+		}
+	}
+	return layout.Write(w, r, status, page, body)
+}
+
+// Start leads to the first client that the login reaches.
+func (p *Portal) Start(w http.ResponseWriter, r *http.Request) error {
+	grants := access.From(r.Context()).Grants
+	if len(grants) == 0 {
+		return fault.Missing()
+	}
+	return layout.Redirect(w, r, string(at(grants[0].Client)))
+}
+
+// FromMail leads on from the addresses in mails, which name no client: /clientes/contactos comes
+// through Home, /clientes/facturas/inv_1 through here.
+func (p *Portal) FromMail(w http.ResponseWriter, r *http.Request) error {
+	invoiceID, err := id.ParseInvoice(r.PathValue("page"))
+	if err != nil || r.PathValue("client") != "facturas" {
+		return fault.Missing()
+	}
+	invoice, err := p.Billing.Invoice(r.Context(), invoiceID)
+	if err != nil {
+		return err
+	}
+	return layout.Redirect(w, r, string(at(invoice.ClientID, "facturas", invoice.ID.String())))
+}
+
+// SignInForm shows the sign-in page; who is signed in already goes on.
+func (p *Portal) SignInForm(w http.ResponseWriter, r *http.Request) error {
+	next := layout.LocalPath(r.URL.Query().Get("next"), "")
+	if access.From(r.Context()).Kind == access.Login {
+		return layout.Redirect(w, r, layout.LocalPath(next, "/clientes"))
+	}
+	return p.showSignIn(w, r, http.StatusOK, signInForm{Next: next})
+}
+
+type signInForm struct {
+	Email string
+	Next  string
+	Error string
+}
+
+func (p *Portal) showSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm) error {
+	return layout.Write(w, r, status, layout.Page{Title: t(r.Context(), "signin.title"), Home: "/clientes", Plain: true}, signInPage(form))
+}
+
+// SignIn starts a session and leads to where the person wanted to go.
+func (p *Portal) SignIn(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	visitor := access.From(ctx)
+	form := signInForm{Email: r.PostFormValue("email"), Next: layout.LocalPath(r.PostFormValue("next"), "")}
+	in, err := p.Account.SignIn(ctx, account.SignInInput{Email: form.Email, Password: r.PostFormValue("password"), Address: visitor.Address, Device: visitor.Device})
+	if f, ok := fault.As(err); ok && (f.Kind == fault.Unauthenticated || f.Kind == fault.RateLimited) {
+		form.Error = locale.Error(component.Lang(ctx), f.Code, f.Args)
+		status := http.StatusUnprocessableEntity
+		if f.Kind == fault.RateLimited {
+			status = http.StatusTooManyRequests
+		}
+		return p.showSignIn(w, r, status, form)
+	}
+	if err != nil {
+		return err
+	}
+	layout.StartSession(w, r, layout.LoginCookie, in.Token, in.ExpiresAt.Sub(p.Now()))
+	return layout.Redirect(w, r, layout.LocalPath(form.Next, "/clientes"))
+}
+
+// SignOut ends the session.
+func (p *Portal) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if access.From(r.Context()).Kind == access.Login {
+		if err := p.Account.SignOut(r.Context()); err != nil {
+			return err
+		}
+	}
+	layout.EndSession(w, r, layout.LoginCookie)
+	layout.Flash(w, r, "portal.flash.signed_out")
+	return layout.Redirect(w, r, "/clientes/entrar")
+}
+
+// today is the date now where the client is.
+func (p *Portal) today(client db.Client) date.Date { return date.Today(p.Now(), client.Timezone) }

@@ -1,0 +1,103 @@
+// The client side of the pages: htmx, and the little that it leaves to us. All
+// pages work without it.
+import htmx from 'htmx.org';
+
+// 422 (a form with errors) is swapped in like any other answer; a server error is
+// not: its page would end up in the middle of another. The message for it is in
+// the page already, in the user's language, see showFailure.
+htmx.config.noSwap = [204, 304, '5xx'];
+htmx.config.defaultTimeout = 30_000; // ms
+
+const failures = () => document.querySelectorAll('[data-request-error]');
+const showFailure = (shown) => failures().forEach((element) => (element.hidden = !shown));
+
+document.addEventListener('htmx:response:error', ({ detail }) => {
+  if (detail.ctx.response.status >= 500) showFailure(true);
+});
+document.addEventListener('htmx:error', () => showFailure(true)); // no connection, time-out
+
+// While a form is on its way it says so to assistive technology, the style sheet
+// shows it, and a second click sends nothing.
+const formOf = (element) => element?.closest?.('form');
+
+document.addEventListener('htmx:before:request', ({ detail }) => {
+  showFailure(false);
+  formOf(detail.ctx.sourceElement)?.setAttribute('aria-busy', 'true');
+});
+document.addEventListener('htmx:finally:request', ({ detail }) => {
+  formOf(detail.ctx.sourceElement)?.removeAttribute('aria-busy');
+});
+document.addEventListener(
+  'submit',
+  (event) => {
+    if (event.target.getAttribute('aria-busy') !== 'true') return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  true,
+);
+document.addEventListener('submit', (event) => {
+  // htmx has prevented the default of its own forms: this is one without it.
+  if (!event.defaultPrevented && event.target.method === 'post') event.target.setAttribute('aria-busy', 'true');
+});
+window.addEventListener('pageshow', (event) => {
+  // Back from the browser's page cache: nothing is on its way any more.
+  if (event.persisted) document.querySelectorAll('form[aria-busy]').forEach((form) => form.removeAttribute('aria-busy'));
+});
+
+// Whoever sent a form with errors continues at the first one.
+const focusFirstError = () => document.querySelector('[aria-invalid="true"]')?.focus();
+
+document.addEventListener('htmx:after:swap', ({ detail }) => {
+  if (detail.ctx.response?.status === 422) focusFirstError();
+});
+document.addEventListener('DOMContentLoaded', focusFirstError);
+
+// Small helpers of forms, by attribute. Whoever has no JavaScript gets the same from
+// the server, or needs it less.
+document.addEventListener('click', (event) => {
+  const button = event.target.closest?.('[data-tick], [data-reveal], [data-dialog]');
+  if (!button) return;
+  const { tick, untick, reveal, dialog } = button.dataset;
+  if (reveal) {
+    // Shows what is typed into a password field.
+    const input = document.getElementById(reveal);
+    const shown = input.type === 'password';
+    input.type = shown ? 'text' : 'password';
+    button.setAttribute('aria-pressed', shown);
+    input.focus();
+  } else if (dialog) {
+    // Asks here instead of on a page of its own.
+    const element = document.getElementById(dialog);
+    if (!element) return;
+    event.preventDefault();
+    element.showModal();
+  } else if (tick) {
+    // Sets boxes, after clearing others; those that are disabled stay.
+    event.preventDefault();
+    const set = (selector, checked) =>
+      selector && document.querySelectorAll(selector).forEach((box) => !box.disabled && (box.checked = checked));
+    set(untick, false);
+    set(tick, true);
+  }
+});
+
+// Menus close when something else is clicked, and with Escape.
+const closeMenus = (except) =>
+  document.querySelectorAll('details[data-menu][open]').forEach((menu) => menu !== except && (menu.open = false));
+document.addEventListener('click', (event) => closeMenus(event.target.closest?.('details[data-menu]')));
+document.addEventListener('keydown', (event) => {
+  const menu = event.key === 'Escape' && document.querySelector('details[data-menu][open]');
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector('summary').focus();
+});
+
+// The message after a redirect goes by itself, unless it is being read.
+setInterval(() => {
+  document.querySelectorAll('[data-flash]:not(:hover)').forEach((flash) => {
+    const age = Number(flash.dataset.flash || 0) + 1;
+    flash.dataset.flash = age;
+    if (age > 6) flash.remove();
+  });
+}, 1000);

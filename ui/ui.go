@@ -1,0 +1,93 @@
+// Package ui is the door for people: the client area, the staff console, the demo mailbox and the
+// downloads. It authenticates, translates forms into verbs of internal/ and answers into pages, and
+// decides nothing.
+package ui
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/console"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+	"github.com/nubedigitalmx/avisa/ui/mailbox"
+	"github.com/nubedigitalmx/avisa/ui/portal"
+	"github.com/nubedigitalmx/avisa/ui/static"
+)
+
+// Config is what the pages need.
+type Config struct {
+	Account  *account.Service
+	Billing  *billing.Service
+	Reminder *reminder.Service
+	// Outbox sums up the background work that waits, Downloads is the download log of an invoice;
+	// the console leaves out what is nil.
+	Outbox         func(ctx context.Context) (db.OutboxState, error)
+	Downloads      func(ctx context.Context, invoice id.Invoice) ([]db.InvoiceDownload, error)
+	GraphQL        http.Handler     // served at /graphql; nil: no API and no explorer
+	Mailbox        mailbox.Box      // shown at /buzon; nil: no such page
+	BaseURL        string           // how people reach this installation; cookies are Secure unless it is plain http
+	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
+	Log            *slog.Logger     // internal errors; nil: slog.Default
+	Now            func() time.Time // nil: time.Now
+}
+
+type site struct{ Config }
+
+// New serves all pages. What a request may do is decided by the services; Routes says who is let in.
+func New(config Config) http.Handler {
+	if config.Log == nil {
+		config.Log = slog.Default()
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	s := &site{config}
+	mux := http.NewServeMux()
+	for _, route := range Routes(s.Config) {
+		mux.Handle(route.Method+" "+route.Path, s.serve(route))
+	}
+	if s.GraphQL != nil {
+		mux.Handle("/graphql", s.GraphQL)
+	}
+	mux.Handle(static.Prefix, static.Handler())
+	mux.Handle("/", s.serve(layout.Route{Handle: notFound}))
+
+	secure := !strings.HasPrefix(config.BaseURL, "http://")
+	origins := http.NewCrossOriginProtection()
+	if err := origins.AddTrustedOrigin(strings.TrimRight(config.BaseURL, "/")); err != nil && config.BaseURL != "" {
+		config.Log.Warn("base URL is no origin: requests are compared with their Host header alone", "base", config.BaseURL)
+	}
+	origins.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
+	return headers(secure)(locate(config.TrustedProxies)(s.recovering(origins.Handler(s.authenticated(mux)))))
+}
+
+// Routes is the table of all routes but the GraphQL endpoint and the browser files, which have
+// handlers of their own.
+func Routes(c Config) []layout.Route {
+	pages := pages{c}
+	table := []layout.Route{
+		{Method: "GET", Path: "/{$}", Who: layout.Everybody, Handle: toPortal},
+		{Method: "GET", Path: "/favicon.svg", Who: layout.Everybody, Handle: favicon},
+		{Method: "POST", Path: "/idioma", Who: layout.Everybody, Handle: setLanguage},
+		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
+	}
+	if c.GraphQL != nil {
+		table = append(table, layout.Route{Method: "GET", Path: "/graphql/explorer", Who: layout.Everybody, Handle: explorer})
+	}
+	table = append(table, portal.New(portal.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Now: c.Now}).Routes()...)
+	table = append(table, console.New(console.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder,
+		Outbox: c.Outbox, Downloads: c.Downloads, Mailbox: c.Mailbox != nil, Now: c.Now}).Routes()...)
+	if c.Mailbox != nil {
+		table = append(table, mailbox.Routes(mailbox.Config{Box: c.Mailbox})...)
+	}
+	return table
+}

@@ -1,0 +1,291 @@
+package ui
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gocloud.dev/blob/memblob"
+	"golang.org/x/net/html"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+const (
+	password   = "Faro-de-pruebas-26"
+	owner      = "direccion@cafe.example"
+	stranger   = "direccion@taller.example"
+	bookkeeper = "contabilidad@cafe.example" // invoices and emails
+	assistant  = "asistente@cafe.example"    // contacts alone
+	personnel  = "personal@hospedaje.example"
+)
+
+// now is 10:00 of 29 April 2026 in Mexico City.
+var now = time.Date(2026, 4, 29, 16, 0, 0, 0, time.UTC)
+
+// world is the whole site over a real database with two clients.
+type world struct {
+	testing.TB
+	store          *db.Store
+	account        *account.Service
+	billing        *billing.Service
+	server         *httptest.Server
+	log            *bytes.Buffer
+	client, other  db.Client
+	invoice, alien db.Invoice
+	contacts       map[string]db.Contact
+}
+
+type limiter struct{ wait time.Duration }
+
+func (l limiter) Allow(context.Context, string, int) (time.Duration, error) { return l.wait, nil }
+func (limiter) Reset(context.Context, string) error                         { return nil }
+
+func system(ctx context.Context) context.Context { return access.With(ctx, access.SystemActor()) }
+
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	store := dbtest.New(tb)
+	dbtest.Company(tb, store, now.AddDate(0, -2, 0))
+	clock := func() time.Time { return now }
+	files := memblob.OpenBucket(nil)
+	tb.Cleanup(func() { _ = files.Close() })
+	w := &world{TB: tb, store: store, log: &bytes.Buffer{}, contacts: map[string]db.Contact{}}
+	w.account = &account.Service{Store: store, Now: clock, Limiter: limiter{}}
+	w.billing = &billing.Service{Store: store, Now: clock, Files: files}
+	w.serve(Config{})
+
+	w.client, w.other = w.addClient("Café de Prueba", owner), w.addClient("Taller Ajeno", stranger)
+	w.invoice, w.alien = w.issue(w.client), w.issue(w.other)
+	w.addContact("Contabilidad", bookkeeper, []mail.Topic{mail.Invoice}, access.Invoices, access.Emails)
+	w.addContact("Asistente", assistant, []mail.Topic{mail.Domain}, access.Contacts)
+	if _, err := w.account.AddStaff(system(tb.Context()), account.AddStaffInput{Name: "Personal", Email: personnel, Password: password}); err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}
+
+// serve starts the site; what the config leaves out is the world's own.
+func (w *world) serve(c Config) {
+	clock := func() time.Time { return now }
+	c.Account, c.Billing, c.Now = w.account, w.billing, clock
+	c.Reminder = &reminder.Service{Store: w.store, Now: clock}
+	c.Log = slog.New(slog.NewTextHandler(w.log, nil))
+	w.server = httptest.NewUnstartedServer(nil)
+	c.BaseURL = "http://" + w.server.Listener.Addr().String()
+	w.server.Config.Handler = New(c)
+	w.server.Start()
+	w.Cleanup(w.server.Close)
+}
+
+func (w *world) addClient(name, email string) db.Client {
+	w.Helper()
+	client, err := w.account.AddClient(system(w.Context()), account.AddClientInput{Name: name, Password: password, Details: account.ContactDetails{Email: email}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return client
+}
+
+func (w *world) addContact(name, email string, topics []mail.Topic, permissions ...access.Permission) {
+	w.Helper()
+	in := account.AddContactInput{ClientID: w.client.ID, Details: account.ContactDetails{Firstname: name, Email: email}, Topics: topics}
+	if len(permissions) > 0 {
+		in.SubAccount = &account.SubAccountInput{Active: true, Password: password, PasswordAgain: password, Permissions: permissions}
+	}
+	row, err := w.account.AddContact(system(w.Context()), in)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.contacts[email] = row
+}
+
+func (w *world) issue(client db.Client) db.Invoice {
+	w.Helper()
+	row, err := w.billing.IssueInvoice(system(w.Context()), billing.IssueInput{ClientID: client.ID, DueDate: "2026-05-15",
+		Lines: []billing.LineInput{{Description: "Hospedaje <anual>", Quantity: money.Int(1), UnitPrice: money.Int(1000)}}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return row
+}
+
+func (w *world) render(invoice db.Invoice) {
+	w.Helper()
+	if err := w.billing.RenderPDF(system(w.Context()), billing.RenderJob{InvoiceID: invoice.ID, Version: invoice.UpdatedAt.UnixMicro()}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// visitor is a browser with its cookies. It does not follow redirects.
+type visitor struct {
+	*world
+	browser *http.Client
+}
+
+func (w *world) visit() *visitor {
+	jar, _ := cookiejar.New(nil)
+	return &visitor{w, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// as is a browser that has signed in.
+func (w *world) as(email string) *visitor {
+	w.Helper()
+	v := w.visit()
+	v.post("/clientes/entrar", url.Values{"email": {email}, "password": {password}}).want(w, http.StatusSeeOther)
+	return v
+}
+
+// answer is a response with its parsed page.
+type answer struct {
+	*http.Response
+	body string
+	root *html.Node
+}
+
+func (v *visitor) get(path string, headers ...string) answer {
+	v.Helper()
+	return v.do(http.MethodGet, path, nil, headers...)
+}
+
+func (v *visitor) post(path string, form url.Values, headers ...string) answer {
+	v.Helper()
+	return v.do(http.MethodPost, path, strings.NewReader(form.Encode()), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+}
+
+func (v *visitor) do(method, path string, body io.Reader, headers ...string) answer {
+	v.Helper()
+	request, err := http.NewRequestWithContext(v.Context(), method, v.server.URL+path, body)
+	if err != nil {
+		v.Fatal(err)
+	}
+	request.Header.Set("Accept", "text/html")
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := v.browser.Do(request)
+	if err != nil {
+		v.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		v.Fatal(err)
+	}
+	root, err := html.Parse(bytes.NewReader(raw))
+	if err != nil {
+		v.Fatal(err)
+	}
+	return answer{response, string(raw), root}
+}
+
+func (a answer) want(tb testing.TB, status int) answer {
+	tb.Helper()
+	if a.StatusCode != status {
+		tb.Fatalf("%s %s: status %d, want %d\n%s", a.Request.Method, a.Request.URL.Path, a.StatusCode, status, a.text())
+	}
+	return a
+}
+
+func (a answer) shows(tb testing.TB, texts ...string) answer {
+	tb.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.text(), text) {
+			tb.Errorf("%s does not show %q:\n%s", a.Request.URL.Path, text, a.text())
+		}
+	}
+	return a
+}
+
+func (a answer) hides(tb testing.TB, texts ...string) answer {
+	tb.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			tb.Errorf("%s holds %q", a.Request.URL.Path, text)
+		}
+	}
+	return a
+}
+
+// text is what people read of a page.
+func (a answer) text() string {
+	var words []string
+	for node := range a.root.Descendants() {
+		if node.Type == html.TextNode && (node.Parent == nil || node.Parent.Data != "script") {
+			words = append(words, strings.Fields(node.Data)...)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// find returns the elements with an attribute of that value.
+func (a answer) find(name, value string) []*html.Node {
+	var found []*html.Node
+	for node := range a.root.Descendants() {
+		if node.Type == html.ElementNode && attribute(node, name) == value {
+			found = append(found, node)
+		}
+	}
+	return found
+}
+
+func attribute(node *html.Node, name string) string {
+	for _, a := range node.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(node *html.Node, name string) bool {
+	for _, a := range node.Attr {
+		if a.Key == name {
+			return true
+		}
+	}
+	return false
+}
+
+// fieldError is the message that a field is described by, "" when it counts as right.
+func (a answer) fieldError(id string) string {
+	for _, field := range a.find("id", id) {
+		if attribute(field, "aria-invalid") != "true" || !strings.Contains(attribute(field, "aria-describedby"), id+"-error") {
+			return ""
+		}
+	}
+	for _, message := range a.find("id", id+"-error") {
+		return answer{root: message}.text()
+	}
+	return ""
+}
+
+// value is what an input holds.
+func (a answer) value(id string) string {
+	for _, field := range a.find("id", id) {
+		return attribute(field, "value")
+	}
+	return ""
+}
+
+func (a answer) checked(id string) bool {
+	for _, field := range a.find("id", id) {
+		return has(field, "checked")
+	}
+	return false
+}
