@@ -18,24 +18,25 @@ import (
 type Client struct {
 	bun.BaseModel `bun:"table:client"`
 
-	ID          id.Client    `bun:"id,pk,autoincrement" json:"id"`
-	Name        string       `bun:"name" json:"name"`
-	Email       string       `bun:"email" json:"email"`
-	Phonenumber string       `bun:"phonenumber" json:"phonenumber"`
-	TaxID       string       `bun:"tax_id" json:"taxId"`
-	Address1    string       `bun:"address1" json:"address1"`
-	Address2    string       `bun:"address2" json:"address2"`
-	City        string       `bun:"city" json:"city"`
-	State       string       `bun:"state" json:"state"`
-	Postcode    string       `bun:"postcode" json:"postcode"`
-	Country     string       `bun:"country" json:"country"` // ISO 3166-1 alpha-2
-	Language    string       `bun:"language" json:"language"`
-	Timezone    string       `bun:"timezone" json:"timezone"` // IANA name; due dates are dates in it
-	Topics      []mail.Topic `bun:"topics,array" json:"-"`
-	PausedUntil date.Date    `bun:"paused_until" json:"-"` // no reminders before this date
-	PauseReason string       `bun:"pause_reason" json:"-"`
-	CreatedAt   time.Time    `bun:"created_at,nullzero,default:now()" json:"-"`
-	UpdatedAt   time.Time    `bun:"updated_at,nullzero,default:now()" json:"-"`
+	ID           id.Client    `bun:"id,pk,autoincrement" json:"id"`
+	Name         string       `bun:"name" json:"name"`
+	Email        string       `bun:"email" json:"email"`
+	Phonenumber  string       `bun:"phonenumber" json:"phonenumber"`
+	TaxID        string       `bun:"tax_id" json:"taxId"`
+	Address1     string       `bun:"address1" json:"address1"`
+	Address2     string       `bun:"address2" json:"address2"`
+	City         string       `bun:"city" json:"city"`
+	State        string       `bun:"state" json:"state"`
+	Postcode     string       `bun:"postcode" json:"postcode"`
+	Country      string       `bun:"country" json:"country"` // ISO 3166-1 alpha-2
+	Language     string       `bun:"language" json:"language"`
+	Timezone     string       `bun:"timezone" json:"timezone"` // IANA name; due dates are dates in it
+	Topics       []mail.Topic `bun:"topics,array" json:"-"`
+	SecondFactor bool         `bun:"second_factor" json:"-"` // its people must prove a second factor
+	PausedUntil  date.Date    `bun:"paused_until" json:"-"`  // no reminders before this date
+	PauseReason  string       `bun:"pause_reason" json:"-"`
+	CreatedAt    time.Time    `bun:"created_at,nullzero,default:now()" json:"-"`
+	UpdatedAt    time.Time    `bun:"updated_at,nullzero,default:now()" json:"-"`
 }
 
 // ClientFilter limits a list of clients.
@@ -103,6 +104,12 @@ func (s *Store) AddClient(ctx context.Context, c *Client) error {
 func (s *Store) SetClientTopics(ctx context.Context, clientID id.Client, topics []mail.Topic) error {
 	_, err := s.idb.NewUpdate().Table("client").Set("topics = ?", pgdialect.Array(topics)).Set("updated_at = now()").
 		Where("id = ?", clientID).Exec(ctx)
+	return translate(err)
+}
+
+// SetClientSecondFactor says whether the client's people must prove a second factor.
+func (s *Store) SetClientSecondFactor(ctx context.Context, clientID id.Client, required bool) error {
+	_, err := s.idb.NewUpdate().Table("client").Set("second_factor = ?", required).Set("updated_at = now()").Where("id = ?", clientID).Exec(ctx)
 	return translate(err)
 }
 

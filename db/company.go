@@ -24,6 +24,7 @@ type Company struct {
 	BrandColour    string    `bun:"brand_colour" json:"brandColour"`
 	Logo           []byte    `bun:"logo" json:"-"`
 	Timezone       string    `bun:"timezone" json:"timezone"`
+	StaffFactor    bool      `bun:"staff_second_factor" json:"-"` // staff must prove a second factor
 	UpdatedAt      time.Time `bun:"updated_at" json:"-"`
 }
 
@@ -44,4 +45,16 @@ func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone, updated_at = now()").
 		Exec(ctx)
 	return translate(err)
+}
+
+// SetStaffSecondFactor says whether staff must prove a second factor.
+func (s *Store) SetStaffSecondFactor(ctx context.Context, required bool) error {
+	return affected(s.idb.NewUpdate().Table("company").Set("staff_second_factor = ?", required).Set("updated_at = now()").Where("id = 1").Exec(ctx))
+}
+
+// StaffSecondFactor reports whether staff must prove a second factor; false before the company is set up.
+func (s *Store) StaffSecondFactor(ctx context.Context) (bool, error) {
+	var required bool
+	err := s.idb.NewRaw("SELECT coalesce((SELECT staff_second_factor FROM company WHERE id = 1), false)").Scan(ctx, &required)
+	return required, translate(err)
 }

@@ -21,8 +21,27 @@ type Store struct {
 	bun *bun.DB
 }
 
+// Roles that migrations make: what the web server and the workers may do at most.
+const (
+	RoleWeb    = "avisa_web"
+	RoleWorker = "avisa_worker"
+)
+
+// Option changes how Open connects.
+type Option func(*options)
+
+type options struct{ role string }
+
+// WithRole switches every connection to a role, so that the store holds its rights alone. The user of
+// the address must be a member of it. "" stays with the user's own rights.
+func WithRole(role string) Option { return func(o *options) { o.role = role } }
+
 // Open connects to PostgreSQL and checks that it answers and is version 15 or newer.
-func Open(ctx context.Context, dsn string, maxConns int) (*Store, error) {
+func Open(ctx context.Context, dsn string, maxConns int, opts ...Option) (*Store, error) {
+	var o options
+	for _, option := range opts {
+		option(&o)
+	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// pgx repeats the whole address in its error, password included.
@@ -34,7 +53,13 @@ func Open(ctx context.Context, dsn string, maxConns int) (*Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "avisa"
 	}
-	pool := stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		if o.role == "" {
+			return nil
+		}
+		_, err := conn.Exec(ctx, "SET ROLE "+pgx.Identifier{o.role}.Sanitize())
+		return err
+	}))
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -84,4 +109,11 @@ func (s *Store) InTx(ctx context.Context, fn func(tx *Store) error) error {
 func (s *Store) Lock(ctx context.Context, name string) error {
 	_, err := s.idb.NewRaw("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", name).Exec(ctx)
 	return err
+}
+
+// MayUseRole reports whether the store's user can switch to a role with WithRole.
+func (s *Store) MayUseRole(ctx context.Context, role string) (bool, error) {
+	var may bool
+	err := s.idb.NewRaw("SELECT coalesce((SELECT pg_has_role(current_user, oid, 'MEMBER') FROM pg_roles WHERE rolname = ?), false)", role).Scan(ctx, &may)
+	return may, err
 }

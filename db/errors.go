@@ -25,3 +25,14 @@ func Violates(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.ConstraintName == constraint
 }
+
+// affected turns the result of a statement that must have met a row into NotFound when it met none.
+func affected(result sql.Result, err error) error {
+	if err != nil {
+		return translate(err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(fault.Missing(), err)
+	}
+	return nil
+}

@@ -34,19 +34,6 @@ type Login struct {
 	UpdatedAt    time.Time `bun:"updated_at,nullzero,default:now()"`
 }
 
-// Staff is a person of the company.
-type Staff struct {
-	bun.BaseModel `bun:"table:staff"`
-
-	ID           id.Staff  `bun:"id,pk,autoincrement"`
-	Email        string    `bun:"email"`
-	Name         string    `bun:"name"`
-	PasswordHash Secret    `bun:"password_hash"`
-	Language     string    `bun:"language"`
-	Active       bool      `bun:"active"`
-	CreatedAt    time.Time `bun:"created_at,nullzero,default:now()"`
-}
-
 // Login returns one login.
 func (s *Store) Login(ctx context.Context, loginID id.Login) (Login, error) {
 	var l Login
@@ -106,26 +93,6 @@ func (s *Store) AddLogin(ctx context.Context, l *Login) error {
 func (s *Store) SetPassword(ctx context.Context, loginID id.Login, hash Secret) error {
 	_, err := s.idb.NewUpdate().Table("login").Set("password_hash = ?", string(hash)).Set("updated_at = now()").
 		Where("id = ?", loginID).Exec(ctx)
-	return translate(err)
-}
-
-// Staff returns one person of the company.
-func (s *Store) Staff(ctx context.Context, staffID id.Staff) (Staff, error) {
-	var p Staff
-	err := s.idb.NewSelect().Model(&p).Where("id = ?", staffID).Scan(ctx)
-	return p, translate(err)
-}
-
-// StaffByEmail finds a person of the company by address, in any case.
-func (s *Store) StaffByEmail(ctx context.Context, email string) (Staff, error) {
-	var p Staff
-	err := s.idb.NewSelect().Model(&p).Where("lower(email) = lower(?)", email).Scan(ctx)
-	return p, translate(err)
-}
-
-// AddStaff inserts a person of the company and sets the id.
-func (s *Store) AddStaff(ctx context.Context, p *Staff) error {
-	_, err := s.idb.NewInsert().Model(p).Exec(ctx)
 	return translate(err)
 }
 

@@ -11,6 +11,9 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+//go:embed grants.sql
+var grants string
+
 // Migrate brings the schema up to date and returns the names of the migrations it ran. Any number
 // of processes may call it at once: an advisory lock lets one work and the others wait.
 func (s *Store) Migrate(ctx context.Context) ([]string, error) {
@@ -39,6 +42,9 @@ func (s *Store) Migrate(ctx context.Context) ([]string, error) {
 	group, err := migrator.Migrate(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, grants); err != nil {
+		return nil, fmt.Errorf("grant rights: %w", err)
 	}
 	names := []string{}
 	for _, m := range group.Migrations {

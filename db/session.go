@@ -22,6 +22,8 @@ type Session struct {
 	CreatedAt  time.Time  `bun:"created_at,nullzero,default:now()"`
 	LastUsedAt time.Time  `bun:"last_used_at,nullzero,default:now()"`
 	ExpiresAt  time.Time  `bun:"expires_at"`
+	FactorAt   *time.Time `bun:"factor_at"`                  // when a second factor was proved in it
+	Viewing    id.Client  `bun:"viewing_client_id,nullzero"` // staff who see as this client
 }
 
 // SessionByToken returns the session of a token hash that has not expired.
@@ -56,8 +58,37 @@ func (s *Store) EndLoginSessions(ctx context.Context, loginID id.Login, except i
 	return translate(err)
 }
 
+// RotateSession replaces the token of a session, and notes a second factor that was proved.
+func (s *Store) RotateSession(ctx context.Context, sessionID id.Session, tokenHash []byte, factorAt *time.Time) error {
+	_, err := s.idb.NewUpdate().Table("session").Set("token_hash = ?", tokenHash).Set("factor_at = coalesce(?, factor_at)", factorAt).
+		Where("id = ?", sessionID).Exec(ctx)
+	return translate(err)
+}
+
+// Sessions lists the open sessions of a person, the last used first.
+func (s *Store) Sessions(ctx context.Context, person Person, now time.Time) ([]Session, error) {
+	rows := []Session{}
+	err := person.where(s.idb.NewSelect().Model(&rows)).Where("expires_at > ?", now).OrderExpr("last_used_at DESC, id DESC").Scan(ctx)
+	return rows, translate(err)
+}
+
+// EndPersonSession removes one session of a person; NotFound when it is not the person's.
+func (s *Store) EndPersonSession(ctx context.Context, person Person, sessionID id.Session) error {
+	return affected(person.whereDelete(s.idb.NewDelete().Table("session")).Where("id = ?", sessionID).Exec(ctx))
+}
+
+// EndSessions removes all sessions of a person but one (0: all).
+func (s *Store) EndSessions(ctx context.Context, person Person, except id.Session) error {
+	_, err := person.whereDelete(s.idb.NewDelete().Table("session")).Where("id <> ?", except).Exec(ctx)
+	return translate(err)
+}
+
 // SweepSessions removes sessions that ended before the moment.
 func (s *Store) SweepSessions(ctx context.Context, before time.Time) error {
 	_, err := s.idb.NewDelete().Table("session").Where("expires_at < ?", before).Exec(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	_, err = s.idb.NewDelete().Table("ceremony").Where("expires_at < ?", before).Exec(ctx)
 	return translate(err)
 }

@@ -25,7 +25,7 @@ type SubAccount struct {
 	ID          id.SubAccount       `bun:"id,pk,autoincrement"`
 	ClientID    id.Client           `bun:"client_id"`
 	ContactID   id.Contact          `bun:"contact_id,nullzero"`
-	LoginID     id.Login            `bun:"login_id"`
+	LoginID     id.Login            `bun:"login_id,nullzero"`
 	Owner       bool                `bun:"owner"`
 	Permissions []access.Permission `bun:"permissions,array"`
 	Status      string              `bun:"status"`

@@ -85,7 +85,7 @@ func (w *world) fill() {
 	w.must(w.store.SaveCompany(ctx, &db.Company{Name: "Nube Clara", Email: "cobranza@nubeclara.example", BrandColour: "#0f766e", Timezone: "America/Mexico_City"}))
 	w.must(w.store.AddPolicy(ctx, &db.ReminderPolicy{Name: "Normal", SendFrom: "09:00", SendUntil: "18:00", CatchUpDays: 3},
 		[]db.ReminderStep{{Anchor: db.AnchorIssue, CreatedAt: now().AddDate(0, -6, 0)}, {Anchor: db.AnchorDue, Days: 1, CreatedAt: now().AddDate(0, -6, 0)}}))
-	w.staff = db.Staff{Email: "mesa@nubeclara.example", Name: "Mesa de Ayuda", PasswordHash: passwordHash(), Language: "es-MX", Active: true}
+	w.staff = db.Staff{Email: "mesa@nubeclara.example", Name: "Mesa de Ayuda", PasswordHash: passwordHash(), Language: "es-MX", Role: access.Admin, Active: true}
 	w.must(w.store.AddStaff(ctx, &w.staff))
 
 	bakery := db.Client{Name: "Panadería La Espiga", Email: "hola@laespiga.example", TaxID: "PES010101AA1", Country: "MX",
@@ -147,7 +147,7 @@ func (w *world) actor(name string) access.Actor {
 	switch name {
 	case "anonymous":
 	case "staff":
-		actor = access.Actor{Kind: access.Staff, Staff: w.staff.ID, Name: w.staff.Name, Email: w.staff.Email, Language: "es-MX"}
+		actor = access.Actor{Kind: access.Staff, Staff: w.staff.ID, Name: w.staff.Name, Email: w.staff.Email, Language: "es-MX", Role: access.Admin}
 	case "token":
 		signed, err := w.account.Authenticate(w.t.Context(), w.token)
 		w.must(err)
@@ -220,6 +220,10 @@ func decodeAnswer(t *testing.T, rec *httptest.ResponseRecorder) answer {
 type limiter struct {
 	mu     sync.Mutex
 	counts map[string]int
+}
+
+func (l *limiter) AllowHourly(ctx context.Context, key string, perHour int) (time.Duration, error) {
+	return l.Allow(ctx, key, perHour)
 }
 
 func (l *limiter) Allow(_ context.Context, key string, perMinute int) (time.Duration, error) {

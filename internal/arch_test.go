@@ -31,7 +31,7 @@ var rules = []struct {
 	{"jobs", []string{"db", "internal/"}, "a door translates; doors never talk to each other"},
 	{"db/dbtest", []string{"db", "internal/"}, "test databases"},
 	{"db", vocabulary, "rows and SQL decide nothing, so they need no service"},
-	{"internal/account", with(vocabulary, "db"), "people come before what they owe"},
+	{"internal/account", with(vocabulary, "db", "internal/secret"), "people come before what they owe"},
 	{"internal/billing", with(vocabulary, "db", "internal/account", "internal/pdf"), "what is owed comes before reminding of it"},
 	{"internal/reminder", with(vocabulary, "db", "internal/account", "internal/billing"), "reminders and fiscal documents do not know each other"},
 	{"internal/fiscal", with(vocabulary, "db", "internal/account", "internal/billing", "internal/pdf", "internal/fiscal"), "reminders and fiscal documents do not know each other"},
@@ -126,6 +126,14 @@ var free = map[string]string{
 	"account.SignIn":       "whoever signs in is nobody yet",
 	"account.Authenticate": "it is what finds out who acts",
 	"billing.Today":        "a date is no secret",
+
+	"account.ProveFactor":           "the pending token says who signs in",
+	"account.BeginPasskeySignIn":    "the pending token says who signs in",
+	"account.FinishPasskeySignIn":   "the pending token says who signs in",
+	"account.InvitationByToken":     "whoever holds the link may see what it offers",
+	"account.AcceptInvitation":      "whoever holds the link was invited",
+	"account.RequestPasswordReset":  "anybody may ask; only the address's owner gets the link",
+	"account.CompletePasswordReset": "whoever holds the link owns the address",
 }
 
 // Every verb of a service asks internal/access before it touches the store.

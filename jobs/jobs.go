@@ -17,6 +17,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -35,6 +36,7 @@ var queues = map[string]int{queueClock: 6, queueReminders: 3, queueDocuments: 2}
 type Config struct {
 	Store       *db.Store
 	Redis       redis.UniversalClient
+	Account     *account.Service
 	Reminder    *reminder.Service
 	Billing     *billing.Service
 	Concurrency int // tasks at once; 0 means 10
@@ -60,6 +62,10 @@ func New(config Config) *Worker {
 	// Jobs that services enqueue, by kind.
 	w.handlers = map[string]func(context.Context, json.RawMessage) error{
 		billing.RenderJob{}.Kind(): handle(w.Billing.RenderPDF),
+		account.LinkJob{}.Kind():   handle(w.Account.SendLink),
+		account.AlertJob{}.Kind():  handle(w.Account.SendAlert),
+		account.AccessJob{}.Kind(): handle(w.Account.SendAccess),
+		account.ResetJob{}.Kind():  handle(w.Account.SendReset),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{

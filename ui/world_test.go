@@ -54,7 +54,10 @@ type world struct {
 type limiter struct{ wait time.Duration }
 
 func (l limiter) Allow(context.Context, string, int) (time.Duration, error) { return l.wait, nil }
-func (limiter) Reset(context.Context, string) error                         { return nil }
+func (l limiter) AllowHourly(context.Context, string, int) (time.Duration, error) {
+	return l.wait, nil
+}
+func (limiter) Reset(context.Context, string) error { return nil }
 
 func system(ctx context.Context) context.Context { return access.With(ctx, access.SystemActor()) }
 

@@ -32,6 +32,8 @@ type config struct {
 	Concurrency    int            // AVISA_CONCURRENCY: tasks that a worker does at once
 	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
 	Introspection  bool           // AVISA_INTROSPECTION
+	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
+	role           string         // what the process may do at most in the database: see db.WithRole
 }
 
 func readConfig(env string) (config, error) {
@@ -42,6 +44,7 @@ func readConfig(env string) (config, error) {
 		RedisURL:    os.Getenv("REDIS_URL"),
 		SMTPURL:     os.Getenv("SMTP_URL"),
 		BlobURL:     os.Getenv("BLOB_URL"),
+		Secret:      os.Getenv("AVISA_SECRET"),
 		DataDir:     or("AVISA_DATA", ".avisa"),
 		Concurrency: 10,
 		Lease:       time.Minute,

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 )
 
@@ -53,14 +54,27 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 		return fmt.Errorf("demo data: %w", err)
 	}
 
+	// Web and workers hold the rights of their roles, as in production; seeding needed the owner's.
+	web, err := a.openAs(ctx, db.RoleWeb)
+	if err != nil {
+		return err
+	}
+	defer web.close()
+	web.mailbox = stack.mailbox
+	worker, err := a.openAs(ctx, db.RoleWorker)
+	if err != nil {
+		return err
+	}
+	defer worker.close()
+
 	// Workers and server end before the connections they use.
 	running, end := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer end()
 	failed := make(chan error, 2)
-	group.Go(func() { failed <- a.worker().Run(running) })
-	group.Go(func() { failed <- serve(running, listener, a.web(), log) })
+	group.Go(func() { failed <- worker.worker().Run(running) })
+	group.Go(func() { failed <- serve(running, listener, web.web(), log) })
 
 	printAddresses(c)
 	invoice, err := a.freshInvoice(ctx)
@@ -80,6 +94,22 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 	case err := <-failed:
 		return err
 	}
+}
+
+// openAs opens the product again with the rights of a role; with the user's own where the user may not
+// switch to it, as in somebody else's database.
+func (a *app) openAs(ctx context.Context, role string) (*app, error) {
+	c := a.config
+	may, err := a.store.MayUseRole(ctx, role)
+	if err != nil {
+		return nil, err
+	}
+	if may {
+		c.role = role
+	} else {
+		a.log.Warn("the database role cannot be used: the user's own rights stay", "role", role)
+	}
+	return open(ctx, c, a.log)
 }
 
 func printAddresses(c config) {

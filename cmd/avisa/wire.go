@@ -51,7 +51,15 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 			a.close()
 		}
 	}()
-	if a.store, err = db.Open(ctx, c.DatabaseURL, max(20, 2*c.Concurrency)); err != nil {
+	secrets, err := c.secrets()
+	if err != nil {
+		return nil, err
+	}
+	passkeys, err := account.NewPasskeys(c.BaseURL, "Avisa")
+	if err != nil {
+		return nil, err
+	}
+	if a.store, err = db.Open(ctx, c.DatabaseURL, max(20, 2*c.Concurrency), db.WithRole(c.role)); err != nil {
 		return nil, err
 	}
 	if a.redis, err = jobs.Connect(ctx, c.RedisURL); err != nil {
@@ -67,7 +75,8 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	}
 	host, _ := os.Hostname()
 	links := email.Links{BaseURL: c.BaseURL}
-	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis)}
+	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: a.smtp,
+		Mail: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files}
 	a.reminder = &reminder.Service{Store: a.store, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
 		Worker: fmt.Sprintf("%s/%d", host, os.Getpid()),
@@ -124,7 +133,7 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 
 // worker is the background part.
 func (a *app) worker() *jobs.Worker {
-	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Reminder: a.reminder, Billing: a.billing,
+	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing,
 		Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
 }
 

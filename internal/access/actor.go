@@ -41,9 +41,17 @@ type Actor struct {
 	Email    string
 	Language string
 	Grants   []Grant // of a login, in force now: active and not expired
-	Address  string  // network address the request came from
-	Device   string  // user agent of the request
-	Request  string  // id of the request, shown with internal errors and in the log
+
+	Role     Role         // of staff
+	Token    id.Token     // of an API token: staff act through it
+	Scopes   []Capability // of an API token: at most these of the role
+	Viewing  bool         // staff who see as a client: Kind is Login, nothing can be changed
+	Unproven bool         // staff who must prove a second factor first
+	Locked   []id.Client  // clients of a login that ask for a second factor, which this session has not proved
+
+	Address string // network address the request came from
+	Device  string // user agent of the request
+	Request string // id of the request, shown with internal errors and in the log
 }
 
 // Grant returns what the actor holds for the client, and whether it holds anything.
@@ -75,17 +83,18 @@ func From(ctx context.Context) Actor {
 }
 
 // Require is the first line of every verb about a client: nil when the actor may use the permission
-// for that client. Staff and the system may; a login may when it holds the permission. A client the
+// for that client. Staff and the system may; a login may when it holds the permission. Verbs that
+// change something ask RequireChange instead. A client the
 // login has nothing to do with is NotFound, never Forbidden, so that ids cannot be probed.
 func Require(ctx context.Context, p Permission, client id.Client) error {
 	a := From(ctx)
 	switch a.Kind {
 	case Staff, System:
-		return nil
+		return RequireCapability(ctx, reading(p))
 	case Login:
 		g, ok := a.Grant(client)
 		if !ok {
-			return fault.Missing()
+			return a.missing(client)
 		}
 		if !g.Holds(p) {
 			return fault.New(fault.Forbidden, "PERMISSION_REQUIRED").With("permission", string(p))
@@ -102,20 +111,28 @@ func RequireMember(ctx context.Context, client id.Client) error {
 		if _, ok := a.Grant(client); ok {
 			return nil
 		}
-		return fault.Missing()
+		return a.missing(client)
 	}
-	return RequireStaff(ctx)
+	return RequireCapability(ctx, ReadClients)
+}
+
+// missing is the answer for a client that the login does not reach now.
+func (a Actor) missing(client id.Client) error {
+	if slices.Contains(a.Locked, client) {
+		return fault.New(fault.Forbidden, "SECOND_FACTOR_REQUIRED")
+	}
+	return fault.Missing()
 }
 
 // RequireOwner is nil for the owner of the client, staff and the system.
 func RequireOwner(ctx context.Context, client id.Client) error {
 	a := From(ctx)
 	if a.Kind != Login {
-		return RequireStaff(ctx)
+		return RequireCapability(ctx, ReadClients)
 	}
 	g, ok := a.Grant(client)
 	if !ok {
-		return fault.Missing()
+		return a.missing(client)
 	}
 	if !g.Owner {
 		return fault.New(fault.Forbidden, "OWNER_ONLY")
@@ -123,16 +140,9 @@ func RequireOwner(ctx context.Context, client id.Client) error {
 	return nil
 }
 
-// RequireStaff is nil for staff and the system. A login is told that it is not allowed.
-func RequireStaff(ctx context.Context) error {
-	switch From(ctx).Kind {
-	case Staff, System:
-		return nil
-	case Login:
-		return fault.New(fault.Forbidden, "STAFF_ONLY")
-	}
-	return fault.New(fault.Unauthenticated, string(fault.Unauthenticated))
-}
+// RequireStaff is nil for staff of any role and the system. A login is told that it is not allowed. It
+// is enough for what all staff may see; verbs that change something ask RequireCapability.
+func RequireStaff(ctx context.Context) error { return RequireCapability(ctx, ReadClients) }
 
 // RequireSystem is nil for background work only.
 func RequireSystem(ctx context.Context) error {
@@ -157,7 +167,9 @@ func Can(ctx context.Context, p Permission, client id.Client) bool {
 
 // CanGrant reports whether the actor may give the permission to somebody: nobody grants what they
 // do not hold themselves.
-func CanGrant(ctx context.Context, p Permission, client id.Client) bool { return Can(ctx, p, client) }
+func CanGrant(ctx context.Context, p Permission, client id.Client) bool {
+	return RequireChange(ctx, p, client, ManageClients) == nil
+}
 
 // Reach limits a list to what the actor may see.
 type Reach struct {
@@ -171,6 +183,9 @@ func Scope(ctx context.Context, p Permission) (Reach, error) {
 	a := From(ctx)
 	switch a.Kind {
 	case Staff, System:
+		if err := RequireCapability(ctx, reading(p)); err != nil {
+			return Reach{}, err
+		}
 		return Reach{All: true}, nil
 	case Login:
 		clients := []id.Client{}

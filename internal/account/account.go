@@ -4,25 +4,37 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/secret"
 )
 
 // Limiter counts attempts. It returns how long the caller must wait; 0 means go on.
 type Limiter interface {
 	Allow(ctx context.Context, key string, perMinute int) (wait time.Duration, err error)
+	// AllowHourly is Allow for what happens seldom, such as mails that anybody can ask for.
+	AllowHourly(ctx context.Context, key string, perHour int) (wait time.Duration, err error)
 	// Reset forgets the attempts of a key.
 	Reset(ctx context.Context, key string) error
 }
 
 // Service is the activity's verbs. Each verb asks internal/access first.
 type Service struct {
-	Store   *db.Store
-	Now     func() time.Time
-	Limiter Limiter
+	Store    *db.Store
+	Now      func() time.Time
+	Limiter  Limiter
+	Secrets  *secret.Box                                               // seals second factors, derives the tokens of links
+	Passkeys *webauthn.WebAuthn                                        // see NewPasskeys; nil: no passkeys can be added
+	Mailer   mail.Sender                                               // workers only
+	Mail     func(ctx context.Context, n Notice) (mail.Message, error) // text and HTML of a notice; workers only
 }
 
 // Client returns a client that the actor belongs to.
@@ -97,11 +109,31 @@ func (s *Service) ContactsByID(ctx context.Context, ids []id.Contact) ([]db.Cont
 	return seen, nil
 }
 
+// ContactsInState lists the contacts of a client whose access is in a state: none, invited, active,
+// suspended or expired; "" any.
+func (s *Service) ContactsInState(ctx context.Context, clientID id.Client, state string, page db.Page) (db.List[db.Contact], error) {
+	if err := access.Require(ctx, access.Contacts, clientID); err != nil {
+		return db.List[db.Contact]{}, err
+	}
+	var checks fault.Checks
+	switch state {
+	case "", "none", "expired", db.SubAccountInvited, db.SubAccountActive, db.SubAccountSuspended:
+	default:
+		checks.Add("state", "VALUE_INVALID")
+	}
+	if err := errors.Join(checks.Err(), page.Check()); err != nil {
+		return db.List[db.Contact]{}, err
+	}
+	return s.Store.ContactsInState(ctx, db.ContactFilter{Client: clientID, State: state, Now: s.Now()}, page)
+}
+
 // Access is a contact's sub-account with the address it signs in with.
 type Access struct {
 	db.SubAccount
 	LoginEmail string
-	Expired    bool // its last day has passed
+	Expired    bool     // its last day has passed
+	Invitation *db.Link // the newest invitation of one who is invited, open or not
+	Lapsed     bool     // invited, and the link can no longer be used
 }
 
 // State is the status people see: invited, active, suspended or expired.
@@ -141,12 +173,28 @@ func (s *Service) AccessByContact(ctx context.Context, contacts []id.Contact) (m
 	for _, c := range clientRows {
 		zones[c.ID] = c.Timezone
 	}
+	subAccounts := make([]id.SubAccount, 0, len(rows))
+	for _, row := range rows {
+		if row.Status == db.SubAccountInvited {
+			subAccounts = append(subAccounts, row.ID)
+		}
+	}
+	links, err := s.Store.LinksOf(ctx, db.LinkInvitation, subAccounts)
+	if err != nil {
+		return nil, err
+	}
 	found := map[id.Contact]Access{}
 	for _, row := range rows {
-		if access.Can(ctx, access.Contacts, row.ClientID) {
-			found[row.ContactID] = Access{SubAccount: row, LoginEmail: emails[row.LoginID],
-				Expired: row.ExpiresOn != "" && row.ExpiresOn < today(s.Now(), zones[row.ClientID])}
+		if !access.Can(ctx, access.Contacts, row.ClientID) {
+			continue
 		}
+		a := Access{SubAccount: row, LoginEmail: emails[row.LoginID],
+			Expired: row.ExpiresOn != "" && row.ExpiresOn < today(s.Now(), zones[row.ClientID])}
+		if link, ok := links[row.ID]; ok {
+			a.Invitation = &link
+			a.Lapsed = row.Status == db.SubAccountInvited && !link.Open(s.Now())
+		}
+		found[row.ContactID] = a
 	}
 	return found, nil
 }

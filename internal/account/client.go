@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -20,7 +19,7 @@ type AddClientInput struct {
 // AddClient adds a client and its owner: a personal login, which is used again when the person owns
 // other clients already. Staff only.
 func (s *Service) AddClient(ctx context.Context, in AddClientInput) (db.Client, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ManageClients); err != nil {
 		return db.Client{}, err
 	}
 	var checks fault.Checks
@@ -56,8 +55,11 @@ func (s *Service) AddClient(ctx context.Context, in AddClientInput) (db.Client, 
 		if err != nil {
 			return err
 		}
-		return tx.AddSubAccount(ctx, &db.SubAccount{ClientID: row.ID, LoginID: login.ID, Owner: true,
-			Permissions: access.Permissions(), Status: db.SubAccountActive})
+		if err := tx.AddSubAccount(ctx, &db.SubAccount{ClientID: row.ID, LoginID: login.ID, Owner: true,
+			Permissions: access.Permissions(), Status: db.SubAccountActive}); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: row.ID, Verb: "client.add", Object: row.ID.String(), After: row})
 	})
 	return row, err
 }
@@ -71,40 +73,6 @@ func personalLogin(ctx context.Context, tx *db.Store, email string) (db.Login, e
 		return db.Login{}, fault.Missing()
 	}
 	return logins[0], nil
-}
-
-// AddStaffInput is a new person of the company.
-type AddStaffInput struct {
-	Name     string
-	Email    string
-	Password string
-}
-
-// AddStaff adds a person of the company. The system only: the first one comes from the command line.
-func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, error) {
-	if err := access.RequireSystem(ctx); err != nil {
-		return db.Staff{}, err
-	}
-	var checks fault.Checks
-	in.Email = strings.TrimSpace(in.Email)
-	if _, ok := mail.Address(in.Email); !ok {
-		checks.Add("email", "EMAIL_MALFORMED")
-	}
-	if in.Name = strings.TrimSpace(in.Name); in.Name == "" {
-		checks.Add("name", "REQUIRED")
-	}
-	checkPolicy(&checks, "password", in.Password, in.Email)
-	if err := checks.Err(); err != nil {
-		return db.Staff{}, err
-	}
-	row := db.Staff{Name: in.Name, Email: in.Email, PasswordHash: HashPassword(in.Password), Language: "es-MX", Active: true}
-	if err := s.Store.AddStaff(ctx, &row); db.Violates(err, "staff_email") {
-		checks.Add("email", "EMAIL_TAKEN")
-		return db.Staff{}, checks.Err()
-	} else if err != nil {
-		return db.Staff{}, err
-	}
-	return row, nil
 }
 
 // SetUp writes the company and, once, the default reminder policy: issued, -7, -1, +1, +5, +15

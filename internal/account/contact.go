@@ -14,8 +14,13 @@ import (
 // AddContact adds a contact with its access and preferences in one transaction: all of it or
 // nothing.
 func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contact, error) {
-	if err := access.Require(ctx, access.Contacts, in.ClientID); err != nil {
+	if err := access.RequireChange(ctx, access.Contacts, in.ClientID, access.ManageClients); err != nil {
 		return db.Contact{}, err
+	}
+	if in.SubAccount != nil && in.SubAccount.Invite {
+		if err := s.limitInvitations(ctx, 0); err != nil {
+			return db.Contact{}, err
+		}
 	}
 	var checks fault.Checks
 	in.Details.clean(&checks, "")
@@ -41,7 +46,10 @@ func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contac
 		if err := tx.AddContact(ctx, &row); err != nil {
 			return err
 		}
-		return s.saveSubAccount(ctx, tx, row, in.SubAccount)
+		if err := s.saveSubAccount(ctx, tx, row, in.SubAccount); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "contact.add", Object: row.ID.String(), After: row})
 	})
 	if err != nil {
 		return db.Contact{}, err
@@ -51,9 +59,14 @@ func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contac
 
 // UpdateContact changes details, access and preferences; what the input leaves nil stays.
 func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.Contact, error) {
-	row, err := s.Contact(ctx, in.ContactID)
+	row, err := s.changeable(ctx, in.ContactID)
 	if err != nil {
 		return db.Contact{}, err
+	}
+	if in.SubAccount != nil && in.SubAccount.Invite {
+		if err := s.limitInvitations(ctx, row.ID); err != nil {
+			return db.Contact{}, err
+		}
 	}
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		// The client's row is locked, so that two changes of its contacts come one after the other.
@@ -64,7 +77,7 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		if row, err = tx.Contact(ctx, in.ContactID); err != nil {
 			return err
 		}
-		before := row.Email
+		before := row
 		var checks fault.Checks
 		if in.Details != nil {
 			in.Details.clean(&checks, "")
@@ -87,7 +100,7 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		gives := in.SubAccount != nil && in.SubAccount.Active
 		if in.SubAccount != nil {
 			s.checkSubAccount(ctx, &checks, in.SubAccount, row.ClientID, row.Email, existing(current, has))
-		} else if has && row.Email != before && isSelf(ctx, current) {
+		} else if has && row.Email != before.Email && isSelf(ctx, current) {
 			return fault.New(fault.Forbidden, "SELF_PROTECTED")
 		}
 		if in.Details != nil {
@@ -101,12 +114,15 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		if err := tx.UpdateContact(ctx, &row); err != nil {
 			return err
 		}
-		if has && row.Email != before {
+		if has && row.Email != before.Email {
 			if err := s.moveLogin(ctx, tx, current, row.Email); err != nil {
 				return err
 			}
 		}
-		return s.saveSubAccount(ctx, tx, row, in.SubAccount)
+		if err := s.saveSubAccount(ctx, tx, row, in.SubAccount); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "contact.update", Object: row.ID.String(), Before: before, After: row})
 	})
 	if err != nil {
 		return db.Contact{}, err
@@ -127,7 +143,7 @@ func (s *Service) SetEmailPreferences(ctx context.Context, contactID id.Contact,
 
 // SetClientEmailPreferences replaces the topics of the client's own address.
 func (s *Service) SetClientEmailPreferences(ctx context.Context, clientID id.Client, topics []mail.Topic) (db.Client, error) {
-	if err := access.Require(ctx, access.Profile, clientID); err != nil {
+	if err := access.RequireChange(ctx, access.Profile, clientID, access.ManageClients); err != nil {
 		return db.Client{}, err
 	}
 	var checks fault.Checks
@@ -150,8 +166,13 @@ func (s *Service) SetClientEmailPreferences(ctx context.Context, clientID id.Cli
 		if err := checks.Err(); err != nil {
 			return err
 		}
+		before := row.Topics
 		row.Topics = topics
-		return tx.SetClientTopics(ctx, clientID, topics)
+		if err := tx.SetClientTopics(ctx, clientID, topics); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: clientID, Verb: "client.preferences", Object: clientID.String(),
+			Before: map[string]any{"topics": before}, After: map[string]any{"topics": topics}})
 	})
 	return row, err
 }
@@ -159,7 +180,7 @@ func (s *Service) SetClientEmailPreferences(ctx context.Context, clientID id.Cli
 // DeleteContact closes a contact: its access and sessions end at once and it gets no more mail. What
 // was sent to it stays in the ledger.
 func (s *Service) DeleteContact(ctx context.Context, contactID id.Contact) error {
-	row, err := s.Contact(ctx, contactID)
+	row, err := s.changeable(ctx, contactID)
 	if err != nil {
 		return err
 	}
@@ -168,6 +189,7 @@ func (s *Service) DeleteContact(ctx context.Context, contactID id.Contact) error
 			return err
 		}
 		var checks fault.Checks
+		before := row
 		row.Topics = nil
 		if err := s.keepDomainAddress(ctx, tx, &checks, row); err != nil {
 			return err
@@ -178,7 +200,10 @@ func (s *Service) DeleteContact(ctx context.Context, contactID id.Contact) error
 		if err := s.removeAccess(ctx, tx, row.ID); err != nil {
 			return err
 		}
-		return tx.DeleteContact(ctx, row.ID)
+		if err := tx.DeleteContact(ctx, row.ID); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "contact.delete", Object: row.ID.String(), Before: before})
 	})
 }
 

@@ -5,10 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
-	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/fault"
@@ -16,31 +14,6 @@ import (
 )
 
 const password = "Una-Clave-Larga-7"
-
-// attempts is a Limiter that counts in memory and never lets more than its limit through.
-type attempts map[string]int
-
-func (a attempts) Allow(_ context.Context, key string, perMinute int) (time.Duration, error) {
-	if a[key]++; a[key] > perMinute {
-		return 30 * time.Second, nil
-	}
-	return 0, nil
-}
-func (a attempts) Reset(_ context.Context, key string) error { delete(a, key); return nil }
-
-type world struct {
-	*testing.T
-	*account.Service
-	client, other db.Client
-}
-
-func newWorld(t *testing.T) *world {
-	t.Parallel()
-	w := &world{T: t, Service: &account.Service{Store: dbtest.New(t), Now: time.Now, Limiter: attempts{}}}
-	w.client = w.addClient("Uno", "dueno@uno.example")
-	w.other = w.addClient("Dos", "dueno@dos.example")
-	return w
-}
 
 func (w *world) system() context.Context { return access.With(w.Context(), access.SystemActor()) }
 

@@ -38,6 +38,7 @@ type ContactDetails struct {
 // SubAccountInput gives a contact a login of its own, or takes it away.
 type SubAccountInput struct {
 	Active        bool // "Sub-Cuenta activada"; false takes the access away and keeps the preferences
+	Invite        bool // mail an invitation link in the place of a password; for contacts without a login
 	Password      string
 	PasswordAgain string
 	Permissions   []access.Permission

@@ -2,101 +2,138 @@ package account
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
-)
-
-// Session lengths without use. Staff sessions are short because they reach every client.
-const (
-	loginSession = 14 * 24 * time.Hour
-	staffSession = 12 * time.Hour
-	touchEvery   = 5 * time.Minute
-)
-
-// Attempts per minute to sign in: with one account from one network address, from one address, and
-// with one account from anywhere. The last is high, so that nobody is locked out by somebody else.
-const (
-	perAccountAndAddress = 10
-	perAddress           = 60
-	perAccount           = 200
+	"github.com/nubedigitalmx/avisa/internal/secret"
 )
 
 // SignInInput is an attempt to sign in.
 type SignInInput struct {
-	Email    string
-	Password string
-	Staff    bool   // sign in to the console, not to the client area
-	Address  string // network address of the caller, set by the door
-	Device   string // user agent of the caller, set by the door
+	Email     string
+	Password  string
+	Staff     bool   // sign in to the console, not to the client area
+	Address   string // network address of the caller, set by the door
+	Device    string // user agent of the caller, set by the door
+	DeviceKey string // the browser's own long-lived cookie, set by the door; "" for a new browser
 }
 
-// SignedIn is the result of signing in. Token is shown this once: only its hash is stored.
+// SignedIn is the result of signing in: a session, or the wait for a second factor. Tokens are shown
+// this once: only their hashes are stored.
 type SignedIn struct {
-	Token     string
+	Token     string // of the session; "" while a second factor is awaited
 	ExpiresAt time.Time
 	Actor     access.Actor
+	DeviceKey string // for the browser's own long-lived cookie
+
+	Pending string   // token for the second step (ProveFactor, BeginPasskeySignIn); "" when there is none
+	Factors []Factor // what can answer it
 }
 
-// SignIn checks email and password and starts a session. Every failure is the same SIGN_IN_FAILED
-// after the same work, so that nobody learns which accounts exist; too many attempts are
-// RATE_LIMITED.
+// Factor is a way to prove the second factor.
+type Factor string
+
+// The second factors.
+const (
+	FactorTOTP     Factor = "totp"
+	FactorPasskey  Factor = "passkey"
+	FactorRecovery Factor = "recovery"
+)
+
+// SignIn checks email and password and starts a session, or the wait for the second factor where the
+// person has one. Every failure is the same SIGN_IN_FAILED after the same work, so that nobody
+// learns which accounts exist; too many attempts are RATE_LIMITED.
 func (s *Service) SignIn(ctx context.Context, in SignInInput) (SignedIn, error) {
 	in.Email = strings.ToLower(strings.TrimSpace(in.Email))
+	in.Address, in.Device = clipTo(in.Address, 64), clipTo(in.Device, 300)
 	if err := s.limitSignIn(ctx, in); err != nil {
 		return SignedIn{}, err
 	}
-	session := db.Session{Address: clipTo(in.Address, 64), Device: clipTo(in.Device, 300)}
-	var actor access.Actor
-	var err error
+	match := s.matchLogin
 	if in.Staff {
-		actor, err = s.matchStaff(ctx, in, &session)
-	} else {
-		actor, err = s.matchLogin(ctx, in, &session)
+		match = s.matchStaff
 	}
+	person, actor, err := match(ctx, in)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	token := make([]byte, 32)
-	_, _ = rand.Read(token)
-	text := base64.RawURLEncoding.EncodeToString(token)
-	session.TokenHash = hashToken(text)
-	session.CreatedAt, session.LastUsedAt = s.Now(), s.Now()
-	session.ExpiresAt = s.Now().Add(lifetime(session))
-	if err := s.Store.AddSession(ctx, &session); err != nil {
+	_ = s.Limiter.Reset(ctx, signInKey(in))
+	factors, err := s.Store.Factors(ctx, person)
+	if err != nil {
 		return SignedIn{}, err
 	}
-	_ = s.Limiter.Reset(ctx, signInKey(in))
+	if list := answers(factors); len(list) > 0 {
+		pending, err := s.await(ctx, person, in)
+		return SignedIn{Pending: pending, Factors: list}, err
+	}
+	return s.startSession(ctx, person, actor, in, nil)
+}
+
+// answers lists what can answer the second step. Recovery codes alone are no factor.
+func answers(f db.Factors) []Factor {
+	list := []Factor{}
+	if f.Passkeys > 0 {
+		list = append(list, FactorPasskey)
+	}
+	if f.TOTP {
+		list = append(list, FactorTOTP)
+	}
+	if len(list) > 0 && f.Recovery > 0 {
+		list = append(list, FactorRecovery)
+	}
+	return list
+}
+
+// startSession ends a sign-in well: session, known browser, alert on a new one, audit.
+func (s *Service) startSession(ctx context.Context, person db.Person, actor access.Actor, in SignInInput, factorAt *time.Time) (SignedIn, error) {
+	token := secret.Random()
+	session := db.Session{TokenHash: hashToken(token), LoginID: person.Login, StaffID: person.Staff, Address: in.Address, Device: in.Device,
+		CreatedAt: s.Now(), LastUsedAt: s.Now(), FactorAt: factorAt}
+	session.ExpiresAt = s.Now().Add(lifetime(session))
+	if len(in.DeviceKey) < 20 || len(in.DeviceKey) > 200 {
+		in.DeviceKey = secret.Random()
+	}
+	actor.Address, actor.Device, actor.Request = in.Address, in.Device, access.From(ctx).Request
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := tx.AddSession(ctx, &session); err != nil {
+			return err
+		}
+		isNew, first, err := tx.NoteDevice(ctx, person, hashToken(in.DeviceKey), s.Now())
+		if err != nil {
+			return err
+		}
+		if isNew && !first {
+			if err := tx.Enqueue(ctx, AlertJob{Session: session.ID, Login: person.Login, Staff: person.Staff, Address: in.Address, Device: in.Device, At: s.Now()}); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "session.start", Object: session.ID.String(), Actor: &actor,
+			After: map[string]any{"secondFactor": factorAt != nil, "newDevice": isNew}})
+	})
 	actor.Session = session.ID
-	return SignedIn{Token: text, ExpiresAt: session.ExpiresAt, Actor: actor}, nil
+	return SignedIn{Token: token, ExpiresAt: session.ExpiresAt, Actor: actor, DeviceKey: in.DeviceKey}, err
 }
 
 func (s *Service) limitSignIn(ctx context.Context, in SignInInput) error {
-	limits := []struct {
-		key string
-		n   int
-	}{
-		{signInKey(in), perAccountAndAddress}, {"signin:address:" + in.Address, perAddress}, {"signin:account:" + digest(in.Email), perAccount},
-	}
-	for _, l := range limits {
-		wait, err := s.Limiter.Allow(ctx, l.key, l.n)
-		if err != nil {
-			return fault.New(fault.Unavailable, string(fault.Unavailable)).Because(err)
-		}
-		if wait > 0 {
-			limited := fault.New(fault.RateLimited, string(fault.RateLimited)).With("seconds", int(wait.Seconds())+1)
-			limited.RetryAfter = wait
-			return limited
+	known := false
+	if in.DeviceKey != "" {
+		var err error
+		if known, err = s.Store.KnowsDevice(ctx, in.Email, hashToken(in.DeviceKey)); err != nil {
+			return err
 		}
 	}
-	return nil
+	if known {
+		// A browser that the account knows has its own count, which nobody else can fill.
+		return s.limited(ctx, bucket{key: "signin:device:" + digest(in.DeviceKey) + ":" + digest(in.Email), n: perDevice})
+	}
+	return s.limited(ctx, bucket{key: signInKey(in), n: perAccountAndNetwork}, bucket{key: "signin:address:" + network(in.Address), n: perNetwork},
+		bucket{key: "signin:account:" + digest(in.Email), n: perAccount})
 }
 
 func signInKey(in SignInInput) string {
@@ -104,13 +141,13 @@ func signInKey(in SignInInput) string {
 	if in.Staff {
 		realm = "staff"
 	}
-	return "signin:" + realm + ":" + digest(in.Email) + ":" + in.Address
+	return "signin:" + realm + ":" + digest(in.Email) + ":" + network(in.Address)
 }
 
-func (s *Service) matchLogin(ctx context.Context, in SignInInput, session *db.Session) (access.Actor, error) {
+func (s *Service) matchLogin(ctx context.Context, in SignInInput) (db.Person, access.Actor, error) {
 	logins, err := s.Store.LoginsByEmail(ctx, in.Email)
 	if err != nil {
-		return access.Actor{}, err
+		return db.Person{}, access.Actor{}, err
 	}
 	if len(logins) == 0 {
 		logins = []db.Login{{}}
@@ -119,97 +156,59 @@ func (s *Service) matchLogin(ctx context.Context, in SignInInput, session *db.Se
 		if !checkPassword(login.PasswordHash, in.Password) {
 			continue
 		}
-		actor, err := s.loginActor(ctx, login)
+		actor, err := s.loginActor(ctx, login, false)
 		if err != nil {
-			return access.Actor{}, err
+			return db.Person{}, access.Actor{}, err
 		}
-		if len(actor.Grants) > 0 { // suspended, expired and removed access cannot sign in
-			session.LoginID = login.ID
-			return actor, nil
+		if len(actor.Grants)+len(actor.Locked) > 0 { // suspended, expired and removed access cannot sign in
+			return db.Person{Login: login.ID}, actor, nil
 		}
 	}
-	return access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
+	return db.Person{}, access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
 }
 
-func (s *Service) matchStaff(ctx context.Context, in SignInInput, session *db.Session) (access.Actor, error) {
+func (s *Service) matchStaff(ctx context.Context, in SignInInput) (db.Person, access.Actor, error) {
 	staff, err := s.Store.StaffByEmail(ctx, in.Email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
-		return access.Actor{}, err
+		return db.Person{}, access.Actor{}, err
 	}
 	if !checkPassword(staff.PasswordHash, in.Password) || !staff.Active {
-		return access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
+		return db.Person{}, access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
 	}
-	session.StaffID = staff.ID
-	return staffActor(staff), nil
+	actor, err := s.staffActor(ctx, staff, false)
+	return db.Person{Staff: staff.ID}, actor, err
 }
 
-func staffActor(p db.Staff) access.Actor {
-	return access.Actor{Kind: access.Staff, Staff: p.ID, Name: p.Name, Email: p.Email, Language: p.Language}
+// staffActor is the actor of staff. Where the company asks for a second factor and the session has
+// not proved one, nothing is open but adding one.
+func (s *Service) staffActor(ctx context.Context, p db.Staff, proved bool) (access.Actor, error) {
+	actor := access.Actor{Kind: access.Staff, Staff: p.ID, Name: p.Name, Email: p.Email, Language: p.Language, Role: p.Role}
+	if proved {
+		return actor, nil
+	}
+	required, err := s.Store.StaffSecondFactor(ctx)
+	actor.Unproven = required
+	return actor, err
 }
 
-func (s *Service) loginActor(ctx context.Context, l db.Login) (access.Actor, error) {
+// loginActor is the actor of a login with what it holds now. Clients that ask for a second factor stay
+// locked while the session has not proved one.
+func (s *Service) loginActor(ctx context.Context, l db.Login, proved bool) (access.Actor, error) {
+	actor := access.Actor{Kind: access.Login, Login: l.ID, Name: l.Email, Email: l.Email, Language: l.Language}
 	grants, err := s.Store.Grants(ctx, l.ID, s.Now())
-	return access.Actor{Kind: access.Login, Login: l.ID, Name: l.Email, Email: l.Email, Language: l.Language, Grants: grants}, err
-}
-
-// SignOut ends the session of the actor.
-func (s *Service) SignOut(ctx context.Context) error {
-	if err := access.RequireSignedIn(ctx); err != nil {
-		return err
+	if err != nil || proved {
+		actor.Grants = grants
+		return actor, err
 	}
-	return s.Store.EndSession(ctx, access.From(ctx).Session)
-}
-
-// Authenticate returns the actor behind a session token: doors call it on every request. A token
-// that is unknown, ended or without any access left is UNAUTHENTICATED.
-func (s *Service) Authenticate(ctx context.Context, token string) (access.Actor, error) {
-	ended := fault.New(fault.Unauthenticated, string(fault.Unauthenticated))
-	if len(token) < 20 || len(token) > 200 {
-		return access.Actor{}, ended
-	}
-	session, err := s.Store.SessionByToken(ctx, hashToken(token), s.Now())
-	if fault.Is(err, fault.NotFound) {
-		return access.Actor{}, ended
-	}
-	if err != nil {
+	if actor.Locked, err = s.Store.LockedClients(ctx, grants); err != nil {
 		return access.Actor{}, err
 	}
-	var actor access.Actor
-	if session.StaffID != 0 {
-		staff, err := s.Store.Staff(ctx, session.StaffID)
-		if err != nil {
-			return access.Actor{}, err
-		}
-		if !staff.Active {
-			return access.Actor{}, ended
-		}
-		actor = staffActor(staff)
-	} else {
-		login, err := s.Store.Login(ctx, session.LoginID)
-		if err != nil {
-			return access.Actor{}, err
-		}
-		if actor, err = s.loginActor(ctx, login); err != nil {
-			return access.Actor{}, err
-		}
-		if len(actor.Grants) == 0 {
-			return access.Actor{}, ended
-		}
-	}
-	actor.Session = session.ID
-	if s.Now().Sub(session.LastUsedAt) > touchEvery {
-		if err := s.Store.TouchSession(ctx, session.ID, s.Now(), s.Now().Add(lifetime(session))); err != nil {
-			return access.Actor{}, err
+	for _, g := range grants {
+		if !slices.Contains(actor.Locked, g.Client) {
+			actor.Grants = append(actor.Grants, g)
 		}
 	}
 	return actor, nil
-}
-
-func lifetime(session db.Session) time.Duration {
-	if session.StaffID != 0 {
-		return staffSession
-	}
-	return loginSession
 }
 
 func hashToken(token string) []byte {

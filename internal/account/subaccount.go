@@ -46,6 +46,15 @@ func (s *Service) checkSubAccount(ctx context.Context, checks *fault.Checks, in 
 	if in.ExpiresOn != "" && in.ExpiresOn < today(s.Now(), "America/Mexico_City") {
 		checks.Add("subAccount.expiresOn", "DATE_PAST")
 	}
+	if in.Invite {
+		switch {
+		case in.Password != "" || in.PasswordAgain != "":
+			checks.Add("subAccount.password", "INVITE_OR_PASSWORD")
+		case current != nil && current.Status != db.SubAccountInvited:
+			checks.Add("subAccount.invite", "LOGIN_HAS_ACCESS")
+		}
+		return
+	}
 	if in.Password == "" && in.PasswordAgain == "" && current != nil {
 		return // keeps the password it has
 	}
@@ -68,37 +77,83 @@ func (s *Service) saveSubAccount(ctx context.Context, tx *db.Store, contact db.C
 		return s.removeAccess(ctx, tx, contact.ID)
 	}
 	current, err := tx.SubAccountByContact(ctx, contact.ID)
-	if fault.Is(err, fault.NotFound) {
-		login, err := s.homeLogin(ctx, tx, contact, in.Password)
-		if err != nil {
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound):
+		return err
+	case err != nil && in.Invite:
+		if err := s.invite(ctx, tx, contact, in); err != nil {
 			return err
 		}
-		return tx.AddSubAccount(ctx, &db.SubAccount{ClientID: contact.ClientID, ContactID: contact.ID, LoginID: login,
-			Permissions: in.Permissions, Status: db.SubAccountActive, ExpiresOn: in.ExpiresOn})
+		return auditAccess(ctx, tx, contact, "invitation.send", nil, in)
+	case err != nil || current.Status == db.SubAccountInvited && in.Password != "":
+		// New, or a password is typed for somebody who was invited: the link works no more.
+		if err == nil {
+			if err := tx.DeleteSubAccount(ctx, contact.ID); err != nil {
+				return err
+			}
+		}
+		if err := s.giveAccess(ctx, tx, contact, in); err != nil {
+			return err
+		}
+		return auditAccess(ctx, tx, contact, "access.give", nil, in)
 	}
+	if in.Password != "" {
+		if err := s.setHomePassword(ctx, tx, contact, current, in.Password); err != nil {
+			return err
+		}
+	}
+	before := current
+	current.Permissions, current.ExpiresOn = in.Permissions, in.ExpiresOn
+	if err := tx.UpdateSubAccount(ctx, &current); err != nil {
+		return err
+	}
+	if err := s.endWithoutAccess(ctx, tx, current.LoginID); err != nil { // the new end may have passed
+		return err
+	}
+	return auditAccess(ctx, tx, contact, "access.change", &before, in)
+}
+
+// giveAccess makes the client's own login for a contact, and tells the contact by mail.
+func (s *Service) giveAccess(ctx context.Context, tx *db.Store, contact db.Contact, in *SubAccountInput) error {
+	login, err := s.homeLogin(ctx, tx, contact, in.Password)
 	if err != nil {
 		return err
 	}
-	if in.Password != "" {
-		login, err := tx.Login(ctx, current.LoginID)
-		if err != nil {
-			return err
-		}
-		if login.HomeClientID != contact.ClientID {
-			// A personal login's password belongs to the person, who may reach other clients with it.
-			checks := fault.Checks{}
-			checks.Add("subAccount.password", "LOGIN_EXISTS")
-			return checks.Err()
-		}
-		if err := tx.SetPassword(ctx, login.ID, HashPassword(in.Password)); err != nil {
-			return err
-		}
-		if err := tx.EndLoginSessions(ctx, login.ID, 0); err != nil {
-			return err
-		}
+	row := db.SubAccount{ClientID: contact.ClientID, ContactID: contact.ID, LoginID: login,
+		Permissions: in.Permissions, Status: db.SubAccountActive, ExpiresOn: in.ExpiresOn}
+	if err := tx.AddSubAccount(ctx, &row); err != nil {
+		return err
 	}
-	current.Permissions, current.ExpiresOn = in.Permissions, in.ExpiresOn
-	return tx.UpdateSubAccount(ctx, &current)
+	return tx.Enqueue(ctx, AccessJob{SubAccount: row.ID, GivenBy: access.From(ctx).Name})
+}
+
+func (s *Service) setHomePassword(ctx context.Context, tx *db.Store, contact db.Contact, current db.SubAccount, password string) error {
+	login, err := tx.Login(ctx, current.LoginID)
+	if err != nil {
+		return err
+	}
+	if login.HomeClientID != contact.ClientID {
+		// A personal login's password belongs to the person, who may reach other clients with it.
+		checks := fault.Checks{}
+		checks.Add("subAccount.password", "LOGIN_EXISTS")
+		return checks.Err()
+	}
+	if err := tx.SetPassword(ctx, login.ID, HashPassword(password)); err != nil {
+		return err
+	}
+	return s.endEverything(ctx, tx, db.Person{Login: login.ID}, 0)
+}
+
+// auditAccess notes what access a contact had and has. in nil: none any more.
+func auditAccess(ctx context.Context, tx *db.Store, contact db.Contact, verb string, before *db.SubAccount, in *SubAccountInput) error {
+	entry := db.AuditEntry{Client: contact.ClientID, Verb: verb, Object: contact.ID.String()}
+	if before != nil {
+		entry.Before = map[string]any{"permissions": before.Permissions, "expiresOn": before.ExpiresOn}
+	}
+	if in != nil {
+		entry.After = map[string]any{"permissions": in.Permissions, "expiresOn": in.ExpiresOn, "passwordTyped": in.Password != ""}
+	}
+	return tx.Audit(ctx, entry)
 }
 
 // homeLogin returns the client's own login for the contact's address, with the new password. One
@@ -113,11 +168,19 @@ func (s *Service) homeLogin(ctx context.Context, tx *db.Store, contact db.Contac
 	if err != nil {
 		return 0, err
 	}
+	// Whoever used it before has nothing of it left.
+	if err := clearFactors(ctx, tx, db.Person{Login: login.ID}); err != nil {
+		return 0, err
+	}
 	return login.ID, tx.SetPassword(ctx, login.ID, HashPassword(password))
 }
 
-// moveLogin lets a contact sign in with its new address. A personal login keeps its proven one.
+// moveLogin lets a contact sign in with its new address. A personal login keeps its proven one, and an
+// invitation goes out again: its link proves the address it was mailed to.
 func (s *Service) moveLogin(ctx context.Context, tx *db.Store, current db.SubAccount, email string) error {
+	if current.Status == db.SubAccountInvited {
+		return s.mailInvitation(ctx, tx, current, email)
+	}
 	login, err := tx.Login(ctx, current.LoginID)
 	if err != nil || login.HomeClientID == 0 {
 		return err
@@ -143,9 +206,9 @@ func (s *Service) removeAccess(ctx context.Context, tx *db.Store, contactID id.C
 	if err := tx.DeleteSubAccount(ctx, contactID); err != nil {
 		return err
 	}
-	login, err := tx.Login(ctx, current.LoginID)
-	if err != nil || login.HomeClientID == 0 {
-		return err // a personal login may serve other clients; its grant is gone
+	if err := s.endWithoutAccess(ctx, tx, current.LoginID); err != nil {
+		return err
 	}
-	return tx.EndLoginSessions(ctx, login.ID, 0)
+	return tx.Audit(ctx, db.AuditEntry{Client: current.ClientID, Verb: "access.take", Object: contactID.String(),
+		Before: map[string]any{"permissions": current.Permissions, "expiresOn": current.ExpiresOn, "status": current.Status}})
 }

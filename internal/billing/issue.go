@@ -40,7 +40,7 @@ type LineInput struct {
 // IssueInvoice numbers an invoice and makes it final: amounts, lines and the data of client and
 // issuer never change again. Staff only.
 func (s *Service) IssueInvoice(ctx context.Context, in IssueInput) (db.Invoice, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.Invoice{}, err
 	}
 	if in.Currency == "" {
@@ -94,6 +94,10 @@ func (s *Service) IssueInvoice(ctx context.Context, in IssueInput) (db.Invoice, 
 			return err
 		}
 		if err := tx.AddInvoice(ctx, &row, lines); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "invoice.issue", Object: row.ID.String(), After: map[string]any{
+			"number": row.Number, "total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate}}); err != nil {
 			return err
 		}
 		return tx.Enqueue(ctx, renderJob(row))

@@ -25,7 +25,7 @@ type PaymentInput struct {
 // RecordPayment books money received by hand. Staff only. A payment above the balance is refused,
 // and a repeated request key returns what the first request did.
 func (s *Service) RecordPayment(ctx context.Context, in PaymentInput) (db.Invoice, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.Invoice{}, err
 	}
 	var checks fault.Checks
@@ -78,6 +78,7 @@ func (s *Service) RecordPayment(ctx context.Context, in PaymentInput) (db.Invoic
 			Method: in.Method, Reference: strings.TrimSpace(in.Reference), ReceivedOn: in.ReceivedOn, RequestKey: in.RequestKey}); err != nil {
 			return err
 		}
+		before := row
 		row.Paid += in.Amount
 		row.Status = db.InvoicePartlyPaid
 		if row.Paid == row.Total {
@@ -86,6 +87,12 @@ func (s *Service) RecordPayment(ctx context.Context, in PaymentInput) (db.Invoic
 		}
 		row.PDFKey, row.PDFSize = "", 0
 		if err := tx.SaveInvoiceState(ctx, &row); err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "payment.record", Object: row.ID.String(),
+			Before: map[string]any{"paid": before.Paid, "status": before.Status},
+			After: map[string]any{"paid": row.Paid, "status": row.Status, "amount": in.Amount, "currency": row.Currency,
+				"method": in.Method, "reference": in.Reference, "receivedOn": in.ReceivedOn}}); err != nil {
 			return err
 		}
 		return tx.Enqueue(ctx, renderJob(row))

@@ -19,6 +19,10 @@ const (
 	PolicyPrefix      = "pol"
 	StepPrefix        = "stp"
 	DeliveryPrefix    = "del"
+	AuditPrefix       = "aud"
+	TokenPrefix       = "tok"
+	PasskeyPrefix     = "psk"
+	LinkPrefix        = "lnk"
 )
 
 // Client identifies the billable party.
@@ -227,4 +231,72 @@ func (v *Delivery) UnmarshalGQL(text any) error { return unmarshal(DeliveryPrefi
 func ParseDelivery(text string) (Delivery, error) {
 	n, err := parse(DeliveryPrefix, text)
 	return Delivery(n), err
+}
+
+// Audit identifies one entry of the audit log.
+type Audit int64
+
+func (v Audit) String() string               { return format(AuditPrefix, int64(v)) }
+func (v Audit) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Audit) UnmarshalText(text []byte) error {
+	return unmarshal(AuditPrefix, string(text), (*int64)(v))
+}
+func (v Audit) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Audit) UnmarshalGQL(text any) error { return unmarshal(AuditPrefix, text, (*int64)(v)) }
+
+// ParseAudit reads the global id of one entry of the audit log.
+func ParseAudit(text string) (Audit, error) {
+	n, err := parse(AuditPrefix, text)
+	return Audit(n), err
+}
+
+// Token identifies an API token.
+type Token int64
+
+func (v Token) String() string               { return format(TokenPrefix, int64(v)) }
+func (v Token) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Token) UnmarshalText(text []byte) error {
+	return unmarshal(TokenPrefix, string(text), (*int64)(v))
+}
+func (v Token) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Token) UnmarshalGQL(text any) error { return unmarshal(TokenPrefix, text, (*int64)(v)) }
+
+// ParseToken reads the global id of an API token.
+func ParseToken(text string) (Token, error) {
+	n, err := parse(TokenPrefix, text)
+	return Token(n), err
+}
+
+// Passkey identifies a passkey.
+type Passkey int64
+
+func (v Passkey) String() string               { return format(PasskeyPrefix, int64(v)) }
+func (v Passkey) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Passkey) UnmarshalText(text []byte) error {
+	return unmarshal(PasskeyPrefix, string(text), (*int64)(v))
+}
+func (v Passkey) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Passkey) UnmarshalGQL(text any) error { return unmarshal(PasskeyPrefix, text, (*int64)(v)) }
+
+// ParsePasskey reads the global id of a passkey.
+func ParsePasskey(text string) (Passkey, error) {
+	n, err := parse(PasskeyPrefix, text)
+	return Passkey(n), err
+}
+
+// Link identifies a single-use link in a mail.
+type Link int64
+
+func (v Link) String() string               { return format(LinkPrefix, int64(v)) }
+func (v Link) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Link) UnmarshalText(text []byte) error {
+	return unmarshal(LinkPrefix, string(text), (*int64)(v))
+}
+func (v Link) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Link) UnmarshalGQL(text any) error { return unmarshal(LinkPrefix, text, (*int64)(v)) }
+
+// ParseLink reads the global id of a single-use link in a mail.
+func ParseLink(text string) (Link, error) {
+	n, err := parse(LinkPrefix, text)
+	return Link(n), err
 }

@@ -17,7 +17,16 @@ func New(client redis.UniversalClient) *Redis { return &Redis{redis_rate.NewLimi
 
 // Allow counts an attempt. wait is 0 when it may go on, else the time until the next one may.
 func (r *Redis) Allow(ctx context.Context, key string, perMinute int) (wait time.Duration, err error) {
-	result, err := r.limiter.Allow(ctx, key, redis_rate.PerMinute(perMinute))
+	return r.allow(ctx, key, redis_rate.PerMinute(perMinute))
+}
+
+// AllowHourly is Allow for what happens seldom.
+func (r *Redis) AllowHourly(ctx context.Context, key string, perHour int) (wait time.Duration, err error) {
+	return r.allow(ctx, key, redis_rate.PerHour(perHour))
+}
+
+func (r *Redis) allow(ctx context.Context, key string, limit redis_rate.Limit) (wait time.Duration, err error) {
+	result, err := r.limiter.Allow(ctx, key, limit)
 	if err != nil {
 		return 0, err
 	}

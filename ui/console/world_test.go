@@ -27,7 +27,7 @@ import (
 // now is 10:00 of 29 April 2026 in Mexico City, within the sending hours.
 var now = time.Date(2026, 4, 29, 16, 0, 0, 0, time.UTC)
 
-var staff = access.Actor{Kind: access.Staff, Staff: 1, Name: "Persona de Cobranza", Email: "personal@hospedaje.example", Address: "192.0.2.1"}
+var staff = access.Actor{Kind: access.Staff, Staff: 1, Role: access.Admin, Name: "Persona de Cobranza", Email: "personal@hospedaje.example", Address: "192.0.2.1"}
 
 // world is a console over an empty database with a company.
 type world struct {
@@ -40,8 +40,9 @@ type world struct {
 
 type unlimited struct{}
 
-func (unlimited) Allow(context.Context, string, int) (time.Duration, error) { return 0, nil }
-func (unlimited) Reset(context.Context, string) error                       { return nil }
+func (unlimited) AllowHourly(context.Context, string, int) (time.Duration, error) { return 0, nil }
+func (unlimited) Allow(context.Context, string, int) (time.Duration, error)       { return 0, nil }
+func (unlimited) Reset(context.Context, string) error                             { return nil }
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()

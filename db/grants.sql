@@ -1,0 +1,33 @@
+-- What the roles of the application may do, applied after every migration run: idempotent. Tables
+-- are granted first and then narrowed, so that a new table works at once and its limits are a line here.
+DO $$
+DECLARE name text;
+BEGIN
+    IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('avisa_migrate', 'avisa_web', 'avisa_worker')) < 3 THEN
+        RAISE NOTICE 'the roles avisa_migrate, avisa_web and avisa_worker do not all exist: no rights were granted';
+        RETURN;
+    END IF;
+    EXECUTE 'GRANT USAGE, CREATE ON SCHEMA public TO avisa_migrate';
+    EXECUTE 'GRANT ALL ON ALL TABLES IN SCHEMA public TO avisa_migrate';
+    EXECUTE 'GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO avisa_migrate';
+    FOREACH name IN ARRAY ARRAY['avisa_web', 'avisa_worker'] LOOP
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', name);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I', name);
+        EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO %I', name);
+        -- What is written once, or closed and never removed.
+        EXECUTE format('REVOKE UPDATE, DELETE ON audit, payment, invoice_line, invoice_download FROM %I', name);
+        EXECUTE format('REVOKE DELETE ON company, client, contact, login, staff, api_token, series, invoice, reminder_policy, reminder_step, reminder_run, delivery FROM %I', name);
+        -- The schema belongs to the migrations.
+        EXECUTE format('REVOKE ALL ON migration, migration_lock FROM %I', name);
+    END LOOP;
+    -- The background never signs anybody in.
+    REVOKE ALL ON totp, recovery_code, passkey, api_token FROM avisa_worker;
+    REVOKE INSERT, UPDATE ON session, device, ceremony FROM avisa_worker;
+    REVOKE INSERT, UPDATE ON staff FROM avisa_worker;
+    -- The user who migrates may switch to the roles, which is how one user serves a small installation.
+    BEGIN
+        EXECUTE format('GRANT avisa_migrate, avisa_web, avisa_worker TO %I', current_user);
+    EXCEPTION WHEN OTHERS THEN
+        RAISE NOTICE 'the roles were not granted to %: %', current_user, SQLERRM;
+    END;
+END $$;

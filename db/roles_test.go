@@ -1,0 +1,158 @@
+package db_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
+)
+
+// What the application's roles may and may not do, in SQL: what an injected statement could do at most.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	address := dbtest.URL(t)
+	owner, err := db.Open(t.Context(), address, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close() })
+	dbtest.Client(t, owner, "Uno", "uno@uno.example")
+	if err := owner.Audit(access.With(t.Context(), access.SystemActor()), db.AuditEntry{Verb: "test.write"}); err != nil {
+		t.Fatal(err)
+	}
+	const denied, allowed = "permission denied", ""
+	for _, c := range []struct{ statement, web, worker string }{
+		{"SELECT count(*) FROM audit", allowed, allowed},
+		{"INSERT INTO audit (kind, actor, verb) VALUES ('system', 'x', 'test.again')", allowed, allowed},
+		{"UPDATE audit SET actor = 'nobody'", denied, denied},
+		{"DELETE FROM audit", denied, denied},
+		{"TRUNCATE audit", denied, denied},
+		{"ALTER TABLE audit DISABLE TRIGGER ALL", "must be owner", "must be owner"},
+		{"DROP TABLE audit", "must be owner", "must be owner"},
+		{"CREATE TABLE intruder (id int)", denied, denied},
+		{"UPDATE payment SET amount = 1", denied, denied},
+		{"UPDATE invoice_line SET amount = 1", denied, denied},
+		{"DELETE FROM invoice", denied, denied},
+		{"DELETE FROM client", denied, denied},
+		{"UPDATE client SET name = name", allowed, allowed},
+		{"SELECT count(*) FROM totp", allowed, denied},
+		{"SELECT count(*) FROM passkey", allowed, denied},
+		{"SELECT count(*) FROM recovery_code", allowed, denied},
+		{"SELECT count(*) FROM api_token", allowed, denied},
+		{"UPDATE session SET expires_at = now()", allowed, denied},
+		{"DELETE FROM session", allowed, allowed},
+		{"UPDATE staff SET role = 'admin'", allowed, denied},
+		{"SELECT count(*) FROM migration", denied, denied},
+		{"CREATE ROLE intruder", denied, denied},
+	} {
+		for role, want := range map[string]string{db.RoleWeb: c.web, db.RoleWorker: c.worker} {
+			err := as(t, address, role, c.statement)
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s: %s: %v, want %q", role, c.statement, err, want)
+			}
+		}
+	}
+	// Not even the owner of the tables changes the log by accident.
+	for _, statement := range []string{"UPDATE audit SET actor = 'nobody'", "DELETE FROM audit", "TRUNCATE audit"} {
+		if err := as(t, address, "", statement); err == nil || !strings.Contains(err.Error(), "append-only") {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+}
+
+// as runs a statement as the role, in a transaction that is rolled back.
+func as(t *testing.T, address, role, statement string) error {
+	t.Helper()
+	conn, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	tx, err := conn.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if role != "" {
+		if _, err := tx.ExecContext(t.Context(), "SET LOCAL ROLE "+role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = tx.ExecContext(t.Context(), statement)
+	return err
+}
+
+// A store with a role holds the role's rights alone, on every connection.
+func TestOpenWithRole(t *testing.T) {
+	t.Parallel()
+	address := dbtest.URL(t)
+	web, err := db.Open(t.Context(), address, 4, db.WithRole(db.RoleWeb))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = web.Close() })
+	ctx := access.With(t.Context(), access.SystemActor())
+	if may, err := web.MayUseRole(ctx, "avisa_missing"); err != nil || may {
+		t.Fatal(may, err)
+	}
+	for range 8 {
+		if err := web.Audit(ctx, db.AuditEntry{Verb: "test.write"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := web.Migrate(ctx); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Fatalf("the web role migrates: %v", err)
+		}
+	}
+	if _, err := db.Open(t.Context(), address, 2, db.WithRole("avisa_missing")); err == nil {
+		t.Fatal("opened with a role that does not exist")
+	}
+}
+
+// Migrations run as a user without any power over the cluster, who owns the database alone.
+func TestMigrateWithoutPowers(t *testing.T) {
+	t.Parallel()
+	admin, err := sql.Open("pgx", dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "limited_" + strings.ToLower(rand.Text()[:8])
+	do := func(statement string) {
+		t.Helper()
+		if _, err := admin.ExecContext(context.Background(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	do("CREATE USER " + name + " LOGIN PASSWORD 'limited'")
+	do("CREATE DATABASE " + name + " OWNER " + name)
+	t.Cleanup(func() {
+		do("DROP DATABASE " + name + " WITH (FORCE)")
+		do("DROP USER " + name)
+		_ = admin.Close()
+	})
+	u, err := url.Parse(dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User, u.Path = url.UserPassword(name, "limited"), "/"+name
+	store, err := db.Open(t.Context(), u.String(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	for range 2 { // the second time there is nothing to do but the grants
+		if _, err := store.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.Clients(t.Context(), db.ClientFilter{Reach: access.Reach{All: true}}, db.Page{}); err != nil {
+		t.Fatal(err)
+	}
+}

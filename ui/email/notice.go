@@ -1,0 +1,126 @@
+package email
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// Invitation is where an invitation is accepted.
+func (l Links) Invitation(token string) string {
+	return l.at("/clientes/invitacion/" + url.PathEscape(token))
+}
+
+// Reset is where a new password is set.
+func (l Links) Reset(token string, staff bool) string {
+	return l.at(realm(staff) + "/contrasena/" + url.PathEscape(token))
+}
+
+// Handover is where an offer of ownership is answered.
+func (l Links) Handover(client id.Client) string {
+	return l.at("/clientes/" + client.String() + "/titularidad")
+}
+
+// Security is where a person sees their sessions and second factors.
+func (l Links) Security(staff bool) string { return l.at(realm(staff) + "/seguridad") }
+
+// SignIn is where people of clients sign in.
+func (l Links) SignIn() string { return l.at("/clientes/entrar") }
+
+func realm(staff bool) string {
+	if staff {
+		return "/consola"
+	}
+	return "/clientes"
+}
+
+// Notice writes a mail about access. Like Reminder, it refuses what could not arrive or would lead nowhere.
+func Notice(ctx context.Context, n account.Notice, links Links) (mail.Message, error) {
+	head := n.Head()
+	to, ok := mail.Address(head.To)
+	if !ok {
+		return mail.Message{}, fmt.Errorf("recipient %q is no email address", head.To)
+	}
+	from, ok := mail.Address(head.Company.Email)
+	if !ok {
+		return mail.Message{}, fmt.Errorf("the company's address %q is no email address", head.Company.Email)
+	}
+	if !links.valid() {
+		return mail.Message{}, fmt.Errorf("base address %q is no web address", links.BaseURL)
+	}
+	if !validMessageID(head.MessageID) {
+		return mail.Message{}, fmt.Errorf("message id %q is malformed", head.MessageID)
+	}
+	lang := head.Language
+	if !locale.Valid(lang) {
+		lang = locale.Spanish
+	}
+	kind, address, values, err := compose(n, links, lang, head.Company.Timezone)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	company, name := line(head.Company.Name), line(head.Name)
+	values = append(values, "company", company, "email", to)
+	t := func(key string) string { return locale.T(lang, "notice."+key+"."+kind, values...) }
+	l := letter{Language: lang, Company: company, Colour: brandColour(head.Company.BrandColour), Subject: line(t("subject")), Title: line(t("subject")),
+		Preheader: t("lead"), Lead: t("lead"), Action: link{t("action"), address}, Why: t("why"), Email: to,
+		Greeting: locale.T(lang, "mail.greeting", "name", name), Signature: lines(head.Company.Signature),
+		Legal: []string{locale.T(lang, "notice.legal", "company", company)}}
+	l.OnColour = readableOn(l.Colour)
+	if name == "" {
+		l.Greeting = locale.T(lang, "mail.greeting.nobody")
+	}
+	if len(l.Signature) == 0 {
+		l.Signature = []string{company}
+	}
+	var html strings.Builder
+	if err := noticeDocument(l).Render(ctx, &html); err != nil {
+		return mail.Message{}, err
+	}
+	return mail.Message{ID: head.MessageID, FromName: company, From: from, ReplyTo: from, ToName: name, To: to,
+		Subject: l.Subject, Text: noticeText(l), HTML: html.String(), Language: lang}, nil
+}
+
+// compose names the kind of a notice, the address that it leads to and the values of its texts.
+func compose(n account.Notice, links Links, lang, zone string) (kind, address string, values []any, err error) {
+	switch n := n.(type) {
+	case account.InvitationNotice:
+		return "invitation", links.Invitation(n.Token), []any{"by", line(n.InvitedBy), "client", line(n.Client), "until", moment(n.ExpiresAt, lang, zone)}, nil
+	case account.ResetNotice:
+		return "reset", links.Reset(n.Token, n.Staff), []any{"until", moment(n.ExpiresAt, lang, zone)}, nil
+	case account.HandoverNotice:
+		return "handover", links.Handover(n.ClientID), []any{"by", line(n.OfferedBy), "client", line(n.Client), "until", moment(n.ExpiresAt, lang, zone)}, nil
+	case account.AlertNotice:
+		device := line(n.Device)
+		if device == "" {
+			device = locale.T(lang, "notice.unknown_device")
+		}
+		return "alert", links.Security(n.Staff), []any{"when", moment(n.At, lang, zone), "address", line(n.Address), "device", device}, nil
+	case account.AccessNotice:
+		return "access", links.SignIn(), []any{"by", line(n.GivenBy), "client", line(n.Client)}, nil
+	}
+	return "", "", nil, fmt.Errorf("no mail is written for %T", n)
+}
+
+// moment writes date and time in the company's zone: "30 abr 2026, 14:05 (CST)".
+func moment(at time.Time, lang, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	at = at.In(loc)
+	return longDate(lang, date.Of(at, loc)) + at.Format(", 15:04 (MST)")
+}
+
+func noticeText(l letter) string {
+	parts := []string{wrap(l.Greeting), wrap(l.Lead), l.Action.Label + ":\n" + l.Action.URL, wrap(l.Why), strings.Join(l.Signature, "\n") + "\n-- \n" + wrap(strings.Join(l.Legal, " "))}
+	return strings.Join(parts, "\n\n") + "\n"
+}
