@@ -21,6 +21,7 @@ type Company struct {
 	Address        string    `bun:"address" json:"address"`
 	Signature      string    `bun:"signature" json:"-"`
 	PaymentDetails string    `bun:"payment_details" json:"paymentDetails"`
+	CLABE          string    `bun:"clabe" json:"clabe"` // account for transfers, 18 digits; "" for none
 	BrandColour    string    `bun:"brand_colour" json:"brandColour"`
 	Logo           []byte    `bun:"logo" json:"-"`
 	Timezone       string    `bun:"timezone" json:"timezone"`
@@ -41,7 +42,7 @@ func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 	_, err := s.idb.NewInsert().Model(c).ExcludeColumn("updated_at").On("CONFLICT (id) DO UPDATE").
 		Set("name = EXCLUDED.name, legal_name = EXCLUDED.legal_name, tax_id = EXCLUDED.tax_id, email = EXCLUDED.email").
 		Set("phonenumber = EXCLUDED.phonenumber, website = EXCLUDED.website, address = EXCLUDED.address").
-		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details").
+		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details, clabe = EXCLUDED.clabe").
 		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone, updated_at = now()").
 		Exec(ctx)
 	return translate(err)

@@ -15,11 +15,15 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I', name);
         EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO %I', name);
         -- What is written once, or closed and never removed.
-        EXECUTE format('REVOKE UPDATE, DELETE ON audit, payment, invoice_line, invoice_download FROM %I', name);
-        EXECUTE format('REVOKE DELETE ON company, client, contact, login, staff, api_token, series, invoice, reminder_policy, reminder_step, reminder_run, delivery FROM %I', name);
+        EXECUTE format('REVOKE UPDATE, DELETE ON audit, payment, ledger_entry, invoice_download FROM %I', name);
+        EXECUTE format('REVOKE DELETE ON company, client, contact, login, staff, api_token, series, credit_note, refund, client_credit, product, service, service_period, gateway_event, reminder_policy, reminder_step, reminder_run, delivery FROM %I', name);
+        EXECUTE format('REVOKE UPDATE ON invoice_line FROM %I', name);
+        EXECUTE format('GRANT UPDATE (voided_at, void_reason) ON payment TO %I', name);
         -- The schema belongs to the migrations.
         EXECUTE format('REVOKE ALL ON migration, migration_lock FROM %I', name);
     END LOOP;
+    -- Only people edit and remove drafts; issued invoices and their lines are guarded by triggers besides.
+    REVOKE DELETE ON invoice, invoice_line FROM avisa_worker;
     -- The background never signs anybody in.
     REVOKE ALL ON totp, recovery_code, passkey, api_token FROM avisa_worker;
     REVOKE INSERT, UPDATE ON session, device, ceremony FROM avisa_worker;

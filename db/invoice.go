@@ -2,12 +2,10 @@ package db
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 
-	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -15,6 +13,7 @@ import (
 
 // Stored states of an invoice. Overdue is not stored: it is an open invoice past its due date.
 const (
+	InvoiceDraft      = "draft" // editable, without a number
 	InvoiceIssued     = "issued"
 	InvoicePartlyPaid = "partly_paid"
 	InvoicePaid       = "paid"
@@ -23,27 +22,40 @@ const (
 	InvoiceOverdue    = "overdue" // shown, never stored
 )
 
-// Invoice is what a client owes. Once issued nothing but payments, cancellation, a reminder pause
+// Kinds of invoice.
+const (
+	KindInvoice = "invoice"
+	KindLateFee = "late_fee" // a charge of its own for another invoice that is late
+)
+
+// Invoice is what a client owes. Once issued nothing but what settles or closes it, a reminder pause
 // and the rendered PDF ever changes.
 type Invoice struct {
 	bun.BaseModel `bun:"table:invoice"`
 
 	ID             id.Invoice     `bun:"id,pk,autoincrement"`
 	ClientID       id.Client      `bun:"client_id"`
-	Series         string         `bun:"series"`
-	Folio          int64          `bun:"folio"`
-	Number         string         `bun:"number"` // series and folio as people write them
+	Kind           string         `bun:"kind,nullzero,default:'invoice'"`
+	OriginID       id.Invoice     `bun:"origin_id,nullzero"` // of a late fee: the late invoice
+	Series         string         `bun:"series,nullzero"`
+	Folio          int64          `bun:"folio,nullzero"`
+	Number         string         `bun:"number,nullzero"` // series and folio as people write them; "" of a draft
 	Status         string         `bun:"status"`
+	ExternalRef    string         `bun:"external_reference"` // its name in another system
 	Currency       money.Currency `bun:"currency"`
-	IssueDate      date.Date      `bun:"issue_date"` // in the client's zone
-	DueDate        date.Date      `bun:"due_date"`   // in the client's zone
+	IssueDate      date.Date      `bun:"issue_date"`                       // in the client's zone
+	DueDate        date.Date      `bun:"due_date"`                         // in the client's zone
+	ExchangeRate   money.Decimal  `bun:"exchange_rate,nullzero,default:1"` // MXN per unit of Currency
+	RateSource     string         `bun:"rate_source"`
+	RateDate       date.Date      `bun:"rate_date"`
 	Subtotal       money.Minor    `bun:"subtotal"`
 	Discount       money.Minor    `bun:"discount"`
 	Tax            money.Minor    `bun:"tax"`
 	Withheld       money.Minor    `bun:"withheld"`
 	Total          money.Minor    `bun:"total"`
-	Paid           money.Minor    `bun:"paid"`
-	Balance        money.Minor    `bun:"-"` // Total less Paid; the database generates its own
+	Paid           money.Minor    `bun:"paid"`     // by payments and the client's credit
+	Credited       money.Minor    `bun:"credited"` // taken away by credit notes
+	Balance        money.Minor    `bun:"-"`        // what is left to pay
 	ClientSnapshot Client         `bun:"client_snapshot,type:jsonb"`
 	IssuerSnapshot Company        `bun:"issuer_snapshot,type:jsonb"`
 	Notes          string         `bun:"notes"`
@@ -52,15 +64,20 @@ type Invoice struct {
 	PauseReason    string         `bun:"pause_reason"`
 	PDFKey         string         `bun:"pdf_key"`
 	PDFSize        int64          `bun:"pdf_size"`
+	PDFMark        string         `bun:"pdf_mark"` // the mark that the rendered PDF carries
 	CreatedAt      time.Time      `bun:"created_at,nullzero,default:now()"`
 	UpdatedAt      time.Time      `bun:"updated_at,nullzero,default:now()"`
 	PaidAt         *time.Time     `bun:"paid_at"`
+	IssuedAt       *time.Time     `bun:"issued_at"`
 	CancelledAt    *time.Time     `bun:"cancelled_at"`
+	WrittenOffAt   *time.Time     `bun:"written_off_at"`
+	CloseReason    string         `bun:"close_reason"` // of a cancellation or write-off
+	LinksRevokedAt *time.Time     `bun:"links_revoked_at"`
 }
 
-// AfterScanRow fills in the balance.
+// AfterScanRow fills in the balance, which the column of the same name computes for SQL.
 func (i *Invoice) AfterScanRow(context.Context) error {
-	i.Balance = i.Total - i.Paid
+	i.Balance = i.Total - i.Paid - i.Credited
 	return nil
 }
 
@@ -89,16 +106,18 @@ type InvoiceLine struct {
 	UnitPrice   money.Decimal  `bun:"unit_price"`
 	Discount    money.Minor    `bun:"discount"`
 	Amount      money.Minor    `bun:"amount"`    // before tax, before discount
-	Treatment   string         `bun:"treatment"` // tax treatment, see billing.Treatment
-}
+	Treatment   string         `bun:"treatment"` // tax treatment, see billing.TaxTreatment
 
-// InvoiceFilter limits a list of invoices.
-type InvoiceFilter struct {
-	Reach  access.Reach
-	Client id.Client // 0: any
-	Status string    // a stored state, InvoiceOverdue, or "open" for everything still owed; "" any
-	Search string    // part of the number or of the client's name
-	Today  date.Date // what overdue means
+	Kind             string        `bun:"kind"` // hosting, domain, ...; what late fees and reports tell apart
+	TLD              string        `bun:"tld"`  // of a domain
+	ClaveProdServ    string        `bun:"clave_prod_serv"`
+	ClaveUnidad      string        `bun:"clave_unidad"`
+	PriceIncludesTax bool          `bun:"price_includes_tax"`
+	RetencionISR     money.Decimal `bun:"retencion_isr"`
+	RetencionIVA     money.Decimal `bun:"retencion_iva"`
+	ServiceID        id.Service    `bun:"service_id,nullzero"`
+	PeriodStart      date.Date     `bun:"period_start"`
+	PeriodEnd        date.Date     `bun:"period_end"` // first day after the period
 }
 
 // Invoice returns one invoice.
@@ -111,15 +130,20 @@ func (s *Store) Invoice(ctx context.Context, invoiceID id.Invoice) (Invoice, err
 // LockInvoice returns one invoice, locked until the transaction ends.
 func (s *Store) LockInvoice(ctx context.Context, invoiceID id.Invoice) (Invoice, error) {
 	var row Invoice
-	err := s.idb.NewSelect().Model(&row).Where("id = ?", invoiceID).For("UPDATE").Scan(ctx)
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", invoiceID).For("NO KEY UPDATE").Scan(ctx)
 	return row, translate(err)
 }
 
-// InvoiceByRequest returns the invoice that was made for a request key.
-func (s *Store) InvoiceByRequest(ctx context.Context, key string) (Invoice, error) {
-	var row Invoice
-	err := s.idb.NewSelect().Model(&row).Where("request_key = ?", key).Scan(ctx)
-	return row, translate(err)
+// LockInvoices returns invoices by id, locked in the order of their ids until the transaction ends,
+// so that no two transactions wait for each other.
+func (s *Store) LockInvoices(ctx context.Context, ids []id.Invoice) (map[id.Invoice]*Invoice, error) {
+	rows := []Invoice{}
+	err := s.idb.NewSelect().Model(&rows).Where("id IN (?)", bun.List(orNone(ids))).OrderExpr("id").For("NO KEY UPDATE").Scan(ctx)
+	found := make(map[id.Invoice]*Invoice, len(rows))
+	for i := range rows {
+		found[rows[i].ID] = &rows[i]
+	}
+	return found, translate(err)
 }
 
 // InvoicesByID returns the invoices with these ids, in any order.
@@ -130,44 +154,6 @@ func (s *Store) InvoicesByID(ctx context.Context, ids []id.Invoice) ([]Invoice, 
 	}
 	err := s.idb.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx)
 	return rows, translate(err)
-}
-
-// Invoices lists invoices, the newest first.
-func (s *Store) Invoices(ctx context.Context, filter InvoiceFilter, page Page) (List[Invoice], error) {
-	rows := []Invoice{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("invoice.issue_date DESC, invoice.id DESC").Limit(int64(page.Size() + 1))
-	if !filter.Reach.All {
-		q = q.Where("invoice.client_id IN (?)", bun.List(orNone(filter.Reach.Clients)))
-	}
-	if filter.Client != 0 {
-		q = q.Where("invoice.client_id = ?", filter.Client)
-	}
-	switch filter.Status {
-	case "":
-	case "open":
-		q = q.Where("invoice.status IN ('issued', 'partly_paid')")
-	case InvoiceOverdue:
-		q = q.Where("invoice.status IN ('issued', 'partly_paid')").Where("invoice.due_date < ?", filter.Today)
-	default:
-		q = q.Where("invoice.status = ?", filter.Status)
-	}
-	if words := strings.TrimSpace(filter.Search); words != "" {
-		like := "%" + escapeLike(strings.ToLower(words)) + "%"
-		q = q.Where("(lower(invoice.number) LIKE ? OR EXISTS (SELECT FROM client AS c WHERE c.id = invoice.client_id AND lower(c.name || ' ' || c.email || ' ' || c.tax_id) LIKE ?))", like, like)
-	}
-	var day date.Date
-	var last int64
-	ok, err := page.after(&day, &last)
-	if err != nil {
-		return List[Invoice]{}, err
-	}
-	if ok {
-		q = q.Where("(invoice.issue_date, invoice.id) < (?::date, ?)", day, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Invoice]{}, translate(err)
-	}
-	return newList(rows, page, func(i Invoice) []any { return []any{string(i.IssueDate), int64(i.ID)} }), nil
 }
 
 // InvoiceLines returns the lines of many invoices, each invoice's in order.
@@ -183,36 +169,102 @@ func (s *Store) InvoiceLines(ctx context.Context, invoices ...id.Invoice) ([]Inv
 // NextFolio takes the next number of a series. The series stays locked until the transaction ends,
 // so that a transaction that fails leaves no gap.
 func (s *Store) NextFolio(ctx context.Context, series string) (int64, error) {
-	var folio int64
-	err := s.idb.NewRaw(`INSERT INTO series (name, last) VALUES (?, 1)
-		ON CONFLICT (name) DO UPDATE SET last = series.last + 1 RETURNING last`, series).Scan(ctx, &folio)
-	return folio, translate(err)
+	return s.NextFolios(ctx, series, 1)
 }
 
-// AddInvoice inserts an issued invoice with its lines and sets the ids.
+// NextFolios takes the next count numbers of a series and returns the first of them.
+func (s *Store) NextFolios(ctx context.Context, series string, count int) (first int64, err error) {
+	err = s.idb.NewRaw(`INSERT INTO series (name, last) VALUES (?0, ?1)
+		ON CONFLICT (name) DO UPDATE SET last = series.last + EXCLUDED.last RETURNING last - ?1 + 1`, series, count).Scan(ctx, &first)
+	return first, translate(err)
+}
+
+// AddInvoice inserts an invoice with its lines and sets the ids.
 func (s *Store) AddInvoice(ctx context.Context, row *Invoice, lines []InvoiceLine) error {
 	if _, err := s.idb.NewInsert().Model(row).Exec(ctx); err != nil {
 		return translate(err)
 	}
-	row.Balance = row.Total - row.Paid
+	row.Balance = row.Total - row.Paid - row.Credited
+	return s.addLines(ctx, row.ID, lines)
+}
+
+func (s *Store) addLines(ctx context.Context, invoiceID id.Invoice, lines []InvoiceLine) error {
 	for i := range lines {
-		lines[i].InvoiceID, lines[i].Position = row.ID, i+1
+		lines[i].InvoiceID, lines[i].Position = invoiceID, i+1
 	}
 	_, err := s.idb.NewInsert().Model(&lines).Exec(ctx)
 	return translate(err)
 }
 
-// SaveInvoiceState writes what may change on an issued invoice: status, payments, cancellation.
+// AddInvoices inserts many invoices, each with its lines, in two statements and sets the ids.
+func (s *Store) AddInvoices(ctx context.Context, rows []Invoice, lines [][]InvoiceLine) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := s.idb.NewInsert().Model(&rows).Exec(ctx); err != nil {
+		return translate(err)
+	}
+	all := []InvoiceLine{}
+	for i := range rows {
+		rows[i].Balance = rows[i].Total - rows[i].Paid - rows[i].Credited
+		for j := range lines[i] {
+			lines[i][j].InvoiceID, lines[i][j].Position = rows[i].ID, j+1
+		}
+		all = append(all, lines[i]...)
+	}
+	_, err := s.idb.NewInsert().Model(&all).Exec(ctx)
+	return translate(err)
+}
+
+// SaveDraft writes all of a draft and replaces its lines. With a number and the status issued it
+// makes the draft final.
+func (s *Store) SaveDraft(ctx context.Context, row *Invoice, lines []InvoiceLine) error {
+	if _, err := s.idb.NewDelete().Table("invoice_line").Where("invoice_id = ?", row.ID).Exec(ctx); err != nil {
+		return translate(err)
+	}
+	if err := s.addLines(ctx, row.ID, lines); err != nil {
+		return err
+	}
+	_, err := s.idb.NewUpdate().Model(row).ExcludeColumn("id", "request_key", "created_at").WherePK().Exec(ctx)
+	row.Balance = row.Total - row.Paid - row.Credited
+	return translate(err)
+}
+
+// DeleteDraft removes a draft with its lines.
+func (s *Store) DeleteDraft(ctx context.Context, invoiceID id.Invoice) error {
+	if _, err := s.idb.NewDelete().Table("invoice_line").Where("invoice_id = ?", invoiceID).Exec(ctx); err != nil {
+		return translate(err)
+	}
+	_, err := s.idb.NewDelete().Table("invoice").Where("id = ?", invoiceID).Exec(ctx)
+	return translate(err)
+}
+
+var invoiceState = []string{"status", "paid", "credited", "paid_at", "cancelled_at", "written_off_at", "close_reason", "pdf_key", "pdf_size", "updated_at"}
+
+// SaveInvoiceState writes what may change on an issued invoice: what settles and what closes it.
 func (s *Store) SaveInvoiceState(ctx context.Context, row *Invoice) error {
 	row.UpdatedAt = time.Now()
-	_, err := s.idb.NewUpdate().Model(row).Column("status", "paid", "paid_at", "cancelled_at", "pdf_key", "pdf_size", "updated_at").WherePK().Exec(ctx)
-	row.Balance = row.Total - row.Paid
+	_, err := s.idb.NewUpdate().Model(row).Column(invoiceState...).WherePK().Exec(ctx)
+	row.Balance = row.Total - row.Paid - row.Credited
+	return translate(err)
+}
+
+// SaveInvoiceStates is SaveInvoiceState for many invoices in one statement.
+func (s *Store) SaveInvoiceStates(ctx context.Context, rows []*Invoice) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	now := time.Now()
+	for _, row := range rows {
+		row.UpdatedAt, row.Balance = now, row.Total-row.Paid-row.Credited
+	}
+	_, err := s.idb.NewUpdate().Model(&rows).Column(invoiceState...).Bulk().Exec(ctx)
 	return translate(err)
 }
 
 // SetInvoicePDF notes where the rendered PDF is, unless the invoice changed since it was rendered.
-func (s *Store) SetInvoicePDF(ctx context.Context, row Invoice, key string, size int64) error {
-	_, err := s.idb.NewUpdate().Table("invoice").Set("pdf_key = ?", key).Set("pdf_size = ?", size).
+func (s *Store) SetInvoicePDF(ctx context.Context, row Invoice, key string, size int64, mark string) error {
+	_, err := s.idb.NewUpdate().Table("invoice").Set("pdf_key = ?", key).Set("pdf_size = ?", size).Set("pdf_mark = ?", mark).
 		Where("id = ?", row.ID).Where("updated_at = ?", row.UpdatedAt).Exec(ctx)
 	return translate(err)
 }
@@ -222,30 +274,6 @@ func (s *Store) PauseInvoice(ctx context.Context, invoiceID id.Invoice, until da
 	_, err := s.idb.NewUpdate().Table("invoice").Set("paused_until = ?", until).Set("pause_reason = ?", reason).
 		Where("id = ?", invoiceID).Exec(ctx)
 	return translate(err)
-}
-
-// InvoiceTotals is what a client owes, by currency.
-type InvoiceTotals struct {
-	Currency money.Currency `bun:"currency"`
-	Open     int64          `bun:"open"` // invoices still owed
-	Balance  money.Minor    `bun:"balance"`
-	Overdue  money.Minor    `bun:"overdue"`
-}
-
-// OpenTotals sums what the clients in reach owe; client 0 means all of them.
-func (s *Store) OpenTotals(ctx context.Context, reach access.Reach, client id.Client, today date.Date) ([]InvoiceTotals, error) {
-	rows := []InvoiceTotals{}
-	q := s.idb.NewSelect().Table("invoice").ColumnExpr("currency, count(*) AS open, sum(balance)::bigint AS balance").
-		ColumnExpr("coalesce(sum(balance) FILTER (WHERE due_date < ?), 0)::bigint AS overdue", today).
-		Where("status IN ('issued', 'partly_paid')").GroupExpr("currency").OrderExpr("currency")
-	if !reach.All {
-		q = q.Where("client_id IN (?)", bun.List(orNone(reach.Clients)))
-	}
-	if client != 0 {
-		q = q.Where("client_id = ?", client)
-	}
-	err := q.Scan(ctx, &rows)
-	return rows, translate(err)
 }
 
 // InvoiceDownload is an entry of the download log.

@@ -31,13 +31,22 @@ type OutboxRow struct {
 }
 
 // Enqueue writes a job in the transaction of the fact that asks for it.
-func (s *Store) Enqueue(ctx context.Context, job Job) error {
-	payload, err := json.Marshal(job)
-	if err != nil {
-		return err
+func (s *Store) Enqueue(ctx context.Context, job Job) error { return s.EnqueueAll(ctx, []Job{job}) }
+
+// EnqueueAll is Enqueue for many jobs in one statement.
+func (s *Store) EnqueueAll(ctx context.Context, jobs []Job) error {
+	if len(jobs) == 0 {
+		return nil
 	}
-	row := OutboxRow{Kind: job.Kind(), Payload: payload, UniqueKey: job.Key()}
-	_, err = s.idb.NewInsert().Model(&row).On("CONFLICT (unique_key) DO NOTHING").Returning("NULL").Exec(ctx)
+	rows := make([]OutboxRow, len(jobs))
+	for i, job := range jobs {
+		payload, err := json.Marshal(job)
+		if err != nil {
+			return err
+		}
+		rows[i] = OutboxRow{Kind: job.Kind(), Payload: payload, UniqueKey: job.Key()}
+	}
+	_, err := s.idb.NewInsert().Model(&rows).On("CONFLICT (unique_key) DO NOTHING").Returning("NULL").Exec(ctx)
 	return translate(err)
 }
 

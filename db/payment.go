@@ -11,38 +11,78 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
-// Payment is money received for an invoice.
+// Payment is money received from a client. The ledger says which invoices it settled.
 type Payment struct {
 	bun.BaseModel `bun:"table:payment"`
 
 	ID         id.Payment     `bun:"id,pk,autoincrement"`
-	InvoiceID  id.Invoice     `bun:"invoice_id"`
 	ClientID   id.Client      `bun:"client_id"`
 	Amount     money.Minor    `bun:"amount"`
 	Currency   money.Currency `bun:"currency"`
 	Method     string         `bun:"method"`
 	Reference  string         `bun:"reference"`
 	ReceivedOn date.Date      `bun:"received_on"`
-	RequestKey string         `bun:"request_key"`
+	RequestKey string         `bun:"request_key,nullzero"`
+	GatewayRef string         `bun:"gateway_ref,nullzero"` // the gateway's id of the charge
+	VoidedAt   *time.Time     `bun:"voided_at"`
+	VoidReason string         `bun:"void_reason"`
 	CreatedAt  time.Time      `bun:"created_at,nullzero,default:now()"`
+
+	Applied money.Minor `bun:"applied,scanonly"` // the part that settles the invoice that was asked for
 }
 
-// AddPayment inserts a payment. The key payment_request_key_key makes a repeated request visible.
+// AddPayment inserts a payment and sets its id.
 func (s *Store) AddPayment(ctx context.Context, row *Payment) error {
 	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
 	return translate(err)
 }
 
-// PaymentByRequest returns the payment that was made for a request key.
-func (s *Store) PaymentByRequest(ctx context.Context, key string) (Payment, error) {
+// Payment returns one payment.
+func (s *Store) Payment(ctx context.Context, paymentID id.Payment) (Payment, error) {
 	var row Payment
-	err := s.idb.NewSelect().Model(&row).Where("request_key = ?", key).Scan(ctx)
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", paymentID).Scan(ctx)
 	return row, translate(err)
 }
 
-// Payments returns the payments of an invoice in the order in which they were recorded.
+// LockPayment returns one payment, locked until the transaction ends.
+func (s *Store) LockPayment(ctx context.Context, paymentID id.Payment) (Payment, error) {
+	var row Payment
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", paymentID).For("NO KEY UPDATE").Scan(ctx)
+	return row, translate(err)
+}
+
+// Payments returns the payments that settle an invoice, or did before they were voided, in the order
+// in which they were recorded; Applied is their part in it.
 func (s *Store) Payments(ctx context.Context, invoiceID id.Invoice) ([]Payment, error) {
 	rows := []Payment{}
-	err := s.idb.NewSelect().Model(&rows).Where("invoice_id = ?", invoiceID).OrderExpr("id").Scan(ctx)
+	err := s.idb.NewSelect().Model(&rows).ColumnExpr("?TableColumns, part.applied").
+		Join(`JOIN (SELECT payment_id, sum(amount)::bigint AS applied FROM ledger_entry
+			WHERE invoice_id = ? AND payment_id IS NOT NULL GROUP BY payment_id) AS part ON part.payment_id = payment.id`, invoiceID).
+		OrderExpr("payment.id").Scan(ctx)
 	return rows, translate(err)
+}
+
+// ClientPayments lists the payments of a client, the newest first.
+func (s *Store) ClientPayments(ctx context.Context, clientID id.Client, page Page) (List[Payment], error) {
+	rows := []Payment{}
+	q := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).OrderExpr("received_on DESC, id DESC").Limit(int64(page.Size() + 1))
+	var day date.Date
+	var last int64
+	ok, err := page.after(&day, &last)
+	if err != nil {
+		return List[Payment]{}, err
+	}
+	if ok {
+		q = q.Where("(received_on, id) < (?::date, ?)", day, last)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return List[Payment]{}, translate(err)
+	}
+	return newList(rows, page, func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }), nil
+}
+
+// VoidPayment notes that a payment does not count.
+func (s *Store) VoidPayment(ctx context.Context, row *Payment) error {
+	_, err := s.idb.NewUpdate().Model(row).Column("voided_at", "void_reason").WherePK().Exec(ctx)
+	return translate(err)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 
@@ -24,11 +25,12 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = owner.Close() })
-	dbtest.Client(t, owner, "Uno", "uno@uno.example")
+	client := dbtest.Client(t, owner, "Uno", "uno@uno.example")
+	dbtest.Invoice(t, owner, client, "2026-03-01", "2026-03-20", time.Now())
 	if err := owner.Audit(access.With(t.Context(), access.SystemActor()), db.AuditEntry{Verb: "test.write"}); err != nil {
 		t.Fatal(err)
 	}
-	const denied, allowed = "permission denied", ""
+	const denied, allowed, issued = "permission denied", "", "issued" // the last is a trigger's word
 	for _, c := range []struct{ statement, web, worker string }{
 		{"SELECT count(*) FROM audit", allowed, allowed},
 		{"INSERT INTO audit (kind, actor, verb) VALUES ('system', 'x', 'test.again')", allowed, allowed},
@@ -40,7 +42,10 @@ func TestRoles(t *testing.T) {
 		{"CREATE TABLE intruder (id int)", denied, denied},
 		{"UPDATE payment SET amount = 1", denied, denied},
 		{"UPDATE invoice_line SET amount = 1", denied, denied},
-		{"DELETE FROM invoice", denied, denied},
+		{"UPDATE payment SET voided_at = now()", allowed, allowed},
+		{"DELETE FROM invoice", issued, denied},
+		{"DELETE FROM invoice_line", issued, denied},
+		{"UPDATE invoice SET total = 1", issued, issued},
 		{"DELETE FROM client", denied, denied},
 		{"UPDATE client SET name = name", allowed, allowed},
 		{"SELECT count(*) FROM totp", allowed, denied},

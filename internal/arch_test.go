@@ -35,6 +35,7 @@ var rules = []struct {
 	{"internal/billing", with(vocabulary, "db", "internal/account", "internal/pdf"), "what is owed comes before reminding of it"},
 	{"internal/reminder", with(vocabulary, "db", "internal/account", "internal/billing"), "reminders and fiscal documents do not know each other"},
 	{"internal/fiscal", with(vocabulary, "db", "internal/account", "internal/billing", "internal/pdf", "internal/fiscal"), "reminders and fiscal documents do not know each other"},
+	{"internal/stripe", with(vocabulary, "internal/billing"), "a gateway of billing's interface"},
 	{"internal/access", []string{"internal/fault", "internal/id"}, "vocabulary imports vocabulary alone"},
 	{"internal/", vocabulary, "vocabulary and tools import nothing that decides"},
 }
@@ -126,6 +127,11 @@ var free = map[string]string{
 	"account.SignIn":       "whoever signs in is nobody yet",
 	"account.Authenticate": "it is what finds out who acts",
 	"billing.Today":        "a date is no secret",
+
+	"billing.ReceiveGatewayEvent": "the gateway's signature says who speaks",
+	"billing.OpenPayLink":         "whoever holds the link may see and pay its invoices",
+	"billing.StartCheckoutByLink": "whoever holds the link may see and pay its invoices",
+	"billing.OpenPDFByLink":       "whoever holds the link may see and pay its invoices",
 
 	"account.ProveFactor":           "the pending token says who signs in",
 	"account.BeginPasskeySignIn":    "the pending token says who signs in",

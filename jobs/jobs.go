@@ -70,6 +70,7 @@ func New(config Config) *Worker {
 	// Work that the clock asks for.
 	w.clock = []tick{
 		{"reminder:plan", time.Minute, w.plan},
+		{"billing:renew", 10 * time.Minute, w.renew},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
 	}
 	return w

@@ -50,3 +50,14 @@ func (w *Worker) plan(ctx context.Context) error {
 	}
 	return err
 }
+
+func (w *Worker) renew(ctx context.Context) error {
+	result, err := w.Billing.InvoiceRenewals(ctx)
+	if result.Invoices > 0 {
+		w.Log.Info("services invoiced", "invoices", result.Invoices, "periods", result.Periods)
+	}
+	for _, problem := range result.Problems {
+		w.Log.Warn("services that cannot be invoiced", "client", problem.ClientID, "error", problem.Err)
+	}
+	return err
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -18,26 +19,10 @@ type Service struct {
 	Store *db.Store
 	Now   func() time.Time
 	Files *blob.Bucket // rendered documents
-}
 
-// InvoiceQuery selects invoices of a list.
-type InvoiceQuery struct {
-	Client id.Client // 0: every client that the actor reaches
-	Status string    // a state of db.Invoice, "overdue" or "open"; "" any
-	Search string    // part of the number or of the client
-}
-
-// Invoices lists invoices, the newest first.
-func (s *Service) Invoices(ctx context.Context, query InvoiceQuery, page db.Page) (db.List[db.Invoice], error) {
-	reach, err := s.reach(ctx, query.Client)
-	if err != nil {
-		return db.List[db.Invoice]{}, err
-	}
-	if err := page.Check(); err != nil {
-		return db.List[db.Invoice]{}, err
-	}
-	return s.Store.Invoices(ctx, db.InvoiceFilter{Reach: reach, Client: query.Client, Status: query.Status, Search: query.Search,
-		Today: s.Today()}, page)
+	Gateway Gateway // online payments; nil where no keys are set: pages show transfer instructions
+	BaseURL string  // how people reach the installation, without a slash at the end
+	Secret  []byte  // signs personal pay links; at least 32 bytes, the same in every process
 }
 
 // reach limits a list to the client, or to all that the actor reaches when client is 0.
@@ -62,7 +47,13 @@ func (s *Service) Invoice(ctx context.Context, invoiceID id.Invoice) (db.Invoice
 	if err != nil {
 		return db.Invoice{}, err
 	}
-	return row, access.Require(ctx, access.Invoices, row.ClientID)
+	if err := access.Require(ctx, access.Invoices, row.ClientID); err != nil {
+		return db.Invoice{}, err
+	}
+	if row.Status == db.InvoiceDraft && access.RequireStaff(ctx) != nil {
+		return db.Invoice{}, fault.Missing() // clients see what was issued to them
+	}
+	return s.current(row), nil
 }
 
 // InvoicesByID returns those of the invoices that the actor may see; for loaders.
@@ -76,8 +67,8 @@ func (s *Service) InvoicesByID(ctx context.Context, ids []id.Invoice) ([]db.Invo
 	}
 	seen := rows[:0]
 	for _, row := range rows {
-		if access.Can(ctx, access.Invoices, row.ClientID) {
-			seen = append(seen, row)
+		if access.Can(ctx, access.Invoices, row.ClientID) && (row.Status != db.InvoiceDraft || access.RequireStaff(ctx) == nil) {
+			seen = append(seen, s.current(row))
 		}
 	}
 	return seen, nil

@@ -24,7 +24,7 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 	amount := func(m money.Minor) string { return money.Format(m, row.Currency, lang) }
 
 	doc := pdf.Document{
-		Language: lang, Title: t("invoice"), Number: row.Number, Status: status(row, today), Created: row.CreatedAt,
+		Language: lang, Title: t("invoice"), Number: row.Number, Status: mark(row, today), Created: row.CreatedAt,
 		Issuer: pdf.Issuer{Color: issuer.BrandColour, Logo: issuer.Logo, Party: pdf.Party{Name: issuer.Name,
 			Lines: present(issuer.LegalName, rfc(t, issuer.TaxID), issuer.Address, issuer.Email, issuer.Phonenumber)}},
 		Receiver: pdf.Party{Label: t("bill_to"), Name: client.Name, Lines: present(rfc(t, client.TaxID),
@@ -43,39 +43,90 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 		Notes:   row.Notes,
 		Footer:  joined(" · ", issuer.Name, issuer.Website, issuer.Email),
 	}
-	for _, line := range lines {
-		note := ""
-		if line.Discount > 0 {
-			note = t("discount_note", "amount", amount(line.Discount))
-		}
-		doc.Table.Rows = append(doc.Table.Rows, pdf.Row{Note: note, Cells: []string{line.Description, line.Quantity.String(),
-			unitPrice(line.UnitPrice, row.Currency), money.FormatNumber(line.Amount, row.Currency)}})
-	}
-	doc.Totals = append(doc.Totals, pdf.Total{Label: t("subtotal"), Value: amount(row.Subtotal)})
-	for _, part := range []struct {
-		key   string
-		value money.Minor
-	}{{"discount", -row.Discount}, {"tax", row.Tax}, {"withheld", -row.Withheld}} {
-		if part.value != 0 || part.key == "tax" {
-			doc.Totals = append(doc.Totals, pdf.Total{Label: t(part.key), Value: amount(part.value)})
-		}
-	}
-	doc.Totals = append(doc.Totals, pdf.Total{Label: t("total"), Value: amount(row.Total), Strong: true})
+	doc.Table.Rows = tableRows(lines, row.Currency, lang)
+	doc.Totals = totalRows(row.Subtotal, row.Discount, row.Tax, row.Withheld, row.Total, row.Currency, lang)
 	if row.Paid > 0 {
-		doc.Totals = append(doc.Totals, pdf.Total{Label: t("paid"), Value: amount(-row.Paid)},
-			pdf.Total{Label: t("balance"), Value: amount(row.Balance)})
+		doc.Totals = append(doc.Totals, pdf.Total{Label: t("paid"), Value: amount(-row.Paid)})
+	}
+	if row.Credited > 0 {
+		doc.Totals = append(doc.Totals, pdf.Total{Label: t("credited"), Value: amount(-row.Credited)})
+	}
+	if row.Paid+row.Credited > 0 {
+		doc.Totals = append(doc.Totals, pdf.Total{Label: t("balance"), Value: amount(row.Balance)})
+	}
+	if row.Currency != money.MXN {
+		doc.Facts = append(doc.Facts, pdf.Fact{Label: t("exchange_rate"), Value: joined(" · ", row.ExchangeRate.String()+" MXN", row.RateSource)})
 	}
 	if row.Open() {
-		doc.Payment = pdf.Payment{Title: t("how_to_pay"), Text: issuer.PaymentDetails,
-			Facts: []pdf.Fact{{Label: t("reference"), Value: row.Number}}}
+		doc.Payment = pdf.Payment{Title: t("how_to_pay"), Text: issuer.PaymentDetails}
+		if issuer.CLABE != "" {
+			doc.Payment.Facts = append(doc.Payment.Facts, pdf.Fact{Label: "CLABE", Value: issuer.CLABE})
+		}
+		doc.Payment.Facts = append(doc.Payment.Facts, pdf.Fact{Label: t("reference"), Value: PaymentReference(row.ClientID)},
+			pdf.Fact{Label: t("concept"), Value: row.Number})
 	} else if row.Status == db.InvoicePaid {
 		doc.Headline = pdf.Headline{Label: t("total"), Value: amount(row.Total), Note: t("paid_in_full")}
 	}
 	return doc
 }
 
-func status(row db.Invoice, today date.Date) pdf.Status {
+// writeCreditNote draws a credit note from its own snapshots.
+func writeCreditNote(w io.Writer, note db.CreditNote, invoiceNumber string) error {
+	lines := make([]db.InvoiceLine, len(note.Lines))
+	for i, l := range note.Lines {
+		lines[i] = db.InvoiceLine{Description: l.Description, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount, Amount: l.Amount,
+			PriceIncludesTax: l.PriceIncludesTax}
+	}
+	row := db.Invoice{ClientSnapshot: note.ClientSnapshot, IssuerSnapshot: note.IssuerSnapshot, Currency: note.Currency, ExchangeRate: note.ExchangeRate,
+		Number: note.Number, IssueDate: note.IssueDate, DueDate: note.IssueDate, Subtotal: note.Subtotal, Discount: note.Discount, Tax: note.Tax,
+		Withheld: note.Withheld, Total: note.Total, CreatedAt: note.CreatedAt, Notes: note.Reason}
+	doc := document(row, lines, note.IssueDate)
+	lang := note.ClientSnapshot.Language
+	t := func(key string) string { return locale.T(lang, "document."+key) }
+	doc.Title, doc.Status, doc.Payment = t("credit_note"), pdf.NoStatus, pdf.Payment{}
+	doc.Facts = []pdf.Fact{{Label: t("issue_date"), Value: note.IssueDate.Format(lang)}, {Label: t("of_invoice"), Value: invoiceNumber},
+		{Label: t("currency"), Value: string(note.Currency)}}
+	doc.Headline = pdf.Headline{Label: t("credit"), Value: money.Format(note.Total, note.Currency, lang), Note: t("of_invoice") + " " + invoiceNumber}
+	return pdf.Render(w, doc)
+}
+
+func tableRows(lines []db.InvoiceLine, currency money.Currency, lang string) []pdf.Row {
+	rows := make([]pdf.Row, 0, len(lines))
+	for _, line := range lines {
+		notes := []string{}
+		if line.PeriodStart != "" && line.PeriodEnd > line.PeriodStart {
+			notes = append(notes, locale.T(lang, "document.period_note", "from", line.PeriodStart.Format(lang), "to", line.PeriodEnd.AddDays(-1).Format(lang)))
+		}
+		if line.Discount > 0 {
+			notes = append(notes, locale.T(lang, "document.discount_note", "amount", money.Format(line.Discount, currency, lang)))
+		}
+		if line.PriceIncludesTax {
+			notes = append(notes, locale.T(lang, "document.tax_included_note"))
+		}
+		rows = append(rows, pdf.Row{Note: strings.Join(notes, " · "), Cells: []string{line.Description, line.Quantity.String(),
+			unitPrice(line.UnitPrice, currency), money.FormatNumber(line.Amount, currency)}})
+	}
+	return rows
+}
+
+func totalRows(subtotal, discount, tax, withheld, total money.Minor, currency money.Currency, lang string) []pdf.Total {
+	rows := []pdf.Total{{Label: locale.T(lang, "document.subtotal"), Value: money.Format(subtotal, currency, lang)}}
+	for _, part := range []struct {
+		key   string
+		value money.Minor
+	}{{"discount", -discount}, {"tax", tax}, {"withheld", -withheld}} {
+		if part.value != 0 || part.key == "tax" {
+			rows = append(rows, pdf.Total{Label: locale.T(lang, "document."+part.key), Value: money.Format(part.value, currency, lang)})
+		}
+	}
+	return append(rows, pdf.Total{Label: locale.T(lang, "document.total"), Value: money.Format(total, currency, lang), Strong: true})
+}
+
+// mark is the word beside the number. A draft and a cancelled invoice also say so across the page.
+func mark(row db.Invoice, today date.Date) pdf.Status {
 	switch row.State(today) {
+	case db.InvoiceDraft:
+		return pdf.Draft
 	case db.InvoicePaid:
 		return pdf.Paid
 	case db.InvoiceCancelled, db.InvoiceWrittenOff:

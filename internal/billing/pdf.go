@@ -11,6 +11,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
@@ -19,16 +20,32 @@ import (
 type RenderJob struct {
 	InvoiceID id.Invoice `json:"invoiceId"`
 	Version   int64      `json:"version"` // microseconds of the invoice's last change
+	Mark      string     `json:"mark"`    // paid, overdue, ...: an invoice becomes overdue without a change
 }
 
 // Kind names the job.
 func (RenderJob) Kind() string { return "billing:render-pdf" }
 
 // Key makes one job of any number of requests for the same state.
-func (j RenderJob) Key() string { return fmt.Sprintf("%s:%s:%d", j.Kind(), j.InvoiceID, j.Version) }
+func (j RenderJob) Key() string {
+	return fmt.Sprintf("%s:%s:%d:%s", j.Kind(), j.InvoiceID, j.Version, j.Mark)
+}
 
-func renderJob(row db.Invoice) RenderJob {
-	return RenderJob{InvoiceID: row.ID, Version: row.UpdatedAt.UnixMicro()}
+func (s *Service) renderJob(row db.Invoice) RenderJob {
+	return RenderJob{InvoiceID: row.ID, Version: row.UpdatedAt.UnixMicro(), Mark: s.mark(row)}
+}
+
+// mark is what the PDF of an invoice shows beside its number today, in the client's zone.
+func (s *Service) mark(row db.Invoice) string {
+	return string(mark(row, date.Today(s.Now(), row.ClientSnapshot.Timezone)))
+}
+
+// current forgets a rendered PDF whose mark is no longer true.
+func (s *Service) current(row db.Invoice) db.Invoice {
+	if row.PDFKey != "" && row.PDFMark != s.mark(row) {
+		row.PDFKey, row.PDFSize = "", 0
+	}
+	return row
 }
 
 // RequestInvoicePDF asks for the PDF of an invoice; nothing happens when it is there already. The
@@ -38,7 +55,7 @@ func (s *Service) RequestInvoicePDF(ctx context.Context, invoiceID id.Invoice) (
 	if err != nil || row.PDFKey != "" {
 		return row, err
 	}
-	return row, s.Store.InTx(ctx, func(tx *db.Store) error { return tx.Enqueue(ctx, renderJob(row)) })
+	return row, s.Store.Enqueue(ctx, s.renderJob(row))
 }
 
 // RenderPDF does a RenderJob: the file is written first and the row points to it after, so that a
@@ -48,25 +65,34 @@ func (s *Service) RenderPDF(ctx context.Context, job RenderJob) error {
 		return err
 	}
 	row, err := s.Store.Invoice(ctx, job.InvoiceID)
+	if fault.Is(err, fault.NotFound) {
+		return nil // a draft that was deleted
+	}
 	if err != nil {
 		return err
 	}
-	if row.PDFKey != "" || row.UpdatedAt.UnixMicro() != job.Version {
+	if s.current(row).PDFKey != "" || row.UpdatedAt.UnixMicro() != job.Version {
 		return nil // rendered already, or a newer job will render the newer state
 	}
+	_, err = s.render(ctx, row)
+	return err
+}
+
+// render draws an invoice, keeps the file and returns it.
+func (s *Service) render(ctx context.Context, row db.Invoice) ([]byte, error) {
 	lines, err := s.Store.InvoiceLines(ctx, row.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var out bytes.Buffer
-	if err := writePDF(&out, row, lines, s.Today()); err != nil {
-		return fmt.Errorf("render %s: %w", row.Number, err)
+	if err := writePDF(&out, row, lines, date.Today(s.Now(), row.ClientSnapshot.Timezone)); err != nil {
+		return nil, fmt.Errorf("render %s: %w", row.Number, err)
 	}
-	key := fmt.Sprintf("invoices/%s/%d.pdf", row.ID, job.Version)
+	key := fmt.Sprintf("invoices/%s/%d-%s.pdf", row.ID, row.UpdatedAt.UnixMicro(), s.mark(row))
 	if err := s.Files.WriteAll(ctx, key, out.Bytes(), &blob.WriterOptions{ContentType: "application/pdf"}); err != nil {
-		return fmt.Errorf("store %s: %w", key, err)
+		return nil, fmt.Errorf("store %s: %w", key, err)
 	}
-	return s.Store.SetInvoicePDF(ctx, row, key, int64(out.Len()))
+	return out.Bytes(), s.Store.SetInvoicePDF(ctx, row, key, int64(out.Len()), s.mark(row))
 }
 
 // Download is an open file of an invoice.
@@ -89,7 +115,7 @@ func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, addr
 	file, err := s.Files.NewReader(ctx, row.PDFKey, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		// The file store lost it: render it again from the invoice, which is the truth.
-		if err := s.Store.SetInvoicePDF(ctx, row, "", 0); err != nil {
+		if err := s.Store.SetInvoicePDF(ctx, row, "", 0, ""); err != nil {
 			return Download{}, err
 		}
 		if _, err := s.RequestInvoicePDF(ctx, invoiceID); err != nil {
@@ -105,5 +131,13 @@ func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, addr
 		_ = file.Close()
 		return Download{}, err
 	}
-	return Download{Name: row.Number + ".pdf", Size: file.Size(), ReadCloser: file}, nil
+	return Download{Name: fileName(row), Size: file.Size(), ReadCloser: file}, nil
+}
+
+// fileName is what the PDF of an invoice is called.
+func fileName(row db.Invoice) string {
+	if row.Number == "" {
+		return "borrador-" + row.ID.String() + ".pdf"
+	}
+	return row.Number + ".pdf"
 }

@@ -1,0 +1,107 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// States of a bank movement.
+const (
+	MovementUnmatched = "unmatched"
+	MovementMatched   = "matched"
+	MovementConfirmed = "confirmed"
+	MovementIgnored   = "ignored"
+)
+
+// Movement is a deposit of a bank statement. A person decides what it paid.
+type Movement struct {
+	bun.BaseModel `bun:"table:bank_movement"`
+
+	ID          id.Movement    `bun:"id,pk,autoincrement"`
+	Fingerprint []byte         `bun:"fingerprint"` // the same statement twice adds nothing
+	ReceivedOn  date.Date      `bun:"received_on"`
+	Amount      money.Minor    `bun:"amount"`
+	Currency    money.Currency `bun:"currency"`
+	Reference   string         `bun:"reference"`
+	Description string         `bun:"description"`
+	Status      string         `bun:"status"`
+	Match       string         `bun:"match"`               // why: number_and_amount, number, client_and_amount, client
+	ClientID    id.Client      `bun:"client_id,nullzero"`  // proposed, then confirmed
+	InvoiceID   id.Invoice     `bun:"invoice_id,nullzero"` // proposed
+	PaymentID   id.Payment     `bun:"payment_id,nullzero"` // of a confirmed one
+	ImportedAt  time.Time      `bun:"imported_at,nullzero,default:now()"`
+	DecidedAt   *time.Time     `bun:"decided_at"`
+}
+
+// AddMovements inserts those movements that are new and returns how many were.
+func (s *Store) AddMovements(ctx context.Context, rows []Movement) (int, error) {
+	if len(rows) == 0 {
+		return 0, nil
+	}
+	result, err := s.idb.NewInsert().Model(&rows).On("CONFLICT (fingerprint) DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return 0, translate(err)
+	}
+	added, err := result.RowsAffected()
+	return int(added), err
+}
+
+// LockMovement returns one movement, locked until the transaction ends.
+func (s *Store) LockMovement(ctx context.Context, movementID id.Movement) (Movement, error) {
+	var row Movement
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", movementID).For("NO KEY UPDATE").Scan(ctx)
+	return row, translate(err)
+}
+
+// DecideMovement writes what was decided about a movement.
+func (s *Store) DecideMovement(ctx context.Context, row *Movement) error {
+	_, err := s.idb.NewUpdate().Model(row).Column("status", "client_id", "payment_id", "decided_at").WherePK().Exec(ctx)
+	return translate(err)
+}
+
+// Movements lists movements, the oldest first; status "" is any.
+func (s *Store) Movements(ctx context.Context, status string, page Page) (List[Movement], error) {
+	rows := []Movement{}
+	q := s.idb.NewSelect().Model(&rows).OrderExpr("received_on, id").Limit(int64(page.Size() + 1))
+	if status != "" {
+		q = q.Where("status = ?", status)
+	}
+	var day date.Date
+	var last int64
+	ok, err := page.after(&day, &last)
+	if err != nil {
+		return List[Movement]{}, err
+	}
+	if ok {
+		q = q.Where("(received_on, id) > (?::date, ?)", day, last)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return List[Movement]{}, translate(err)
+	}
+	return newList(rows, page, func(m Movement) []any { return []any{string(m.ReceivedOn), int64(m.ID)} }), nil
+}
+
+// OpenInvoice is what matching needs of an invoice that is still owed.
+type OpenInvoice struct {
+	ID       id.Invoice     `bun:"id"`
+	ClientID id.Client      `bun:"client_id"`
+	Number   string         `bun:"number"`
+	Currency money.Currency `bun:"currency"`
+	Balance  money.Minor    `bun:"balance"`
+}
+
+// OpenInvoices returns the open invoices with these numbers or of these clients, the first due first.
+func (s *Store) OpenInvoices(ctx context.Context, numbers []string, clients []id.Client) ([]OpenInvoice, error) {
+	rows := []OpenInvoice{}
+	err := s.idb.NewSelect().Table("invoice").Column("id", "client_id", "number", "currency", "balance").
+		Where("status IN ('issued', 'partly_paid')").
+		Where("number IN (?) OR client_id IN (?)", bun.List(append(numbers, "")), bun.List(orNone(clients))).
+		OrderExpr("due_date, id").Scan(ctx, &rows)
+	return rows, translate(err)
+}

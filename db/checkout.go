@@ -1,0 +1,138 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// States of a checkout.
+const (
+	CheckoutCreated    = "created" // the gateway has not answered yet
+	CheckoutOpen       = "open"
+	CheckoutProcessing = "processing" // the money is on its way
+	CheckoutPaid       = "paid"
+	CheckoutFailed     = "failed"
+	CheckoutExpired    = "expired"
+)
+
+// Checkout is an online payment that was started, for one or more invoices of a client.
+type Checkout struct {
+	bun.BaseModel `bun:"table:checkout"`
+
+	ID         id.Checkout    `bun:"id,pk,autoincrement"`
+	ClientID   id.Client      `bun:"client_id"`
+	Currency   money.Currency `bun:"currency"`
+	Amount     money.Minor    `bun:"amount"`
+	Gateway    string         `bun:"gateway"`
+	Status     string         `bun:"status"`
+	SessionRef string         `bun:"session_ref,nullzero"` // the gateway's id of the payment page
+	URL        string         `bun:"url"`                  // of the payment page
+	PaymentID  id.Payment     `bun:"payment_id,nullzero"`
+	ExpiresAt  *time.Time     `bun:"expires_at"`
+	CreatedAt  time.Time      `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt  time.Time      `bun:"updated_at,nullzero,default:now()"`
+}
+
+// CheckoutInvoice is an invoice of a checkout with the amount that was to be paid.
+type CheckoutInvoice struct {
+	bun.BaseModel `bun:"table:checkout_invoice"`
+
+	CheckoutID id.Checkout `bun:"checkout_id,pk"`
+	InvoiceID  id.Invoice  `bun:"invoice_id,pk"`
+	Amount     money.Minor `bun:"amount"`
+}
+
+// AddCheckout inserts a checkout with its invoices and sets its id.
+func (s *Store) AddCheckout(ctx context.Context, row *Checkout, invoices []CheckoutInvoice) error {
+	if _, err := s.idb.NewInsert().Model(row).Exec(ctx); err != nil {
+		return translate(err)
+	}
+	for i := range invoices {
+		invoices[i].CheckoutID = row.ID
+	}
+	_, err := s.idb.NewInsert().Model(&invoices).Exec(ctx)
+	return translate(err)
+}
+
+// Checkout returns one checkout.
+func (s *Store) Checkout(ctx context.Context, checkoutID id.Checkout) (Checkout, error) {
+	var row Checkout
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", checkoutID).Scan(ctx)
+	return row, translate(err)
+}
+
+// LockCheckout returns one checkout, locked until the transaction ends.
+func (s *Store) LockCheckout(ctx context.Context, checkoutID id.Checkout) (Checkout, error) {
+	var row Checkout
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", checkoutID).For("NO KEY UPDATE").Scan(ctx)
+	return row, translate(err)
+}
+
+// SaveCheckout writes the state of a checkout.
+func (s *Store) SaveCheckout(ctx context.Context, row *Checkout) error {
+	row.UpdatedAt = time.Now()
+	_, err := s.idb.NewUpdate().Model(row).Column("status", "session_ref", "url", "payment_id", "expires_at", "updated_at").WherePK().Exec(ctx)
+	return translate(err)
+}
+
+// CheckoutInvoices returns the invoices of a checkout.
+func (s *Store) CheckoutInvoices(ctx context.Context, checkoutID id.Checkout) ([]CheckoutInvoice, error) {
+	rows := []CheckoutInvoice{}
+	err := s.idb.NewSelect().Model(&rows).Where("checkout_id = ?", checkoutID).OrderExpr("invoice_id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// OpenCheckouts returns the checkouts of a client that can still be paid, the newest first.
+func (s *Store) OpenCheckouts(ctx context.Context, clientID id.Client, now time.Time) ([]Checkout, error) {
+	rows := []Checkout{}
+	err := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).Where("status IN ('created', 'open')").Where("expires_at IS NULL OR expires_at > ?", now).
+		OrderExpr("id DESC").Limit(10).Scan(ctx)
+	return rows, translate(err)
+}
+
+// GatewayEvent is an event that a gateway told us.
+type GatewayEvent struct {
+	bun.BaseModel `bun:"table:gateway_event"`
+
+	Gateway    string      `bun:"gateway,pk"`
+	EventRef   string      `bun:"event_ref,pk"`
+	Kind       string      `bun:"kind"`
+	CheckoutID id.Checkout `bun:"checkout_id,nullzero"`
+	Outcome    string      `bun:"outcome"`
+	ReceivedAt time.Time   `bun:"received_at,nullzero,default:now()"`
+}
+
+// ClaimGatewayEvent notes an event; first is false when it was noted before. It waits for a
+// transaction that works on the same event.
+func (s *Store) ClaimGatewayEvent(ctx context.Context, row *GatewayEvent) (first bool, err error) {
+	result, err := s.idb.NewInsert().Model(row).On("CONFLICT (gateway, event_ref) DO NOTHING").Returning("NULL").Exec(ctx)
+	if err != nil {
+		return false, translate(err)
+	}
+	added, err := result.RowsAffected()
+	return added == 1, err
+}
+
+// FinishGatewayEvent notes what an event did.
+func (s *Store) FinishGatewayEvent(ctx context.Context, row *GatewayEvent) error {
+	_, err := s.idb.NewUpdate().Model(row).Column("checkout_id", "outcome").WherePK().Exec(ctx)
+	return translate(err)
+}
+
+// GatewayEvents lists the newest events, for staff who look for a payment.
+func (s *Store) GatewayEvents(ctx context.Context, limit int) ([]GatewayEvent, error) {
+	rows := []GatewayEvent{}
+	err := s.idb.NewSelect().Model(&rows).OrderExpr("received_at DESC").Limit(int64(limit)).Scan(ctx)
+	return rows, translate(err)
+}
+
+// RevokeLinks makes the personal pay links of an invoice void that were made until now.
+func (s *Store) RevokeLinks(ctx context.Context, invoiceID id.Invoice, now time.Time) error {
+	_, err := s.idb.NewUpdate().Table("invoice").Set("links_revoked_at = ?", now).Where("id = ?", invoiceID).Exec(ctx)
+	return translate(err)
+}

@@ -1,0 +1,300 @@
+package billing
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// maxStatement is how many movements one statement may have: far above what a bank exports at once.
+const maxStatement = 200_000
+
+// StatementResult says what a bank statement brought.
+type StatementResult struct {
+	Added     int // movements that wait for review
+	Known     int // in an earlier statement already
+	Withdrawn int // rows that are no deposits: left out
+	Latin1    bool
+}
+
+// ImportStatement reads the deposits of a bank statement (CSV with the columns date, amount and
+// optionally reference, description, currency), proposes what each paid and leaves the decision to a person. With any error
+// nothing is saved; a movement of an earlier statement is not added again. Staff only.
+func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (StatementResult, error) {
+	var result StatementResult
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return result, err
+	}
+	rows, err := newSheet(file, []string{"date", "amount"}, []string{"reference", "description", "currency"})
+	if err != nil {
+		return result, err
+	}
+	var checks fault.Checks
+	movements, wrong := []db.Movement{}, 0
+	seen := map[[32]byte]int{}
+	fail := func(field, code string) {
+		if wrong++; wrong <= maxImportErrors {
+			checks.Add(rowPath(rows.row, field), code)
+		}
+	}
+	for {
+		cell, err := rows.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if f, ok := fault.As(err); ok {
+			for _, field := range f.Fields {
+				fail(strings.TrimPrefix(strings.TrimPrefix(field.Path, rowPath(rows.row, "")), "."), field.Code)
+			}
+			continue
+		}
+		if err != nil {
+			return result, err
+		}
+		m := db.Movement{Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
+		if m.Currency == "" {
+			m.Currency = money.MXN
+		}
+		if !m.Currency.Valid() {
+			fail("currency", "CURRENCY_UNKNOWN")
+			continue
+		}
+		if m.ReceivedOn, err = parseDay(cell("date")); err != nil {
+			fail("date", "DATE_MALFORMED")
+			continue
+		}
+		var bad *money.Error
+		if m.Amount, err = money.ParseMinor(cell("amount"), m.Currency); errors.As(err, &bad) {
+			fail("amount", strings.ToUpper(bad.Code))
+			continue
+		}
+		if m.Amount <= 0 {
+			result.Withdrawn++
+			continue
+		}
+		// Two equal deposits on one day are two deposits: they differ by their occurrence in the file.
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s|%d|%s|%s|%s", m.ReceivedOn, m.Amount, m.Currency, m.Reference, m.Description))
+		seen[sum]++
+		once := sha256.Sum256(fmt.Appendf(sum[:], "|%d", seen[sum]))
+		m.Fingerprint = once[:]
+		if movements = append(movements, m); len(movements) > maxStatement {
+			return result, errSheet(rows.row, "LINES_TOO_MANY", "max", maxStatement)
+		}
+	}
+	result.Latin1 = rows.Latin1
+	if err := checks.Err(); err != nil {
+		return StatementResult{}, err
+	}
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		for start := 0; start < len(movements); start += importBatch {
+			batch := movements[start:min(start+importBatch, len(movements))]
+			if err := match(ctx, tx, batch); err != nil {
+				return err
+			}
+			added, err := tx.AddMovements(ctx, batch)
+			if err != nil {
+				return err
+			}
+			result.Added, result.Known = result.Added+added, result.Known+len(batch)-added
+		}
+		return nil
+	})
+	if err != nil {
+		return StatementResult{}, err
+	}
+	return result, nil
+}
+
+// shortest keeps a bank's text within what people can read.
+func shortest(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if r := []rune(text); len(r) > 300 {
+		return string(r[:300])
+	}
+	return text
+}
+
+// parseDay reads 2026-03-31 and, as Mexican banks write it, 31/03/2026.
+func parseDay(text string) (date.Date, error) {
+	if parts := strings.Split(text, "/"); len(parts) == 3 && len(parts[2]) == 4 {
+		text = fmt.Sprintf("%s-%02s-%02s", parts[2], parts[1], parts[0])
+	}
+	return date.Parse(text)
+}
+
+var (
+	numberToken    = regexp.MustCompile(`\b[A-Z]{1,5}-?[0-9]{1,15}\b`)
+	referenceToken = regexp.MustCompile(`\b[0-9]{7,19}\b`)
+)
+
+// match proposes the client and invoice that each movement paid, for a batch with two queries.
+func match(ctx context.Context, tx *db.Store, batch []db.Movement) error {
+	numbers, clients := []string{}, []id.Client{}
+	for _, m := range batch {
+		ns, cs := tokens(m)
+		numbers, clients = append(numbers, ns...), append(clients, cs...)
+	}
+	known, err := tx.ClientsByID(ctx, clients)
+	if err != nil {
+		return err
+	}
+	exists := map[id.Client]bool{}
+	for _, c := range known {
+		exists[c.ID] = true
+	}
+	open, err := tx.OpenInvoices(ctx, numbers, clients)
+	if err != nil {
+		return err
+	}
+	taken := map[id.Invoice]bool{}
+	for i := range batch {
+		propose(&batch[i], open, exists, taken)
+	}
+	return nil
+}
+
+// tokens reads invoice numbers and payment references from what the payer wrote.
+func tokens(m db.Movement) (numbers []string, clients []id.Client) {
+	text := strings.ToUpper(m.Reference + " " + m.Description)
+	for _, token := range numberToken.FindAllString(text, 10) {
+		if !strings.Contains(token, "-") { // banks drop hyphens: F1042 is F-1042
+			cut := strings.IndexAny(token, "0123456789")
+			token = token[:cut] + "-" + token[cut:]
+		}
+		numbers = append(numbers, token)
+	}
+	for _, token := range referenceToken.FindAllString(text, 10) {
+		if client, ok := ClientOfReference(token); ok {
+			clients = append(clients, client)
+		}
+	}
+	return numbers, clients
+}
+
+// propose decides by number first, then by the client's reference and the amount. An invoice is
+// proposed to one movement only.
+func propose(m *db.Movement, open []db.OpenInvoice, exists map[id.Client]bool, taken map[id.Invoice]bool) {
+	m.Status = db.MovementUnmatched
+	numbers, clients := tokens(*m)
+	take := func(why string, fits func(db.OpenInvoice) bool) bool {
+		for _, row := range open {
+			if row.Currency == m.Currency && !taken[row.ID] && fits(row) {
+				m.Status, m.Match, m.ClientID, m.InvoiceID = db.MovementMatched, why, row.ClientID, row.ID
+				taken[row.ID] = true
+				return true
+			}
+		}
+		return false
+	}
+	named := func(row db.OpenInvoice) bool {
+		for _, number := range numbers {
+			if row.Number == number {
+				return true
+			}
+		}
+		return false
+	}
+	ofClient := func(row db.OpenInvoice) bool {
+		for _, client := range clients {
+			if row.ClientID == client {
+				return true
+			}
+		}
+		return false
+	}
+	if take("number_and_amount", func(row db.OpenInvoice) bool { return named(row) && row.Balance == m.Amount }) ||
+		take("number", named) ||
+		take("client_and_amount", func(row db.OpenInvoice) bool { return ofClient(row) && row.Balance == m.Amount }) {
+		return
+	}
+	for _, client := range clients {
+		if exists[client] {
+			m.Status, m.Match, m.ClientID = db.MovementMatched, "client", client
+			return
+		}
+	}
+}
+
+// Movements lists the movements of bank statements, the oldest first; status "" is any. Staff only.
+func (s *Service) Movements(ctx context.Context, status string, page db.Page) (db.List[db.Movement], error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return db.List[db.Movement]{}, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.Movement]{}, err
+	}
+	return s.Store.Movements(ctx, status, page)
+}
+
+// ConfirmInput says what a movement paid.
+type ConfirmInput struct {
+	MovementID id.Movement
+	ClientID   id.Client    // 0 takes the proposed one
+	Invoices   []Allocation // none takes the proposed one; what they do not need becomes credit
+}
+
+// ConfirmMovement books a movement as a payment. Confirming it again changes nothing. Staff only.
+func (s *Service) ConfirmMovement(ctx context.Context, in ConfirmInput) (db.Movement, error) {
+	var row db.Movement
+	err := s.decide(ctx, in.MovementID, db.MovementConfirmed, &row, func(tx *db.Store) error {
+		if in.ClientID != 0 && in.ClientID != row.ClientID {
+			row.ClientID, row.InvoiceID = in.ClientID, 0
+		}
+		if row.ClientID == 0 {
+			var checks fault.Checks
+			checks.Add("clientId", "REQUIRED")
+			return checks.Err()
+		}
+		if len(in.Invoices) == 0 && row.InvoiceID != 0 {
+			in.Invoices = []Allocation{{InvoiceID: row.InvoiceID}}
+		}
+		receive := ReceiveInput{ClientID: row.ClientID, Currency: row.Currency, Amount: row.Amount, Method: "transfer", Reference: shorten(row.Reference),
+			ReceivedOn: row.ReceivedOn, Invoices: in.Invoices, ExcessToCredit: true, RequestKey: "movement:" + row.ID.String()}
+		if err := receive.check(); err != nil {
+			return err
+		}
+		payment, err := s.receive(ctx, tx, receive)
+		row.PaymentID = payment.ID
+		return err
+	})
+	return row, err
+}
+
+// IgnoreMovement notes that a movement paid nothing here. Staff only.
+func (s *Service) IgnoreMovement(ctx context.Context, movementID id.Movement) (db.Movement, error) {
+	var row db.Movement
+	err := s.decide(ctx, movementID, db.MovementIgnored, &row, func(*db.Store) error { return nil })
+	return row, err
+}
+
+func (s *Service) decide(ctx context.Context, movementID id.Movement, status string, row *db.Movement, do func(*db.Store) error) error {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		var err error
+		if *row, err = tx.LockMovement(ctx, movementID); err != nil || row.Status == status {
+			return err
+		}
+		if row.Status == db.MovementConfirmed || row.Status == db.MovementIgnored && status != db.MovementConfirmed {
+			return fault.New(fault.Conflict, "MOVEMENT_DECIDED")
+		}
+		if err := do(tx); err != nil {
+			return err
+		}
+		now := s.Now()
+		row.Status, row.DecidedAt = status, &now
+		return tx.DecideMovement(ctx, row)
+	})
+}

@@ -1,0 +1,162 @@
+package billing
+
+import (
+	"context"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// settle changes what settles an invoice (minor units, negative to take back) and its status with it.
+func (s *Service) settle(row *db.Invoice, paid, credited money.Minor) {
+	row.Paid += paid
+	row.Credited += credited
+	row.Balance = row.Total - row.Paid - row.Credited
+	if row.Status == db.InvoiceCancelled || row.Status == db.InvoiceWrittenOff {
+		return
+	}
+	switch {
+	case row.Balance == 0:
+		if now := s.Now(); row.PaidAt == nil {
+			row.PaidAt = &now
+		}
+		row.Status = db.InvoicePaid
+	case row.Paid+row.Credited > 0:
+		row.Status, row.PaidAt = db.InvoicePartlyPaid, nil
+	default:
+		row.Status, row.PaidAt = db.InvoiceIssued, nil
+	}
+}
+
+// saveStates writes changed invoices and asks for their new PDF.
+func (s *Service) saveStates(ctx context.Context, tx *db.Store, rows ...*db.Invoice) error {
+	jobs := make([]db.Job, 0, len(rows))
+	for _, row := range rows {
+		row.PDFKey, row.PDFSize = "", 0
+	}
+	if err := tx.SaveInvoiceStates(ctx, rows); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		jobs = append(jobs, s.renderJob(*row))
+	}
+	return tx.EnqueueAll(ctx, jobs)
+}
+
+// moveEntries moves an amount from the client's credit to an invoice (negative: back).
+func moveEntries(ctx context.Context, row db.Invoice, kind string, amount money.Minor, payment id.Payment) []db.LedgerEntry {
+	base := db.LedgerEntry{ClientID: row.ClientID, Currency: row.Currency, Kind: kind, PaymentID: payment, Actor: actorName(ctx)}
+	onInvoice, onCredit := base, base
+	onInvoice.InvoiceID, onInvoice.Amount = row.ID, amount
+	onCredit.Amount = -amount
+	return []db.LedgerEntry{onInvoice, onCredit}
+}
+
+// CheckLedger compares every document with the sum of its ledger entries, and every series with the
+// numbers that were used. An empty answer means that all adds up. Staff only.
+func (s *Service) CheckLedger(ctx context.Context) ([]db.LedgerGap, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.LedgerGaps(ctx, 100)
+}
+
+// Credits returns the credit of a client, by currency.
+func (s *Service) Credits(ctx context.Context, clientID id.Client) ([]db.Credit, error) {
+	if err := access.Require(ctx, access.Invoices, clientID); err != nil {
+		return nil, err
+	}
+	return s.Store.Credits(ctx, clientID)
+}
+
+// CreditInput moves an amount between the client's credit and an invoice.
+type CreditInput struct {
+	InvoiceID  id.Invoice
+	Amount     money.Minor // minor units of the invoice's currency
+	RequestKey string      // required
+}
+
+func (in CreditInput) check() error {
+	var checks fault.Checks
+	if in.Amount <= 0 {
+		checks.Add("amount", "AMOUNT_NOT_POSITIVE")
+	}
+	checkKey(&checks, in.RequestKey)
+	return checks.Err()
+}
+
+// ApplyCredit pays an invoice from its client's credit. Staff only.
+func (s *Service) ApplyCredit(ctx context.Context, in CreditInput) (db.Invoice, error) {
+	return s.moveCredit(ctx, in, "apply_credit", func(tx *db.Store, row *db.Invoice) error {
+		if !row.Open() {
+			return fault.New(fault.Conflict, "INVOICE_NOT_OPEN")
+		}
+		if in.Amount > row.Balance {
+			return amountAboveBalance("amount")
+		}
+		ok, err := tx.AddEntries(ctx, moveEntries(ctx, *row, db.EntryCreditApplied, in.Amount, 0))
+		if err == nil && !ok {
+			err = fault.New(fault.Conflict, "CREDIT_TOO_LOW")
+		}
+		s.settle(row, in.Amount, 0)
+		return err
+	})
+}
+
+// ReleaseCredit takes credit that was applied to an invoice back to its client. Staff only.
+func (s *Service) ReleaseCredit(ctx context.Context, in CreditInput) (db.Invoice, error) {
+	return s.moveCredit(ctx, in, "release_credit", func(tx *db.Store, row *db.Invoice) error {
+		settling, err := tx.Settling(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		var applied money.Minor
+		for _, part := range settling {
+			if part.PaymentID == 0 {
+				applied = part.Amount
+			}
+		}
+		if in.Amount > applied {
+			return fault.New(fault.Conflict, "CREDIT_TOO_LOW")
+		}
+		_, err = tx.AddEntries(ctx, moveEntries(ctx, *row, db.EntryCreditReleased, -in.Amount, 0))
+		s.settle(row, -in.Amount, 0)
+		return err
+	})
+}
+
+func (s *Service) moveCredit(ctx context.Context, in CreditInput, verb string, move func(*db.Store, *db.Invoice) error) (db.Invoice, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return db.Invoice{}, err
+	}
+	if err := in.check(); err != nil {
+		return db.Invoice{}, err
+	}
+	_, err := s.once(ctx, verb, in.RequestKey, int64(in.InvoiceID), func(tx *db.Store) (int64, error) {
+		row, err := tx.LockInvoice(ctx, in.InvoiceID)
+		if err != nil {
+			return 0, err
+		}
+		before := row
+		if err := move(tx, &row); err != nil {
+			return 0, err
+		}
+		if err := auditState(ctx, tx, "credit."+verb, before, row, map[string]any{"amount": in.Amount}); err != nil {
+			return 0, err
+		}
+		return int64(row.ID), s.saveStates(ctx, tx, &row)
+	})
+	if err != nil {
+		return db.Invoice{}, err
+	}
+	return s.Store.Invoice(ctx, in.InvoiceID)
+}
+
+func amountAboveBalance(path string) error {
+	var checks fault.Checks
+	checks.Add(path, "AMOUNT_ABOVE_BALANCE")
+	return checks.Err()
+}

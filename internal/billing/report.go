@@ -1,0 +1,189 @@
+package billing
+
+import (
+	"archive/zip"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"gocloud.dev/gcerrors"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// Aging sums what is owed by how long it is overdue; client 0 means every client that the actor reaches.
+func (s *Service) Aging(ctx context.Context, client id.Client) ([]db.Aging, error) {
+	reach, err := s.reach(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Aging(ctx, reach, client, s.Today())
+}
+
+// PaidPerMonth sums what was received, by month. Staff only.
+func (s *Service) PaidPerMonth(ctx context.Context, from, to date.Date) ([]db.MonthPaid, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.PaidPerMonth(ctx, from, to)
+}
+
+// StatementQuery asks for a client's statement of account.
+type StatementQuery struct {
+	ClientID id.Client
+	Currency money.Currency // "" means MXN
+	From, To date.Date      // first and last day; "" means the last twelve months
+}
+
+// Statement returns a client's statement of account, opened by what came before.
+func (s *Service) Statement(ctx context.Context, query StatementQuery) ([]db.StatementRow, error) {
+	if err := access.Require(ctx, access.Invoices, query.ClientID); err != nil {
+		return nil, err
+	}
+	client, err := s.Store.Client(ctx, query.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	if query.Currency == "" {
+		query.Currency = money.MXN
+	}
+	if query.To == "" {
+		query.To = date.Today(s.Now(), client.Timezone)
+	}
+	if query.From == "" {
+		query.From = query.To.AddDays(-365)
+	}
+	var checks fault.Checks
+	if query.To < query.From {
+		checks.Add("to", "DATE_ORDER")
+	}
+	if err := checks.Err(); err != nil {
+		return nil, err
+	}
+	return s.Store.Statement(ctx, client.ID, query.Currency, client.Timezone, query.From, query.To)
+}
+
+// ExportInvoices writes the invoices of a list as CSV while it reads them, so that any number needs
+// constant memory. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+func (s *Service) ExportInvoices(ctx context.Context, query InvoiceQuery, w io.Writer) error {
+	filter, err := s.filter(ctx, query)
+	if err != nil {
+		return err
+	}
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"number", "external_reference", "client", "tax_id", "issue_date", "due_date", "status", "currency", "exchange_rate",
+		"subtotal", "discount", "tax", "withheld", "total", "paid", "credited", "balance"}); err != nil {
+		return err
+	}
+	err = s.Store.EachInvoice(ctx, filter, func(rows []db.Invoice) error {
+		for _, row := range rows {
+			record := []string{row.Number, safeCell(row.ExternalRef), safeCell(row.ClientSnapshot.Name), safeCell(row.ClientSnapshot.TaxID), string(row.IssueDate),
+				string(row.DueDate), row.State(filter.Today), string(row.Currency), row.ExchangeRate.String()}
+			for _, amount := range []money.Minor{row.Subtotal, row.Discount, row.Tax, row.Withheld, row.Total, row.Paid, row.Credited, row.Balance} {
+				text, err := plain(amount, row.Currency)
+				if err != nil {
+					return err
+				}
+				record = append(record, text)
+			}
+			if err := out.Write(record); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		return out.Error()
+	})
+	return errors.Join(err, out.Error())
+}
+
+// plain writes an amount without separators: 1234.50.
+func plain(amount money.Minor, currency money.Currency) (string, error) {
+	d, err := amount.Decimal(currency)
+	return d.Fixed(currency.Decimals()), err
+}
+
+// safeCell keeps spreadsheets from running what a person wrote (OWASP, CSV injection).
+func safeCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// maxZip is how many invoices one ZIP may hold.
+const maxZip = 5000
+
+// WriteZIP writes the PDF files of a list of invoices (a month, a selection) as a ZIP while it reads
+// them; one that is not rendered yet is rendered on the way. Each goes into the download log.
+func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer, address string) error {
+	filter, err := s.filter(ctx, query)
+	if err != nil {
+		return err
+	}
+	filter.NoDrafts = true
+	sums, err := s.Store.InvoiceSums(ctx, filter)
+	if err != nil {
+		return err
+	}
+	var count int64
+	for _, sum := range sums {
+		count += sum.Count
+	}
+	var checks fault.Checks
+	if count > maxZip {
+		checks.Add("invoices", "LINES_TOO_MANY", "max", maxZip)
+	}
+	if err := checks.Err(); err != nil {
+		return err
+	}
+	actor := access.From(ctx)
+	archive := zip.NewWriter(w)
+	err = s.Store.EachInvoice(ctx, filter, func(rows []db.Invoice) error {
+		for _, row := range rows {
+			file, err := archive.Create(row.Number + ".pdf")
+			if err != nil {
+				return err
+			}
+			if err := s.writeFile(ctx, file, s.current(row)); err != nil {
+				return fmt.Errorf("%s: %w", row.Number, err)
+			}
+			if err := s.Store.LogDownload(ctx, &db.InvoiceDownload{InvoiceID: row.ID, LoginID: actor.Login, StaffID: actor.Staff, Address: address}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err // without its end the file is visibly broken
+	}
+	return archive.Close()
+}
+
+// writeFile copies the rendered PDF of an invoice, or renders it.
+func (s *Service) writeFile(ctx context.Context, w io.Writer, row db.Invoice) error {
+	if row.PDFKey != "" {
+		file, err := s.Files.NewReader(ctx, row.PDFKey, nil)
+		if err == nil {
+			defer func() { _ = file.Close() }()
+			_, err = io.Copy(w, file)
+			return err
+		}
+		if gcerrors.Code(err) != gcerrors.NotFound {
+			return err
+		}
+	}
+	content, err := s.render(ctx, row)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(content)
+	return err
+}

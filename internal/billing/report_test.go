@@ -1,0 +1,217 @@
+package billing_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+func TestLists(t *testing.T) {
+	w := newWorld(t)
+	for n, due := range []date.Date{"2026-03-11", "2026-03-15", "2026-03-20", "2026-03-31"} {
+		in := w.input(fmt.Sprint(100 * (n + 1)))
+		in.DueDate = due
+		must(t, func() (db.Invoice, error) { return w.IssueInvoice(w.staff(), in) })
+	}
+	must(t, func() (db.Invoice, error) {
+		return w.SaveDraft(w.staff(), billing.SaveDraftInput{IssueInput: w.input("999")})
+	})
+	w.at("2026-03-16T18:00:00Z")
+	for _, c := range []struct {
+		name  string
+		query billing.InvoiceQuery
+		want  string
+	}{
+		{"all", billing.InvoiceQuery{}, "F-4 F-3 F-2 F-1"},
+		{"overdue", billing.InvoiceQuery{Status: "overdue"}, "F-2 F-1"},
+		{"due dates", billing.InvoiceQuery{DueFrom: "2026-03-15", DueTo: "2026-03-20"}, "F-3 F-2"},
+		{"amount", billing.InvoiceQuery{MinTotal: 23200, MaxTotal: 34800}, "F-3 F-2"},
+		{"number", billing.InvoiceQuery{Search: "f-3"}, "F-3"},
+		{"client", billing.InvoiceQuery{Search: "ficticio", Status: "overdue"}, "F-2 F-1"},
+		{"wildcards are text", billing.InvoiceQuery{Search: "%"}, ""},
+		{"by total", billing.InvoiceQuery{Order: db.InvoiceOrder{By: "total", Ascending: true}}, "F-1 F-2 F-3 F-4"},
+		{"by due date", billing.InvoiceQuery{Order: db.InvoiceOrder{By: "due_date"}}, "F-4 F-3 F-2 F-1"},
+		{"selection", billing.InvoiceQuery{IDs: []id.Invoice{}}, ""},
+	} {
+		got, page := []string{}, db.Page{First: 2}
+		for { // page by page, every row once
+			list, err := w.Invoices(w.login(access.Invoices), c.query, page)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			for _, row := range list.Rows {
+				got = append(got, row.Number)
+			}
+			if page.After = list.Next(); page.After == "" {
+				break
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", c.name, got, c.want)
+		}
+	}
+	list := must(t, func() (db.List[db.Invoice], error) {
+		return w.Invoices(w.staff(), billing.InvoiceQuery{Status: "draft"}, db.Page{})
+	})
+	if len(list.Rows) != 1 {
+		t.Fatal("staff see drafts")
+	}
+	_, err := w.Invoices(w.staff(), billing.InvoiceQuery{Order: db.InvoiceOrder{By: "id; DROP TABLE invoice"}}, db.Page{})
+	wrong(t, err, "order", "VALUE_INVALID")
+	_, err = w.Invoices(w.staff(), billing.InvoiceQuery{IssuedFrom: "2026-03-02", IssuedTo: "2026-03-01"}, db.Page{})
+	wrong(t, err, "issuedTo", "DATE_ORDER")
+	sums := must(t, func() ([]db.InvoiceSums, error) {
+		return w.InvoiceSums(w.login(access.Invoices), billing.InvoiceQuery{})
+	})
+	if len(sums) != 1 || sums[0].Count != 4 || sums[0].Total != 116000 || sums[0].Balance != 116000 {
+		t.Fatalf("%+v", sums)
+	}
+}
+
+func TestAgingAndStatement(t *testing.T) {
+	w := newWorld(t)
+	for _, due := range []date.Date{"2026-03-10", "2026-03-11", "2026-04-09", "2026-04-10", "2026-05-10"} {
+		in := w.input("100")
+		in.DueDate = due
+		must(t, func() (db.Invoice, error) { return w.IssueInvoice(w.staff(), in) })
+	}
+	w.at("2026-06-09T18:00:00Z") // 91, 90, 61, 60 and 30 days later
+	aging := must(t, func() ([]db.Aging, error) { return w.Aging(w.login(access.Invoices), 0) })
+	if want := (db.Aging{Currency: "MXN", Days30: 11600, Days60: 11600, Days90: 23200, Older: 11600, Total: 58000}); len(aging) != 1 || aging[0] != want {
+		t.Fatalf("%+v", aging)
+	}
+	list := must(t, func() (db.List[db.Invoice], error) {
+		return w.Invoices(w.staff(), billing.InvoiceQuery{Order: db.InvoiceOrder{By: "folio", Ascending: true}}, db.Page{})
+	})
+	w.pay(list.Rows[0], 11600)
+	must(t, func() (db.Invoice, error) {
+		return w.CancelInvoice(w.staff(), billing.CloseInput{InvoiceID: list.Rows[1].ID, Reason: "x"})
+	})
+	must(t, func() (db.CreditNote, error) {
+		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: list.Rows[2].ID, Lines: []billing.LineInput{line("10")}, Reason: "x", RequestKey: w.key()})
+	})
+	rows := must(t, func() ([]db.StatementRow, error) {
+		return w.Statement(w.login(access.Invoices), billing.StatementQuery{ClientID: w.client.ID, From: "2026-06-01"})
+	})
+	got := []string{}
+	for _, r := range rows {
+		got = append(got, fmt.Sprintf("%s %d", r.Kind, r.Balance))
+	}
+	if strings.Join(got, ", ") != "opening 58000, cancellation 46400, credit_note 45240, payment 33640" {
+		t.Fatal(got)
+	}
+	open := must(t, func() ([]db.InvoiceTotals, error) { return w.OpenTotals(w.staff(), w.client.ID) })
+	if int64(open[0].Balance) != 33640 {
+		t.Fatalf("the statement ends with %d, %d are owed", rows[len(rows)-1].Balance, open[0].Balance)
+	}
+	months := must(t, func() ([]db.MonthPaid, error) { return w.PaidPerMonth(w.staff(), "2026-01-01", "2026-12-31") })
+	if len(months) != 1 || months[0].Month != "2026-06-01" || months[0].Amount != 11600 {
+		t.Fatalf("%+v", months)
+	}
+}
+
+func TestExport(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.sql.Exec(`UPDATE client SET name = '=HYPERLINK("http://mal.example")'`); err != nil {
+		t.Fatal(err)
+	}
+	in := w.input("1234.50")
+	in.ExternalRef = "+SUM(A1)"
+	row := must(t, func() (db.Invoice, error) { return w.IssueInvoice(w.staff(), in) })
+	var out bytes.Buffer
+	if err := w.ExportInvoices(w.login(access.Invoices), billing.InvoiceQuery{}, &out); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Split(out.String(), "\n")[1]; got != `F-1,'+SUM(A1),"'=HYPERLINK(""http://mal.example"")",,2026-03-10,2026-03-31,issued,MXN,1,1234.50,0.00,197.52,0.00,1432.02,0.00,0.00,1432.02` {
+		t.Fatal(got)
+	}
+	w.issue("10")
+	out.Reset()
+	if err := w.WriteZIP(w.login(access.Invoices), billing.InvoiceQuery{IssuedFrom: "2026-03-01", IssuedTo: "2026-03-31"}, &out, "192.0.2.1"); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil || len(archive.File) != 2 || archive.File[0].Name != "F-1.pdf" {
+		t.Fatalf("%v %v", archive, err)
+	}
+	log := must(t, func() ([]db.InvoiceDownload, error) { return w.store.Downloads(t.Context(), row.ID) })
+	if len(log) != 1 {
+		t.Fatalf("%d downloads logged", len(log))
+	}
+}
+
+// text is what people read in a PDF.
+func text(t *testing.T, d billing.Download) string {
+	t.Helper()
+	defer func() { _ = d.Close() }()
+	tool := exec.Command("pdftotext", "-layout", "-", "-")
+	tool.Stdin = d
+	out, err := tool.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
+}
+
+func TestDocumentMarks(t *testing.T) {
+	w := newWorld(t)
+	row := w.issue("1499.00", "349.00")
+	open := func() string {
+		t.Helper()
+		row = w.reload(row)
+		if row.PDFKey == "" {
+			_, err := w.OpenInvoicePDF(w.staff(), row.ID, "")
+			wrong(t, err, "", "PDF_NOT_READY")
+			jobs := must(t, func() ([]db.OutboxRow, error) { return w.store.TakeJobs(t.Context(), 100, 0) })
+			if len(jobs) == 0 {
+				t.Fatal("nothing asked for the PDF")
+			}
+			job := billing.RenderJob{InvoiceID: row.ID, Version: row.UpdatedAt.UnixMicro()}
+			if err := w.RenderPDF(w.system(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return text(t, must(t, func() (billing.Download, error) { return w.OpenInvoicePDF(w.staff(), row.ID, "") }))
+	}
+	expect := func(got string, parts ...string) {
+		t.Helper()
+		for _, part := range parts {
+			if !strings.Contains(got, part) {
+				t.Errorf("%q is not in %s", part, got)
+			}
+		}
+	}
+	expect(open(), "F-1", "Por pagar", "DOS MIL CIENTO CUARENTA Y TRES PESOS 68/100 M.N.", billing.PaymentReference(w.client.ID), "2,143.68", "Café Ficticio")
+	w.at("2026-04-01T18:00:00Z") // nothing but the date has changed
+	expect(open(), "Vencido")
+	w.pay(row, 214368)
+	expect(open(), "Pagado", "Pagada por completo")
+	note := must(t, func() (db.CreditNote, error) {
+		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: row.ID, Lines: []billing.LineInput{line("100")}, Reason: "Descuento acordado", RequestKey: w.key()})
+	})
+	expect(text(t, must(t, func() (billing.Download, error) { return w.OpenCreditNotePDF(w.login(access.Invoices), note.ID) })),
+		"Nota de crédito", "NC-1", "F-1", "116.00", "Descuento acordado")
+	in := w.input("1")
+	in.DueDate = "2026-05-01"
+	row = must(t, func() (db.Invoice, error) { return w.IssueInvoice(w.staff(), in) })
+	must(t, func() (db.Invoice, error) {
+		return w.CancelInvoice(w.staff(), billing.CloseInput{InvoiceID: row.ID, Reason: "x"})
+	})
+	expect(open(), "Cancelado")
+	if _, err := w.sql.Exec("UPDATE client SET language = 'en'"); err != nil {
+		t.Fatal(err)
+	}
+	in.RequestKey = w.key()
+	row = must(t, func() (db.Invoice, error) { return w.SaveDraft(w.staff(), billing.SaveDraftInput{IssueInput: in}) })
+	must(t, func() (db.Invoice, error) { return w.RequestInvoicePDF(w.staff(), row.ID) })
+	expect(open(), "Invoice", "Draft", "Balance due")
+}

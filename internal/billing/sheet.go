@@ -1,0 +1,171 @@
+package billing
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/nubedigitalmx/avisa/internal/fault"
+)
+
+// sheet reads a CSV file row by row with constant memory: separated by commas, semicolons or tabs,
+// in UTF-8 (with or without a mark) or in Latin-1 as older spreadsheets write it. Columns are found by the
+// names of the first row.
+type sheet struct {
+	csv     *csv.Reader
+	columns map[string]int
+	width   int
+	row     int // number of the row in the file, the first is 1
+	Latin1  bool
+	source  *latin
+}
+
+// errSheet is a fault about one row.
+func errSheet(row int, code string, args ...any) error {
+	var checks fault.Checks
+	checks.Add(rowPath(row, ""), code, args...)
+	return checks.Err()
+}
+
+func rowPath(row int, field string) string {
+	if field == "" {
+		return fmt.Sprintf("rows[%d]", row)
+	}
+	return fmt.Sprintf("rows[%d].%s", row, field)
+}
+
+// newSheet reads the first row. Columns may be in any order; one that is not known is an error, so
+// that a misspelt name cannot be ignored.
+func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
+	source := &latin{in: bufio.NewReaderSize(r, 64<<10)}
+	head, err := source.in.Peek(4)
+	if len(head) == 0 {
+		return nil, errSheet(1, "FILE_EMPTY")
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) || bytes.IndexByte(head, 0) >= 0 ||
+		bytes.HasPrefix(head, []byte("PK\x03\x04")) { // UTF-16, or a spreadsheet file
+		return nil, errSheet(1, "FILE_ENCODING")
+	}
+	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
+		_, _ = source.in.Discard(3)
+	}
+	peek, _ := source.in.Peek(8 << 10)
+	first, _, _ := bytes.Cut(peek, []byte("\n"))
+	comma := ','
+	for _, c := range ";\t" {
+		if strings.Count(string(first), string(c)) > strings.Count(string(first), string(comma)) {
+			comma = c
+		}
+	}
+	s := &sheet{csv: csv.NewReader(source), source: source, columns: map[string]int{}}
+	s.csv.Comma, s.csv.ReuseRecord, s.csv.FieldsPerRecord = comma, true, -1
+	names, err := s.csv.Read()
+	if err != nil {
+		return nil, errSheet(1, "ROW_MALFORMED")
+	}
+	var checks fault.Checks
+	for i, name := range names {
+		name = strings.ToLower(strings.TrimSpace(name))
+		switch {
+		case !slices.Contains(required, name) && !slices.Contains(optional, name):
+			checks.Add("rows[1]", "COLUMN_UNKNOWN", "column", shorten(name))
+		case s.has(name):
+			checks.Add("rows[1]."+name, "DUPLICATE")
+		default:
+			s.columns[name] = i
+		}
+		if i > 100 {
+			break
+		}
+	}
+	for _, name := range required {
+		if !s.has(name) {
+			checks.Add("rows[1]", "COLUMN_MISSING", "column", name)
+		}
+	}
+	s.width = len(names)
+	return s, checks.Err()
+}
+
+func (s *sheet) has(column string) bool { _, ok := s.columns[column]; return ok }
+
+func shorten(text string) string {
+	if r := []rune(text); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return text
+}
+
+// next reads a row; io.EOF at the end. A fault is about this row alone, and reading can go on.
+func (s *sheet) next() (func(column string) string, error) {
+	record, err := s.csv.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, io.EOF
+	}
+	var malformed *csv.ParseError
+	if errors.As(err, &malformed) {
+		s.row = malformed.StartLine
+		return nil, errSheet(s.row, "ROW_MALFORMED")
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.row, _ = s.csv.FieldPos(0)
+	s.Latin1 = s.source.found
+	if len(record) != s.width {
+		return nil, errSheet(s.row, "COLUMN_COUNT", "count", len(record), "expected", s.width)
+	}
+	return func(column string) string {
+		i, ok := s.columns[column]
+		if !ok {
+			return ""
+		}
+		return strings.TrimSpace(strings.ReplaceAll(record[i], "\x00", ""))
+	}, nil
+}
+
+// latin passes UTF-8 through and reads every other byte as Windows-1252, the superset of Latin-1 that
+// spreadsheets write. It needs no look ahead: a file may be found to be Latin-1 in its last row.
+type latin struct {
+	in    *bufio.Reader
+	found bool
+}
+
+func (l *latin) Read(p []byte) (int, error) {
+	n := 0
+	for n+utf8.UTFMax <= len(p) {
+		r, size, err := l.in.ReadRune()
+		if err != nil {
+			if n > 0 {
+				return n, nil
+			}
+			return 0, err
+		}
+		if r == utf8.RuneError && size == 1 {
+			if err := l.in.UnreadRune(); err != nil {
+				return n, err
+			}
+			b, err := l.in.ReadByte()
+			if err != nil {
+				return n, err
+			}
+			r, l.found = charmap.Windows1252.DecodeByte(b), true
+		}
+		n += utf8.EncodeRune(p[n:], r)
+		if l.in.Buffered() == 0 {
+			return n, nil
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,131 @@
+package stripe_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v85/webhook"
+
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/stripe"
+)
+
+const secret = "whsec_prueba"
+
+// stub answers like the endpoint POST /v1/checkout/sessions as Stripe documents it. It is not
+// Stripe's own mock server: what it accepts is what this file checks.
+func stub(t *testing.T, handle http.HandlerFunc) *stripe.Gateway {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	g, err := stripe.New(stripe.Config{Key: "sk_test_secreta", WebhookSecret: secret, URL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestCreateCheckout(t *testing.T) {
+	var form, key, auth string
+	g := stub(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		form, key, auth = r.Form.Encode(), r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization")
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/checkout/sessions" {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		_, _ = w.Write([]byte(`{"id":"cs_test_1","object":"checkout.session","url":"https://checkout.stripe.example/c/pay/cs_test_1","expires_at":1774000000}`))
+	})
+	session, err := g.CreateCheckout(t.Context(), billing.CheckoutRequest{Checkout: 7, Currency: money.MXN, Email: "cafe@cliente.example", Language: "es-MX",
+		Items:      []billing.CheckoutItem{{Name: "F-1", Amount: 11600}, {Name: "F-2", Amount: 5800}},
+		SuccessURL: "https://avisa.example/ok", CancelURL: "https://avisa.example/no"})
+	if err != nil || session.Ref != "cs_test_1" || !strings.HasPrefix(session.URL, "https://checkout") || session.ExpiresAt.Unix() != 1774000000 {
+		t.Fatalf("%+v %v", session, err)
+	}
+	for _, want := range []string{"mode=payment", "client_reference_id=chk_7", "locale=es-419", "line_items%5B0%5D%5Bprice_data%5D%5Bunit_amount%5D=11600",
+		"line_items%5B1%5D%5Bprice_data%5D%5Bproduct_data%5D%5Bname%5D=F-2", "line_items%5B0%5D%5Bprice_data%5D%5Bcurrency%5D=mxn", "customer_email=cafe%40cliente.example"} {
+		if !strings.Contains(form, want) {
+			t.Errorf("%s is not in %s", want, form)
+		}
+	}
+	if key != "avisa-chk_7" || auth != "Bearer sk_test_secreta" {
+		t.Errorf("key %q, authorization %q", key, auth)
+	}
+}
+
+func TestCreateCheckoutFails(t *testing.T) {
+	var calls atomic.Int32
+	g := stub(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls.Add(1)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error":{"type":"invalid_request_error","message":"Invalid API Key provided: sk_test_secreta"}}`))
+	})
+	_, err := g.CreateCheckout(t.Context(), billing.CheckoutRequest{Checkout: 1, Currency: money.MXN, Items: []billing.CheckoutItem{{Name: "F-1", Amount: 1}}})
+	if err == nil || strings.Contains(err.Error(), "secreta") || calls.Load() != 1 {
+		t.Fatalf("%v after %d calls", err, calls.Load())
+	}
+	slow := stub(t, func(http.ResponseWriter, *http.Request) { time.Sleep(time.Second) })
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := slow.CreateCheckout(ctx, billing.CheckoutRequest{Checkout: 1, Currency: money.MXN, Items: []billing.CheckoutItem{{Name: "F-1", Amount: 1}}}); err == nil {
+		t.Fatal("no error from a server that does not answer")
+	}
+}
+
+func TestNewNeedsKeys(t *testing.T) {
+	if _, err := stripe.New(stripe.Config{Key: "sk"}); err == nil {
+		t.Fatal("a gateway without the webhook's secret accepts forged events")
+	}
+}
+
+// event has the shape of Stripe's webhooks.
+func event(kind, reference, status string) []byte {
+	raw, _ := json.Marshal(map[string]any{"id": "evt_1", "object": "event", "api_version": "2024-06-20", "type": kind, "created": 1774000000, "livemode": false,
+		"data": map[string]any{"object": map[string]any{"id": "cs_test_1", "object": "checkout.session", "client_reference_id": reference, "amount_total": 11600,
+			"currency": "mxn", "mode": "payment", "payment_intent": "pi_1", "payment_status": status, "status": "complete"}}})
+	return raw
+}
+
+func TestParseEvent(t *testing.T) {
+	g := stub(t, nil)
+	sign := func(payload []byte, key string, at time.Time) string {
+		return webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: payload, Secret: key, Timestamp: at}).Header
+	}
+	for _, c := range []struct{ kind, reference, status, want string }{
+		{"checkout.session.completed", "chk_7", "paid", billing.EventPaid},
+		{"checkout.session.completed", "chk_7", "unpaid", billing.EventProcessing},
+		{"checkout.session.async_payment_succeeded", "chk_7", "paid", billing.EventPaid},
+		{"checkout.session.async_payment_failed", "chk_7", "unpaid", billing.EventFailed},
+		{"checkout.session.expired", "chk_7", "unpaid", billing.EventExpired},
+		{"checkout.session.completed", "otro-sistema", "paid", billing.EventOther},
+		{"charge.refunded", "chk_7", "paid", billing.EventOther},
+	} {
+		payload := event(c.kind, c.reference, c.status)
+		got, err := g.ParseEvent(payload, sign(payload, secret, time.Now()))
+		if err != nil || got.Kind != c.want || got.Ref != "evt_1" {
+			t.Errorf("%s %s: %+v %v", c.kind, c.status, got, err)
+		}
+		if c.want != billing.EventOther && (got.Checkout != id.Checkout(7) || got.Amount != 11600 || got.Currency != money.MXN || got.Charge != "pi_1" || got.Session != "cs_test_1") {
+			t.Errorf("%+v", got)
+		}
+	}
+	payload := event("checkout.session.completed", "chk_7", "paid")
+	for name, header := range map[string]string{"none": "", "garbage": "t=1,v1=zz", "other secret": sign(payload, "whsec_otra", time.Now()),
+		"an hour old": sign(payload, secret, time.Now().Add(-time.Hour)), "other payload": sign([]byte(`{}`), secret, time.Now())} {
+		if _, err := g.ParseEvent(payload, header); !errors.Is(err, billing.ErrSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	changed := []byte(strings.Replace(string(payload), "11600", "1", 1))
+	if _, err := g.ParseEvent(changed, sign(payload, secret, time.Now())); !errors.Is(err, billing.ErrSignature) {
+		t.Errorf("a changed payload: %v", err)
+	}
+}
