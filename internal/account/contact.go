@@ -103,6 +103,9 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		} else if has && row.Email != before.Email && isSelf(ctx, current) {
 			return fault.New(fault.Forbidden, "SELF_PROTECTED")
 		}
+		if has && row.Email != before.Email {
+			checkMayMove(ctx, &checks, "email", current)
+		}
 		if in.Details != nil {
 			if err := s.checkEmail(ctx, tx, &checks, row.ClientID, row.ID, row.Email, gives || has && in.SubAccount == nil); err != nil {
 				return err

@@ -111,6 +111,11 @@ func TestAddContactRefuses(t *testing.T) {
 		{"common password", owner, func(in *account.AddContactInput) {
 			in.SubAccount.Password, in.SubAccount.PasswordAgain = "Password123!", "Password123!"
 		}, "subAccount.password:PASSWORD_TOO_COMMON"},
+		{"the email as password", owner, func(in *account.AddContactInput) {
+			in.Details.Email = "ana@uno.example"
+			in.SubAccount.Password, in.SubAccount.PasswordAgain = "Ana@uno.example", "Ana@uno.example"
+		}, "subAccount.password:PASSWORD_CONTAINS_EMAIL"},
+		{"no such country", owner, func(in *account.AddContactInput) { in.Details.Country = "ZZ" }, "country:COUNTRY_UNKNOWN"},
 		{"different the second time", owner, func(in *account.AddContactInput) { in.SubAccount.PasswordAgain = "otra cosa" }, "subAccount.passwordAgain:PASSWORD_MISMATCH"},
 		{"unknown permission", owner, func(in *account.AddContactInput) { in.SubAccount.Permissions = []access.Permission{"root"} }, "subAccount.permissions:PERMISSION_UNKNOWN"},
 		{"unknown topic", owner, func(in *account.AddContactInput) { in.Topics = []mail.Topic{"spam"} }, "topics:TOPIC_UNKNOWN"},
@@ -206,6 +211,40 @@ func TestSubAccountCannotRaiseItself(t *testing.T) {
 		if !strings.Contains(codes(err), "SELF_PROTECTED") {
 			t.Errorf("%s: %q", name, codes(err))
 		}
+	}
+}
+
+// Whoever may manage contacts gains nothing by taking over the login of one that holds more.
+func TestNobodyTakesOverAStrongerLogin(t *testing.T) {
+	w := newWorld(t)
+	strong, weak := w.add("conta@uno.example", access.Invoices), w.add("correo@uno.example", access.Contacts)
+	w.add("jefa@uno.example", access.Contacts)
+	ctx := w.as("jefa@uno.example", password)
+	const stolen = "Clave-Robada-2026"
+	change := func(of db.Contact, secret string, permissions ...access.Permission) error {
+		return second(w.SetSubAccount(ctx, of.ID, account.SubAccountInput{Active: true, Password: secret, PasswordAgain: secret, Permissions: permissions}))
+	}
+	if got := codes(change(strong, stolen, access.Invoices)); got != "subAccount.password:LOGIN_HOLDS_MORE" {
+		t.Errorf("password: %q", got)
+	}
+	if got := codes(change(strong, stolen)); got != "subAccount.password:LOGIN_HOLDS_MORE" {
+		t.Errorf("password, with the permission taken away: %q", got)
+	}
+	details := account.DetailsOf(strong)
+	details.Email = "jefa2@uno.example"
+	if got := codes(second(w.UpdateContact(ctx, account.UpdateContactInput{ContactID: strong.ID, Details: &details}))); got != "email:LOGIN_HOLDS_MORE" {
+		t.Errorf("email: %q", got)
+	}
+	w.as("conta@uno.example", password) // nothing changed
+	details.Email, details.Firstname = strong.Email, "Anita"
+	if err := second(w.UpdateContact(ctx, account.UpdateContactInput{ContactID: strong.ID, Details: &details})); err != nil {
+		t.Errorf("a name: %v", err)
+	}
+	if err := change(strong, "", access.Invoices); err != nil {
+		t.Errorf("what it holds already: %v", err)
+	}
+	if err := change(weak, stolen, access.Contacts); err != nil {
+		t.Errorf("the password of one who holds no more: %v", err)
 	}
 }
 

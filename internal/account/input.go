@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -96,7 +97,7 @@ func (d *ContactDetails) clean(checks *fault.Checks, prefix string) {
 	if d.Country == "" {
 		d.Country = "MX"
 	}
-	if len(d.Country) != 2 || d.Country[0] < 'A' || d.Country[0] > 'Z' || d.Country[1] < 'A' || d.Country[1] > 'Z' {
+	if region, err := language.ParseRegion(d.Country); err != nil || !region.IsCountry() || region.String() != d.Country {
 		checks.Add(prefix+"country", "COUNTRY_UNKNOWN")
 	}
 	if n := len([]rune(d.TaxID)); d.TaxID != "" && d.Country == "MX" && (n < 12 || n > 13) && !checks.Has(prefix+"taxId") {

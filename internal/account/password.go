@@ -79,8 +79,8 @@ var placeholder = sync.OnceValue(func() db.Secret { return HashPassword("no acco
 // no composition rules, nothing that anybody would guess first.
 func checkPolicy(checks *fault.Checks, path, password, email string) {
 	n := len([]rune(password))
-	lower := strings.ToLower(password)
-	local, _, _ := strings.Cut(strings.ToLower(email), "@")
+	lower, address := strings.ToLower(password), strings.ToLower(email)
+	local, _, _ := strings.Cut(address, "@")
 	switch {
 	case n < minPassword:
 		checks.Add(path, "PASSWORD_TOO_SHORT", "min", minPassword)
@@ -88,7 +88,7 @@ func checkPolicy(checks *fault.Checks, path, password, email string) {
 		checks.Add(path, "PASSWORD_TOO_LONG", "max", maxPassword)
 	case predictable(lower):
 		checks.Add(path, "PASSWORD_TOO_COMMON")
-	case len(local) >= 4 && strings.Contains(lower, local):
+	case len(local) >= 4 && strings.Contains(lower, local), address != "" && strings.Contains(lower, address):
 		checks.Add(path, "PASSWORD_CONTAINS_EMAIL")
 	}
 }

@@ -58,6 +58,9 @@ func (s *Service) checkSubAccount(ctx context.Context, checks *fault.Checks, in 
 	if in.Password == "" && in.PasswordAgain == "" && current != nil {
 		return // keeps the password it has
 	}
+	if current != nil {
+		checkMayMove(ctx, checks, "subAccount.password", *current)
+	}
 	if in.Password == "" {
 		checks.Add("subAccount.password", "REQUIRED")
 	} else {
@@ -65,6 +68,17 @@ func (s *Service) checkSubAccount(ctx context.Context, checks *fault.Checks, in 
 	}
 	if in.Password != in.PasswordAgain {
 		checks.Add("subAccount.passwordAgain", "PASSWORD_MISMATCH")
+	}
+}
+
+// checkMayMove notes a change of what somebody signs in with, password or address, when that login
+// holds what the actor does not: with it the actor could sign in and use it.
+func checkMayMove(ctx context.Context, checks *fault.Checks, path string, current db.SubAccount) {
+	for _, p := range current.Permissions {
+		if !access.CanGrant(ctx, p, current.ClientID) {
+			checks.Add(path, "LOGIN_HOLDS_MORE", "permission", string(p))
+			return
+		}
 	}
 }
 
