@@ -93,6 +93,8 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 		return nil
 	case err := <-failed:
 		return err
+	case name := <-stack.lost(running):
+		return fmt.Errorf("the private %s has ended: run the demo again, which goes on where this one stopped", name)
 	}
 }
 
@@ -159,7 +161,7 @@ func startStack(ctx context.Context, c *config, log *slog.Logger) (*stack, error
 			return s, err
 		}
 		c.DatabaseURL = s.postgres.URL("avisa")
-		fmt.Printf("  PostgreSQL %d    private, in %s\n", s.postgres.Version, c.DataDir)
+		fmt.Printf("  PostgreSQL %d   private, in %s\n", s.postgres.Version, c.DataDir)
 	} else {
 		fmt.Print("  PostgreSQL      at DATABASE_URL\n")
 	}
@@ -186,6 +188,28 @@ func startStack(ctx context.Context, c *config, log *slog.Logger) (*stack, error
 	}
 	c.SMTPURL = "smtp://" + s.mailbox.Addr() + "?tls=none"
 	return s, nil
+}
+
+// lost tells the name of a private server that ends before the context does.
+func (s *stack) lost(ctx context.Context) <-chan string {
+	var postgres, redis <-chan struct{}
+	if s.postgres != nil {
+		postgres = s.postgres.Ended()
+	}
+	if s.redis != nil {
+		redis = s.redis.Ended()
+	}
+	name := make(chan string, 1)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-postgres:
+			name <- "PostgreSQL"
+		case <-redis:
+			name <- "Redis"
+		}
+	}()
+	return name
 }
 
 func (s *stack) stop(log *slog.Logger) {

@@ -43,6 +43,9 @@ type Postgres struct {
 	log      *slog.Logger
 }
 
+// Ended is closed when the server that runs now has ended, for whatever reason.
+func (p *Postgres) Ended() <-chan struct{} { return p.proc.done }
+
 // StartPostgres starts a private cluster and waits until it answers. The data
 // of an earlier run in the same Dir are kept, and a server that a killed
 // program left behind there is stopped first. It fails with errors that name

@@ -46,6 +46,15 @@ type Redis struct {
 	log      *slog.Logger
 }
 
+// Ended is closed when the server that runs now has ended, for whatever reason;
+// it never is for KindInProcess.
+func (r *Redis) Ended() <-chan struct{} {
+	if r.proc == nil {
+		return nil
+	}
+	return r.proc.done
+}
+
 // StartRedis starts the redis-server or valkey-server (6.2 or newer) found on
 // this machine, else miniredis inside this process, and waits for its answer.
 // Unless Ephemeral, an installed server keeps an append-only file in Dir/redis.
