@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	netmail "net/mail"
 	"net/url"
 	"slices"
 	"strconv"
@@ -170,12 +171,16 @@ func clean(text string) string {
 
 func build(m Message) (*gomail.Msg, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if err := msg.FromFormat(header(m.FromName), m.From); err != nil {
+	from, err := mailbox(m.FromName, m.From)
+	if err != nil {
 		return nil, fmt.Errorf("sender address: %w", err)
 	}
-	if err := msg.AddToFormat(header(m.ToName), m.To); err != nil {
+	to, err := mailbox(m.ToName, m.To)
+	if err != nil {
 		return nil, fmt.Errorf("recipient address: %w", err)
 	}
+	msg.FromMailAddress(from)
+	msg.ToMailAddress(to)
 	if m.ReplyTo != "" {
 		if err := msg.ReplyTo(m.ReplyTo); err != nil {
 			return nil, fmt.Errorf("reply address: %w", err)
@@ -205,6 +210,17 @@ func build(m Message) (*gomail.Msg, error) {
 		}
 	}
 	return msg, nil
+}
+
+// mailbox puts a name to an address without writing and reading it back (RFC 5322 section 3.4): a
+// name may hold quotes and everything else that people put into one.
+func mailbox(name, address string) (*netmail.Address, error) {
+	parsed, err := netmail.ParseAddress("<" + address + ">")
+	if err != nil {
+		return nil, err
+	}
+	parsed.Name = strings.TrimSpace(header(name))
+	return parsed, nil
 }
 
 // header takes line breaks and control characters out, so that no value can begin another header.

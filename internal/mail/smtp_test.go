@@ -1,8 +1,10 @@
 package mail_test
 
 import (
+	"bytes"
 	"context"
 	"net"
+	netmail "net/mail"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +71,36 @@ func TestSMTPHeaderInjection(t *testing.T) {
 	m.To = "ana@cliente.example>\r\nRCPT TO:<intruso@empresa.example"
 	if _, err := smtp.Send(t.Context(), m); err == nil || box.Total() != 1 {
 		t.Fatalf("an address with a line break was accepted: %v", err)
+	}
+}
+
+// A mail reaches people whatever their name is made of, under that very name.
+func TestSMTPNames(t *testing.T) {
+	box, smtp := mailbox(t)
+	for i, name := range []string{"", `Servicios "El Faro" SA`, `"`, `\`, `a\"b`, "Pérez, Ana; <jefa> (ventas) @ norte", `"><img src=x onerror=alert(1)>`, `x" <intruso@empresa.example>, "`, "日本 株式会社", strings.Repeat("largo ñ ", 25)} {
+		m := letter()
+		m.ToName, m.FromName = name, name
+		if _, err := smtp.Send(t.Context(), m); err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if box.Total() != int64(i+1) {
+			t.Fatalf("%q: %d mails", name, box.Total())
+		}
+		got := box.Messages()[0]
+		parsed, err := netmail.ReadMessage(bytes.NewReader(got.Raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, address := range map[string]string{"To": m.To, "From": m.From} {
+			list, err := parsed.Header.AddressList(field)
+			if err != nil || len(list) != 1 || list[0].Name != strings.TrimSpace(name) || list[0].Address != address {
+				t.Errorf("%q: %s %v, %v", name, field, list, err)
+			}
+		}
+		if len(got.To) != 1 || got.To[0] != m.To {
+			t.Errorf("%q: recipients %v", name, got.To)
+		}
 	}
 }
 
