@@ -42,6 +42,9 @@ func (w *Worker) relayOnce(ctx context.Context) (int, error) {
 	if err := w.Redis.Ping(ctx).Err(); err != nil {
 		return 0, fmt.Errorf("redis: %w", err)
 	}
+	// And it is handed over also when we are asked to stop meanwhile: nobody else knows of it until
+	// its lease ends.
+	ctx = context.WithoutCancel(ctx)
 	jobs, err := w.Store.TakeJobs(ctx, relayBatch, jobLease)
 	if err != nil {
 		return 0, err
