@@ -9,7 +9,6 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/nubedigitalmx/avisa/internal/access"
-	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
@@ -18,25 +17,27 @@ import (
 type Client struct {
 	bun.BaseModel `bun:"table:client"`
 
-	ID           id.Client    `bun:"id,pk,autoincrement" json:"id"`
-	Name         string       `bun:"name" json:"name"`
-	Email        string       `bun:"email" json:"email"`
-	Phonenumber  string       `bun:"phonenumber" json:"phonenumber"`
-	TaxID        string       `bun:"tax_id" json:"taxId"`
-	Address1     string       `bun:"address1" json:"address1"`
-	Address2     string       `bun:"address2" json:"address2"`
-	City         string       `bun:"city" json:"city"`
-	State        string       `bun:"state" json:"state"`
-	Postcode     string       `bun:"postcode" json:"postcode"`
-	Country      string       `bun:"country" json:"country"` // ISO 3166-1 alpha-2
-	Language     string       `bun:"language" json:"language"`
-	Timezone     string       `bun:"timezone" json:"timezone"` // IANA name; due dates are dates in it
-	Topics       []mail.Topic `bun:"topics,array" json:"-"`
-	SecondFactor bool         `bun:"second_factor" json:"-"` // its people must prove a second factor
-	PausedUntil  date.Date    `bun:"paused_until" json:"-"`  // no reminders before this date
-	PauseReason  string       `bun:"pause_reason" json:"-"`
-	CreatedAt    time.Time    `bun:"created_at,nullzero,default:now()" json:"-"`
-	UpdatedAt    time.Time    `bun:"updated_at,nullzero,default:now()" json:"-"`
+	ID            id.Client    `bun:"id,pk,autoincrement" json:"id"`
+	Name          string       `bun:"name" json:"name"`
+	Email         string       `bun:"email" json:"email"`
+	Phonenumber   string       `bun:"phonenumber" json:"phonenumber"`
+	TaxID         string       `bun:"tax_id" json:"taxId"`
+	Address1      string       `bun:"address1" json:"address1"`
+	Address2      string       `bun:"address2" json:"address2"`
+	City          string       `bun:"city" json:"city"`
+	State         string       `bun:"state" json:"state"`
+	Postcode      string       `bun:"postcode" json:"postcode"`
+	Country       string       `bun:"country" json:"country"` // ISO 3166-1 alpha-2
+	Language      string       `bun:"language" json:"language"`
+	Timezone      string       `bun:"timezone" json:"timezone"` // IANA name; due dates are dates in it
+	Topics        []mail.Topic `bun:"topics,array" json:"-"`
+	SecondFactor  bool         `bun:"second_factor" json:"-"` // its people must prove a second factor
+	GroupID       id.Group     `bun:"group_id,nullzero" json:"-"`
+	Pause         `json:"-"`
+	LateFeeExempt bool `bun:"late_fee_exempt" json:"-"` // no late fees are charged
+	Bounce        `json:"-"`
+	CreatedAt     time.Time `bun:"created_at,nullzero,default:now()" json:"-"`
+	UpdatedAt     time.Time `bun:"updated_at,nullzero,default:now()" json:"-"`
 }
 
 // ClientFilter limits a list of clients.
@@ -113,11 +114,9 @@ func (s *Store) SetClientSecondFactor(ctx context.Context, clientID id.Client, r
 	return translate(err)
 }
 
-// PauseClient stops reminders of a client before the date; "" ends a pause.
-func (s *Store) PauseClient(ctx context.Context, clientID id.Client, until date.Date, reason string) error {
-	_, err := s.idb.NewUpdate().Table("client").Set("paused_until = ?", until).Set("pause_reason = ?", reason).
-		Set("updated_at = now()").Where("id = ?", clientID).Exec(ctx)
-	return translate(err)
+// PauseClient writes the client's pause.
+func (s *Store) PauseClient(ctx context.Context, clientID id.Client, p Pause) error {
+	return s.setPause(ctx, "client", int64(clientID), p)
 }
 
 // KeepsTopic reports whether an address of the client other than the excluded contact still

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -11,22 +12,24 @@ import (
 type Company struct {
 	bun.BaseModel `bun:"table:company"`
 
-	ID             int16     `bun:"id,pk" json:"-"`
-	Name           string    `bun:"name" json:"name"`
-	LegalName      string    `bun:"legal_name" json:"legalName"`
-	TaxID          string    `bun:"tax_id" json:"taxId"`
-	Email          string    `bun:"email" json:"email"`
-	Phonenumber    string    `bun:"phonenumber" json:"phonenumber"`
-	Website        string    `bun:"website" json:"website"`
-	Address        string    `bun:"address" json:"address"`
-	Signature      string    `bun:"signature" json:"-"`
-	PaymentDetails string    `bun:"payment_details" json:"paymentDetails"`
-	CLABE          string    `bun:"clabe" json:"clabe"` // account for transfers, 18 digits; "" for none
-	BrandColour    string    `bun:"brand_colour" json:"brandColour"`
-	Logo           []byte    `bun:"logo" json:"-"`
-	Timezone       string    `bun:"timezone" json:"timezone"`
-	StaffFactor    bool      `bun:"staff_second_factor" json:"-"` // staff must prove a second factor
-	UpdatedAt      time.Time `bun:"updated_at" json:"-"`
+	ID             int16      `bun:"id,pk" json:"-"`
+	Name           string     `bun:"name" json:"name"`
+	LegalName      string     `bun:"legal_name" json:"legalName"`
+	TaxID          string     `bun:"tax_id" json:"taxId"`
+	Email          string     `bun:"email" json:"email"`
+	Phonenumber    string     `bun:"phonenumber" json:"phonenumber"`
+	Website        string     `bun:"website" json:"website"`
+	Address        string     `bun:"address" json:"address"`
+	Signature      string     `bun:"signature" json:"-"`
+	PaymentDetails string     `bun:"payment_details" json:"paymentDetails"`
+	CLABE          string     `bun:"clabe" json:"clabe"` // account for transfers, 18 digits; "" for none
+	BrandColour    string     `bun:"brand_colour" json:"brandColour"`
+	Logo           []byte     `bun:"logo" json:"-"`
+	Timezone       string     `bun:"timezone" json:"timezone"`
+	StaffFactor    bool       `bun:"staff_second_factor" json:"-"` // staff must prove a second factor
+	VerifyContacts bool       `bun:"verify_contacts" json:"-"`     // new contacts are mailed once they confirmed their address
+	VerifySince    *time.Time `bun:"verify_since" json:"-"`        // contacts added before need no confirmation
+	UpdatedAt      time.Time  `bun:"updated_at" json:"-"`
 }
 
 // Company returns the company; NotFound before it is set up.
@@ -39,7 +42,7 @@ func (s *Store) Company(ctx context.Context) (Company, error) {
 // SaveCompany writes the company's settings.
 func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 	c.ID = 1
-	_, err := s.idb.NewInsert().Model(c).ExcludeColumn("updated_at").On("CONFLICT (id) DO UPDATE").
+	_, err := s.idb.NewInsert().Model(c).ExcludeColumn("updated_at", "verify_contacts", "verify_since").On("CONFLICT (id) DO UPDATE").
 		Set("name = EXCLUDED.name, legal_name = EXCLUDED.legal_name, tax_id = EXCLUDED.tax_id, email = EXCLUDED.email").
 		Set("phonenumber = EXCLUDED.phonenumber, website = EXCLUDED.website, address = EXCLUDED.address").
 		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details, clabe = EXCLUDED.clabe").
@@ -58,4 +61,9 @@ func (s *Store) StaffSecondFactor(ctx context.Context) (bool, error) {
 	var required bool
 	err := s.idb.NewRaw("SELECT coalesce((SELECT staff_second_factor FROM company WHERE id = 1), false)").Scan(ctx, &required)
 	return required, translate(err)
+}
+
+// Unverified reports whether the contact must confirm its address before it is mailed.
+func (c Company) Unverified(k Contact) bool {
+	return c.VerifyContacts && c.VerifySince != nil && !k.CreatedAt.Before(*c.VerifySince) && !strings.EqualFold(k.VerifiedEmail, k.Email)
 }

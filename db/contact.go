@@ -32,9 +32,12 @@ type Contact struct {
 	Language    string       `bun:"language"`
 	Timezone    string       `bun:"timezone"`
 	Topics      []mail.Topic `bun:"topics,array"`
-	CreatedAt   time.Time    `bun:"created_at,nullzero,default:now()"`
-	UpdatedAt   time.Time    `bun:"updated_at,nullzero,default:now()"`
-	DeletedAt   *time.Time   `bun:"deleted_at"`
+	Bounce
+	VerifiedEmail string     `bun:"verified_email"` // the address that the person confirmed; another one is not confirmed
+	VerifiedAt    *time.Time `bun:"verified_at"`
+	CreatedAt     time.Time  `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt     time.Time  `bun:"updated_at,nullzero,default:now()"`
+	DeletedAt     *time.Time `bun:"deleted_at"`
 }
 
 // Name is how the contact is shown: the person, else the company, else the address.
@@ -94,7 +97,8 @@ func (s *Store) AddContact(ctx context.Context, c *Contact) error {
 // UpdateContact writes all details and preferences of a contact.
 func (s *Store) UpdateContact(ctx context.Context, c *Contact) error {
 	c.UpdatedAt = time.Now()
-	_, err := s.idb.NewUpdate().Model(c).ExcludeColumn("id", "client_id", "created_at", "deleted_at").
+	_, err := s.idb.NewUpdate().Model(c).ExcludeColumn("id", "client_id", "created_at", "deleted_at", "bounced_email", "bounced_at", "bounce_detail", "soft_bounces",
+		"verified_email", "verified_at").
 		WherePK().Where("deleted_at IS NULL").Exec(ctx)
 	return translate(err)
 }

@@ -2,16 +2,12 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"github.com/nubedigitalmx/avisa/internal/access"
-	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
-	"github.com/nubedigitalmx/avisa/internal/mail"
-	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // The states of a delivery. Planned, queued and sending go on; the others are final.
@@ -139,82 +135,6 @@ func (s *Store) TakeDeliveries(ctx context.Context, limit, backlog int, lease ti
 	return rows, translate(err)
 }
 
-// Sending is a claimed delivery with all that the last look and the mail need.
-type Sending struct {
-	Delivery       `bun:",extend"`
-	InvoiceNumber  string         `bun:"invoice_number"`
-	InvoiceStatus  string         `bun:"invoice_status"`
-	IssueDate      date.Date      `bun:"issue_date"`
-	DueDate        date.Date      `bun:"due_date"`
-	Currency       money.Currency `bun:"currency"`
-	Total          money.Minor    `bun:"total"`
-	Balance        money.Minor    `bun:"balance"`
-	InvoicePaused  date.Date      `bun:"invoice_paused"`
-	ClientName     string         `bun:"client_name"`
-	ClientEmail    string         `bun:"client_email"`
-	ClientLanguage string         `bun:"client_language"`
-	ClientTimezone string         `bun:"client_timezone"`
-	ClientTopics   []mail.Topic   `bun:"client_topics,array"`
-	ClientPaused   date.Date      `bun:"client_paused"`
-	Contact        *Contact       `bun:"-"` // nil: the client's own address
-	Anchor         string         `bun:"anchor"`
-	Days           int            `bun:"days"`
-}
-
-// ClaimDelivery marks a queued delivery as being sent by the caller until the lease ends. ok is
-// false when there is nothing to do: another worker has it, or it is final.
-func (s *Store) ClaimDelivery(ctx context.Context, deliveryID id.Delivery, worker string, lease time.Duration) (row Sending, ok bool, err error) {
-	rows := []Sending{}
-	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: "claimed", Detail: worker}})
-	err = s.idb.NewRaw(`
-		WITH d AS (
-			UPDATE delivery SET status = 'sending', attempts = attempts + 1, due_at = now() + make_interval(secs => ?1), history = history || ?2::jsonb
-			WHERE id = ?0 AND status = 'queued' RETURNING *
-		)
-		SELECT d.*, i.number AS invoice_number, i.status AS invoice_status, i.issue_date, i.due_date, i.currency, i.total, i.balance,
-			i.paused_until AS invoice_paused, c.name AS client_name, c.email AS client_email, c.language AS client_language,
-			c.timezone AS client_timezone, c.topics AS client_topics, c.paused_until AS client_paused, s.anchor, s.days
-		FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id`,
-		deliveryID, lease.Seconds(), string(event)).Scan(ctx, &rows)
-	if err != nil || len(rows) == 0 {
-		return Sending{}, false, translate(err)
-	}
-	row = rows[0]
-	if row.ContactID != 0 {
-		var contact Contact
-		if err := s.idb.NewSelect().Model(&contact).Where("id = ?", row.ContactID).Scan(ctx); err != nil {
-			return Sending{}, false, translate(err)
-		}
-		row.Contact = &contact
-	}
-	return row, true, nil
-}
-
-// FinishDelivery makes a delivery final. A mail that was sent is noted even when the lease had
-// ended meanwhile, so that nobody sends it again; any other end needs the claim to hold still.
-func (s *Store) FinishDelivery(ctx context.Context, d Delivery, status, reason, messageID, detail string) error {
-	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: status, Detail: detail}})
-	q := s.idb.NewUpdate().Table("delivery").Set("status = ?", status).Set("reason = ?", reason).Set("due_at = NULL").
-		Set("history = history || ?::jsonb", string(event)).Where("id = ?", d.ID)
-	if status == DeliverySent {
-		q = q.Set("sent_at = now()").Set("message_id = ?", messageID).Set("email = ?", d.Email).Set("language = ?", d.Language).
-			Where("status IN ('sending', 'queued')")
-	} else {
-		q = q.Where("status = 'sending'").Where("attempts = ?", d.Attempts)
-	}
-	_, err := q.Exec(ctx)
-	return translate(err)
-}
-
-// RetryDelivery gives a claimed delivery back, to be sent after the wait.
-func (s *Store) RetryDelivery(ctx context.Context, d Delivery, wait time.Duration, detail string) error {
-	event, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: "retry", Detail: detail}})
-	_, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now() + make_interval(secs => ?)", wait.Seconds()).
-		Set("reason = 'retry'").Set("history = history || ?::jsonb", string(event)).
-		Where("id = ?", d.ID).Where("status = 'sending'").Where("attempts = ?", d.Attempts).Exec(ctx)
-	return translate(err)
-}
-
 // ReleaseDeliveries takes back deliveries that could not be handed to the queue.
 func (s *Store) ReleaseDeliveries(ctx context.Context, taken []Taken, wait time.Duration) error {
 	ids := []id.Delivery{0}
@@ -222,6 +142,16 @@ func (s *Store) ReleaseDeliveries(ctx context.Context, taken []Taken, wait time.
 		ids = append(ids, d.ID)
 	}
 	_, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now() + make_interval(secs => ?)", wait.Seconds()).
+		Where("id IN (?)", bun.List(ids)).Where("status = 'queued'").Exec(ctx)
+	return translate(err)
+}
+
+// ReleaseQueue takes back deliveries that a worker was handed and did not begin.
+func (s *Store) ReleaseQueue(ctx context.Context, ids []id.Delivery) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("due_at = now()").
 		Where("id IN (?)", bun.List(ids)).Where("status = 'queued'").Exec(ctx)
 	return translate(err)
 }

@@ -60,19 +60,18 @@ type Invoice struct {
 	IssuerSnapshot Company        `bun:"issuer_snapshot,type:jsonb"`
 	Notes          string         `bun:"notes"`
 	RequestKey     string         `bun:"request_key,nullzero"`
-	PausedUntil    date.Date      `bun:"paused_until"`
-	PauseReason    string         `bun:"pause_reason"`
-	PDFKey         string         `bun:"pdf_key"`
-	PDFSize        int64          `bun:"pdf_size"`
-	PDFMark        string         `bun:"pdf_mark"` // the mark that the rendered PDF carries
-	CreatedAt      time.Time      `bun:"created_at,nullzero,default:now()"`
-	UpdatedAt      time.Time      `bun:"updated_at,nullzero,default:now()"`
-	PaidAt         *time.Time     `bun:"paid_at"`
-	IssuedAt       *time.Time     `bun:"issued_at"`
-	CancelledAt    *time.Time     `bun:"cancelled_at"`
-	WrittenOffAt   *time.Time     `bun:"written_off_at"`
-	CloseReason    string         `bun:"close_reason"` // of a cancellation or write-off
-	LinksRevokedAt *time.Time     `bun:"links_revoked_at"`
+	Pause
+	PDFKey         string     `bun:"pdf_key"`
+	PDFSize        int64      `bun:"pdf_size"`
+	PDFMark        string     `bun:"pdf_mark"` // the mark that the rendered PDF carries
+	CreatedAt      time.Time  `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt      time.Time  `bun:"updated_at,nullzero,default:now()"`
+	PaidAt         *time.Time `bun:"paid_at"`
+	IssuedAt       *time.Time `bun:"issued_at"`
+	CancelledAt    *time.Time `bun:"cancelled_at"`
+	WrittenOffAt   *time.Time `bun:"written_off_at"`
+	CloseReason    string     `bun:"close_reason"` // of a cancellation or write-off
+	LinksRevokedAt *time.Time `bun:"links_revoked_at"`
 }
 
 // AfterScanRow fills in the balance, which the column of the same name computes for SQL.
@@ -269,11 +268,9 @@ func (s *Store) SetInvoicePDF(ctx context.Context, row Invoice, key string, size
 	return translate(err)
 }
 
-// PauseInvoice stops reminders of an invoice before the date; "" ends a pause.
-func (s *Store) PauseInvoice(ctx context.Context, invoiceID id.Invoice, until date.Date, reason string) error {
-	_, err := s.idb.NewUpdate().Table("invoice").Set("paused_until = ?", until).Set("pause_reason = ?", reason).
-		Where("id = ?", invoiceID).Exec(ctx)
-	return translate(err)
+// PauseInvoice writes the invoice's pause.
+func (s *Store) PauseInvoice(ctx context.Context, invoiceID id.Invoice, p Pause) error {
+	return s.setPause(ctx, "invoice", int64(invoiceID), p)
 }
 
 // InvoiceDownload is an entry of the download log.

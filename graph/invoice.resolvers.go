@@ -37,6 +37,15 @@ func (r *invoiceResolver) PDFPath(ctx context.Context, obj *model.Invoice) (*str
 	return &path, nil
 }
 
+func (r *invoiceResolver) ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error) {
+	entries, err := r.Reminder.ReminderPlan(ctx, obj.ID)
+	list := make([]*reminder.PlanEntry, len(entries))
+	for i := range entries {
+		list[i] = &entries[i]
+	}
+	return list, err
+}
+
 func (r *invoiceResolver) Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error) {
 	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ClientID, Invoice: obj.ID, Statuses: statuses}, first, after)
 }

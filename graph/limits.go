@@ -189,6 +189,7 @@ func costs() gen.ComplexityRoot {
 	c.Client.Invoices = func(child int, _ *string, _ *string, first int, _ *string) int { return perParent(child, first) }
 	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
+	c.Invoice.ReminderPlan = func(child int) int { return 5*statementCost + 30*child } // several statements for each invoice
 	c.Invoice.Lines = func(child int) int { return 10 * child }
 	c.Delivery.History = func(child int) int { return 5 * child }
 	return c

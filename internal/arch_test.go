@@ -140,6 +140,13 @@ var free = map[string]string{
 	"account.AcceptInvitation":      "whoever holds the link was invited",
 	"account.RequestPasswordReset":  "anybody may ask; only the address's owner gets the link",
 	"account.CompletePasswordReset": "whoever holds the link owns the address",
+
+	"reminder.OpenLink":              "it is what finds out what the link's holder may open",
+	"reminder.Preferences":           "whoever holds the link is who gets the mail",
+	"reminder.SetReminderPreference": "whoever holds the link is who gets the mail",
+	"reminder.VerifyAddress":         "whoever holds the link owns the address",
+	"reminder.LinkedInvoice":         "whoever holds the link was sent the invoice",
+	"reminder.OpenLinkedPDF":         "whoever holds the link was sent the invoice",
 }
 
 // Every verb of a service asks internal/access before it touches the store.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,16 +62,19 @@ func New(config Config) *Worker {
 	}
 	// Jobs that services enqueue, by kind.
 	w.handlers = map[string]func(context.Context, json.RawMessage) error{
-		billing.RenderJob{}.Kind(): handle(w.Billing.RenderPDF),
-		account.LinkJob{}.Kind():   handle(w.Account.SendLink),
-		account.AlertJob{}.Kind():  handle(w.Account.SendAlert),
-		account.AccessJob{}.Kind(): handle(w.Account.SendAccess),
-		account.ResetJob{}.Kind():  handle(w.Account.SendReset),
+		billing.RenderJob{}.Kind():  handle(w.Billing.RenderPDF),
+		account.LinkJob{}.Kind():    handle(w.Account.SendLink),
+		account.AlertJob{}.Kind():   handle(w.Account.SendAlert),
+		account.AccessJob{}.Kind():  handle(w.Account.SendAccess),
+		account.ResetJob{}.Kind():   handle(w.Account.SendReset),
+		reminder.NoticeJob{}.Kind(): handle(w.Reminder.SendNotice),
+		reminder.VerifyJob{}.Kind(): handle(w.Reminder.SendVerification),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{
 		{"reminder:plan", time.Minute, w.plan},
 		{"billing:renew", 10 * time.Minute, w.renew},
+		{"reminder:late-fees", time.Hour, w.chargeLateFees},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
 	}
 	return w
@@ -127,11 +131,15 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 func (w *Worker) runDelivery(ctx context.Context, task *asynq.Task) error {
-	var deliveryID id.Delivery
-	if err := deliveryID.UnmarshalText(task.Payload()); err != nil {
-		return errors.Join(asynq.SkipRetry, err)
+	ids := []id.Delivery{}
+	for text := range strings.FieldsSeq(string(task.Payload())) {
+		deliveryID, err := id.ParseDelivery(text)
+		if err != nil {
+			return errors.Join(asynq.SkipRetry, err)
+		}
+		ids = append(ids, deliveryID)
 	}
-	return w.Reminder.Send(ctx, deliveryID)
+	return w.Reminder.Send(ctx, ids)
 }
 
 // runJob does a job of the outbox. A failure is noted in PostgreSQL, which decides when it is tried

@@ -6,17 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
 )
 
 const (
-	relayPause   = 250 * time.Millisecond // between looks when there is nothing to do
-	relayBatch   = 500
-	relayBacklog = 2000 // deliveries in the queue at once, so that Redis stays small whatever is planned
-	jobLease     = 5 * time.Minute
-	rebuildEvery = 5 * time.Second
+	relayPause = 250 * time.Millisecond // between looks when there is nothing to do
+	relayBatch = 500
+	// Deliveries of one task: the queue costs more than the mail otherwise. Each is claimed on its own
+	// right before it is sent, so a task that is lost or repeated neither loses nor repeats mail.
+	deliveryBatch = 20
+	relayBacklog  = 2000 // deliveries in the queue at once, so that Redis stays small whatever is planned
+	jobLease      = 5 * time.Minute
+	rebuildEvery  = 5 * time.Second
 )
 
 // relay takes what is due from PostgreSQL to the queue until the context ends. Any number of relays
@@ -58,9 +62,14 @@ func (w *Worker) relayOnce(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for i, d := range deliveries {
-		if err := w.enqueue(ctx, taskDelivery, d.ID.String(), d.Attempts, queueReminders); err != nil {
-			return 0, errors.Join(err, w.Store.ReleaseDeliveries(ctx, deliveries[i:], 5*time.Second))
+	for batch := range slices.Chunk(deliveries, deliveryBatch) {
+		payload := make([]string, 0, len(batch))
+		attempts := 0
+		for _, d := range batch {
+			payload, attempts = append(payload, d.ID.String()), attempts+d.Attempts
+		}
+		if err := w.enqueue(ctx, taskDelivery, strings.Join(payload, " "), attempts, queueReminders); err != nil {
+			return 0, errors.Join(err, w.Store.ReleaseDeliveries(ctx, deliveries, 5*time.Second))
 		}
 	}
 	return len(jobs) + len(deliveries), nil

@@ -51,6 +51,14 @@ func (w *Worker) plan(ctx context.Context) error {
 	return err
 }
 
+func (w *Worker) chargeLateFees(ctx context.Context) error {
+	charged, err := w.Reminder.ChargeLateFees(ctx)
+	if charged > 0 {
+		w.Log.Info("late fees charged", "fees", charged)
+	}
+	return err
+}
+
 func (w *Worker) renew(ctx context.Context) error {
 	result, err := w.Billing.InvoiceRenewals(ctx)
 	if result.Invoices > 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
@@ -57,6 +58,10 @@ func (p pages) invoicePDF(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return sendPDF(w, file)
+}
+
+func sendPDF(w http.ResponseWriter, file billing.Download) error {
 	defer func() { _ = file.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", "application/pdf")

@@ -154,6 +154,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 func faultText(lang string, f *fault.Error) string {
 	switch f.Kind {
 	case fault.NotFound:
+		if f.Code != string(fault.NotFound) {
+			return locale.Error(lang, f.Code, f.Args)
+		}
 		return locale.T(lang, "common.error.404.text")
 	case fault.Invalid:
 		if len(f.Fields) > 0 {

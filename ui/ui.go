@@ -80,6 +80,7 @@ func Routes(c Config) []layout.Route {
 		{Method: "POST", Path: "/idioma", Who: layout.Everybody, Handle: setLanguage},
 		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
+	table = append(table, maillinks{c.Reminder}.routes()...)
 	if c.GraphQL != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/graphql/explorer", Who: layout.Everybody, Handle: explorer})
 	}

@@ -87,7 +87,7 @@ func newWorld(tb testing.TB) *world {
 func (w *world) serve(c Config) {
 	clock := func() time.Time { return now }
 	c.Account, c.Billing, c.Now = w.account, w.billing, clock
-	c.Reminder = &reminder.Service{Store: w.store, Now: clock}
+	c.Reminder = &reminder.Service{Store: w.store, Billing: w.billing, Now: clock}
 	c.Log = slog.New(slog.NewTextHandler(w.log, nil))
 	w.server = httptest.NewUnstartedServer(nil)
 	c.BaseURL = "http://" + w.server.Listener.Addr().String()

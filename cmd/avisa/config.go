@@ -30,6 +30,8 @@ type config struct {
 	DataDir        string         // AVISA_DATA: private servers and files of the demo
 	TrustedProxies []netip.Prefix // AVISA_TRUSTED_PROXIES: whose X-Forwarded-For is believed
 	Concurrency    int            // AVISA_CONCURRENCY: tasks that a worker does at once
+	MailRate       float64        // AVISA_MAIL_RATE: mails a second of this process, 0 for no limit
+	DomainRate     float64        // AVISA_MAIL_DOMAIN_RATE: and to one domain
 	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
 	Introspection  bool           // AVISA_INTROSPECTION
 	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
@@ -91,6 +93,15 @@ func readConfig(env string) (config, error) {
 			wrong = append(wrong, errors.New("AVISA_LEASE must be a duration from 1s to 1h"))
 		}
 		c.Lease = lease
+	}
+	for name, rate := range map[string]*float64{"AVISA_MAIL_RATE": &c.MailRate, "AVISA_MAIL_DOMAIN_RATE": &c.DomainRate} {
+		if text := os.Getenv(name); text != "" {
+			n, err := strconv.ParseFloat(text, 64)
+			if err != nil || !(n > 0 && n <= 100_000) {
+				wrong = append(wrong, fmt.Errorf("%s must be a number of mails a second, more than 0", name))
+			}
+			*rate = n
+		}
 	}
 	c.Introspection = or("AVISA_INTROSPECTION", "on") != "off"
 	return c, errors.Join(wrong...)

@@ -61,8 +61,13 @@ type outside struct {
 
 func newOutside(t *testing.T) *outside {
 	t.Helper()
+	return outsideOf(t, dbtest.URL(t))
+}
+
+// outsideOf is newOutside over a database of the caller's.
+func outsideOf(t *testing.T, dsn string) *outside {
+	t.Helper()
 	o := &outside{}
-	dsn := dbtest.URL(t)
 	var err error
 	if o.store, err = db.Open(t.Context(), dsn, 4); err != nil {
 		t.Fatal(err)
@@ -81,7 +86,7 @@ func newOutside(t *testing.T) *outside {
 		t.Fatal(err)
 	}
 	o.env = []string{"DATABASE_URL=" + dsn, "REDIS_URL=" + o.redis.URL(), "SMTP_URL=smtp://" + o.mailbox.Addr() + "?tls=none", "BLOB_URL=" + files,
-		"AVISA_ENV=development", "AVISA_LEASE=2s"}
+		"AVISA_ENV=development", "AVISA_LEASE=2s", "AVISA_DATA=" + t.TempDir()}
 	return o
 }
 

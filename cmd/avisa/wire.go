@@ -78,8 +78,10 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: a.smtp,
 		Mail: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files, BaseURL: c.BaseURL, Secret: []byte(secrets.Token("pay links"))}
-	a.reminder = &reminder.Service{Store: a.store, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
-		Worker: fmt.Sprintf("%s/%d", host, os.Getpid()),
+	a.reminder = &reminder.Service{Store: a.store, Billing: a.billing, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
+		Gate:    reminder.Gate{PerSecond: c.MailRate, DomainPerSecond: c.DomainRate},
+		LinkURL: func(kind, token string) string { return c.BaseURL + ui.MailLinkPath(kind, token) },
+		Worker:  fmt.Sprintf("%s/%d", host, os.Getpid()),
 		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
 			return email.Reminder(ctx, r, links)
 		},

@@ -15,6 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // region    ************************** generated!.gotpl **************************
@@ -669,6 +670,176 @@ func (ec *executionContext) fieldContext_DeliveryEvent_detail(_ context.Context,
 	return graphql.NewScalarFieldContext("DeliveryEvent", field, false, false, "String")
 }
 
+func (ec *executionContext) _ReminderPlanEntry_step(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_step(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Step, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v db.ReminderStep) graphql.Marshaler {
+			return ec.marshalNReminderStep2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_step(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReminderPlanEntry",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReminderStep(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReminderPlanEntry_name(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "String")
+}
+
+func (ec *executionContext) _ReminderPlanEntry_recipient(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_recipient(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recipient, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_recipient(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "String")
+}
+
+func (ec *executionContext) _ReminderPlanEntry_language(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNLanguage2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "Language")
+}
+
+func (ec *executionContext) _ReminderPlanEntry_sendAt(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_sendAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SendAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_sendAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _ReminderPlanEntry_status(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNReminderPlanStatus2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "ReminderPlanStatus")
+}
+
+func (ec *executionContext) _ReminderPlanEntry_reason(ctx context.Context, field graphql.CollectedField, obj *reminder.PlanEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReminderPlanEntry_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReminderPlanEntry_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReminderPlanEntry", field, false, false, "String")
+}
+
 func (ec *executionContext) _ReminderStep_id(ctx context.Context, field graphql.CollectedField, obj *db.ReminderStep) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1284,6 +1455,69 @@ func (ec *executionContext) _DeliveryEvent(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var reminderPlanEntryImplementors = []string{"ReminderPlanEntry"}
+
+func (ec *executionContext) _ReminderPlanEntry(ctx context.Context, sel ast.SelectionSet, obj *reminder.PlanEntry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, reminderPlanEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReminderPlanEntry")
+		case "step":
+			out.Values[i] = ec._ReminderPlanEntry_step(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "name":
+			out.Values[i] = ec._ReminderPlanEntry_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recipient":
+			out.Values[i] = ec._ReminderPlanEntry_recipient(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "language":
+			out.Values[i] = ec._ReminderPlanEntry_language(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sendAt":
+			out.Values[i] = ec._ReminderPlanEntry_sendAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "status":
+			out.Values[i] = ec._ReminderPlanEntry_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = ec._ReminderPlanEntry_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var reminderStepImplementors = []string{"ReminderStep"}
 
 func (ec *executionContext) _ReminderStep(ctx context.Context, sel ast.SelectionSet, obj *db.ReminderStep) graphql.Marshaler {
@@ -1517,6 +1751,32 @@ func (ec *executionContext) marshalNDeliveryStatus2ᚕstringᚄ(ctx context.Cont
 	return ret
 }
 
+func (ec *executionContext) marshalNReminderPlanEntry2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋreminderᚐPlanEntry(ctx context.Context, sel ast.SelectionSet, v *reminder.PlanEntry) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReminderPlanEntry!")
+		return graphql.Null
+	}
+	return ec._ReminderPlanEntry(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReminderPlanStatus2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalWord(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReminderPlanStatus2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalWord(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "ReminderPlanStatus!")
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNReminderStep2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx context.Context, sel ast.SelectionSet, v db.ReminderStep) graphql.Marshaler {
+	return ec._ReminderStep(ctx, sel, &v)
+}
+
 func (ec *executionContext) marshalNReminderStep2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx context.Context, sel ast.SelectionSet, v *db.ReminderStep) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ReminderStep!")
@@ -1580,6 +1840,25 @@ func (ec *executionContext) marshalODeliveryEvent2ᚕᚖgithubᚗcomᚋnubedigit
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNDeliveryEvent2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐDeliveryEvent(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOReminderPlanEntry2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋreminderᚐPlanEntryᚄ(ctx context.Context, sel ast.SelectionSet, v []*reminder.PlanEntry) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReminderPlanEntry2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋreminderᚐPlanEntry(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

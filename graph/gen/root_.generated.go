@@ -161,31 +161,32 @@ type ComplexityRoot struct {
 	}
 
 	Invoice struct {
-		Balance     func(childComplexity int) int
-		CancelledAt func(childComplexity int) int
-		Client      func(childComplexity int) int
-		CreatedAt   func(childComplexity int) int
-		Currency    func(childComplexity int) int
-		Deliveries  func(childComplexity int, statuses []string, first int, after *string) int
-		Discount    func(childComplexity int) int
-		DueDate     func(childComplexity int) int
-		ID          func(childComplexity int) int
-		IssueDate   func(childComplexity int) int
-		Lines       func(childComplexity int) int
-		Notes       func(childComplexity int) int
-		Number      func(childComplexity int) int
-		PDFPath     func(childComplexity int) int
-		PDFReady    func(childComplexity int) int
-		PDFSize     func(childComplexity int) int
-		Paid        func(childComplexity int) int
-		PaidAt      func(childComplexity int) int
-		PauseReason func(childComplexity int) int
-		PausedUntil func(childComplexity int) int
-		Status      func(childComplexity int) int
-		Subtotal    func(childComplexity int) int
-		Tax         func(childComplexity int) int
-		Total       func(childComplexity int) int
-		Withheld    func(childComplexity int) int
+		Balance      func(childComplexity int) int
+		CancelledAt  func(childComplexity int) int
+		Client       func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Currency     func(childComplexity int) int
+		Deliveries   func(childComplexity int, statuses []string, first int, after *string) int
+		Discount     func(childComplexity int) int
+		DueDate      func(childComplexity int) int
+		ID           func(childComplexity int) int
+		IssueDate    func(childComplexity int) int
+		Lines        func(childComplexity int) int
+		Notes        func(childComplexity int) int
+		Number       func(childComplexity int) int
+		PDFPath      func(childComplexity int) int
+		PDFReady     func(childComplexity int) int
+		PDFSize      func(childComplexity int) int
+		Paid         func(childComplexity int) int
+		PaidAt       func(childComplexity int) int
+		PauseReason  func(childComplexity int) int
+		PausedUntil  func(childComplexity int) int
+		ReminderPlan func(childComplexity int) int
+		Status       func(childComplexity int) int
+		Subtotal     func(childComplexity int) int
+		Tax          func(childComplexity int) int
+		Total        func(childComplexity int) int
+		Withheld     func(childComplexity int) int
 	}
 
 	InvoiceConnection struct {
@@ -262,6 +263,16 @@ type ComplexityRoot struct {
 	RecordPaymentPayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	ReminderPlanEntry struct {
+		Language  func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		Recipient func(childComplexity int) int
+		SendAt    func(childComplexity int) int
+		Status    func(childComplexity int) int
+		Step      func(childComplexity int) int
 	}
 
 	ReminderStep struct {
@@ -1023,6 +1034,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.PausedUntil(childComplexity), true
+	case "Invoice.reminderPlan":
+		if e.ComplexityRoot.Invoice.ReminderPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.ReminderPlan(childComplexity), true
 	case "Invoice.status":
 		if e.ComplexityRoot.Invoice.Status == nil {
 			break
@@ -1435,6 +1452,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordPaymentPayload.UserErrors(childComplexity), true
+
+	case "ReminderPlanEntry.language":
+		if e.ComplexityRoot.ReminderPlanEntry.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Language(childComplexity), true
+	case "ReminderPlanEntry.name":
+		if e.ComplexityRoot.ReminderPlanEntry.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Name(childComplexity), true
+	case "ReminderPlanEntry.reason":
+		if e.ComplexityRoot.ReminderPlanEntry.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Reason(childComplexity), true
+	case "ReminderPlanEntry.recipient":
+		if e.ComplexityRoot.ReminderPlanEntry.Recipient == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Recipient(childComplexity), true
+	case "ReminderPlanEntry.sendAt":
+		if e.ComplexityRoot.ReminderPlanEntry.SendAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.SendAt(childComplexity), true
+	case "ReminderPlanEntry.status":
+		if e.ComplexityRoot.ReminderPlanEntry.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Status(childComplexity), true
+	case "ReminderPlanEntry.step":
+		if e.ComplexityRoot.ReminderPlanEntry.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPlanEntry.Step(childComplexity), true
 
 	case "ReminderStep.anchor":
 		if e.ComplexityRoot.ReminderStep.Anchor == nil {
@@ -2283,6 +2343,8 @@ type Invoice implements Node {
   paidAt: DateTime
   "When the invoice was cancelled; null when it was not."
   cancelledAt: DateTime
+  "Who gets which step when, who does not and why, in the past and in the future, in order of time. Staff and the client's owner."
+  reminderPlan: [ReminderPlanEntry!]
   "The reminders sent and to be sent, the newest first."
   deliveries(
     "Only those of these statuses; empty for all."
@@ -2584,6 +2646,48 @@ enum DeliveryStatus {
   "Given up; the reason says why."
   FAILED
   "Not to be sent; the reason says why."
+  SKIPPED
+  "Taken back by staff."
+  CANCELLED
+  "Taken over by the mail server, then returned."
+  BOUNCED
+}
+
+"What became or becomes of one step of an invoice for one recipient."
+type ReminderPlanEntry {
+  "The step of the reminder policy."
+  step: ReminderStep!
+  "The recipient's name."
+  name: String!
+  "The address it went to, or would go to."
+  recipient: String!
+  "The language of the mail."
+  language: Language!
+  "When it went or would go out."
+  sendAt: DateTime!
+  "Where it stands."
+  status: ReminderPlanStatus!
+  "Why it was not or will not be sent, in one word, such as ` + "`" + `paid` + "`" + `, ` + "`" + `paused` + "`" + `, ` + "`" + `superseded` + "`" + ` or ` + "`" + `preference_off` + "`" + `; empty otherwise."
+  reason: String!
+}
+
+"Where an entry of a reminder plan stands: a status of the ledger, or what would happen."
+enum ReminderPlanStatus {
+  "Not in the ledger yet; goes out if nothing changes."
+  WOULD_SEND
+  "Does not go out; the reason says why."
+  WONT_SEND
+  "In the ledger: its time has not come, or it waits for another try."
+  PLANNED
+  "In the ledger: handed to the queue."
+  QUEUED
+  "In the ledger: a worker is sending it."
+  SENDING
+  "The mail server took it over."
+  SENT
+  "Given up; the reason says why."
+  FAILED
+  "Not sent; the reason says why."
   SKIPPED
   "Taken back by staff."
   CANCELLED
@@ -3217,6 +3321,8 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_paidAt(ctx, field)
 	case "cancelledAt":
 		return ec.fieldContext_Invoice_cancelledAt(ctx, field)
+	case "reminderPlan":
+		return ec.fieldContext_Invoice_reminderPlan(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Invoice_deliveries(ctx, field)
 	}
@@ -3315,6 +3421,26 @@ func (ec *executionContext) childFields_RecordPaymentPayload(ctx context.Context
 		return ec.fieldContext_RecordPaymentPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordPaymentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReminderPlanEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "step":
+		return ec.fieldContext_ReminderPlanEntry_step(ctx, field)
+	case "name":
+		return ec.fieldContext_ReminderPlanEntry_name(ctx, field)
+	case "recipient":
+		return ec.fieldContext_ReminderPlanEntry_recipient(ctx, field)
+	case "language":
+		return ec.fieldContext_ReminderPlanEntry_language(ctx, field)
+	case "sendAt":
+		return ec.fieldContext_ReminderPlanEntry_sendAt(ctx, field)
+	case "status":
+		return ec.fieldContext_ReminderPlanEntry_status(ctx, field)
+	case "reason":
+		return ec.fieldContext_ReminderPlanEntry_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderPlanEntry", field.Name)
 }
 
 func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -29,11 +30,22 @@ func Of(t time.Time, zone *time.Location) Date { return Date(t.In(zone).Format(l
 
 // Today is the date of the moment now in the named zone; UTC where the zone is unknown.
 func Today(now time.Time, zone string) Date {
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		loc = time.UTC
+	return Of(now, Zone(zone))
+}
+
+var zones sync.Map // of *time.Location by name: loading one reads a file
+
+// Zone is the named time zone; UTC where it is unknown.
+func Zone(name string) *time.Location {
+	if known, ok := zones.Load(name); ok {
+		return known.(*time.Location) //nolint:forcetypeassert // nothing else is stored.
 	}
-	return Of(now, loc)
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return time.UTC
+	}
+	zones.Store(name, zone)
+	return zone
 }
 
 // Time is midnight UTC of the date, for arithmetic and formatting.

@@ -29,6 +29,9 @@ const (
 	ServicePrefix     = "svc"
 	MovementPrefix    = "mov"
 	CheckoutPrefix    = "chk"
+	GroupPrefix       = "grp"
+	LateFeePrefix     = "fee"
+	TemplatePrefix    = "tpl"
 )
 
 // Client identifies the billable party.
@@ -409,4 +412,55 @@ func (v *Checkout) UnmarshalGQL(text any) error { return unmarshal(CheckoutPrefi
 func ParseCheckout(text string) (Checkout, error) {
 	n, err := parse(CheckoutPrefix, text)
 	return Checkout(n), err
+}
+
+// Group identifies a group of clients.
+type Group int64
+
+func (v Group) String() string               { return format(GroupPrefix, int64(v)) }
+func (v Group) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Group) UnmarshalText(text []byte) error {
+	return unmarshal(GroupPrefix, string(text), (*int64)(v))
+}
+func (v Group) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Group) UnmarshalGQL(text any) error { return unmarshal(GroupPrefix, text, (*int64)(v)) }
+
+// ParseGroup reads the global id of a group of clients.
+func ParseGroup(text string) (Group, error) {
+	n, err := parse(GroupPrefix, text)
+	return Group(n), err
+}
+
+// LateFee identifies a rule for late fees.
+type LateFee int64
+
+func (v LateFee) String() string               { return format(LateFeePrefix, int64(v)) }
+func (v LateFee) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *LateFee) UnmarshalText(text []byte) error {
+	return unmarshal(LateFeePrefix, string(text), (*int64)(v))
+}
+func (v LateFee) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *LateFee) UnmarshalGQL(text any) error { return unmarshal(LateFeePrefix, text, (*int64)(v)) }
+
+// ParseLateFee reads the global id of a rule for late fees.
+func ParseLateFee(text string) (LateFee, error) {
+	n, err := parse(LateFeePrefix, text)
+	return LateFee(n), err
+}
+
+// Template identifies a stored version of a mail template.
+type Template int64
+
+func (v Template) String() string               { return format(TemplatePrefix, int64(v)) }
+func (v Template) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Template) UnmarshalText(text []byte) error {
+	return unmarshal(TemplatePrefix, string(text), (*int64)(v))
+}
+func (v Template) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Template) UnmarshalGQL(text any) error { return unmarshal(TemplatePrefix, text, (*int64)(v)) }
+
+// ParseTemplate reads the global id of a stored version of a mail template.
+func ParseTemplate(text string) (Template, error) {
+	n, err := parse(TemplatePrefix, text)
+	return Template(n), err
 }

@@ -88,14 +88,43 @@ func T(lang, key string, args ...any) string {
 	if lang == English {
 		text = e.EN
 	}
-	if len(args) == 0 {
+	return fill(text, args)
+}
+
+// fill puts values into {placeholders}; one without a value stays as it is.
+func fill(text string, args []any) string {
+	start := strings.IndexByte(text, '{')
+	if start < 0 || len(args) == 0 {
 		return text
 	}
-	pairs := make([]string, 0, len(args))
-	for i := 0; i+1 < len(args); i += 2 {
-		pairs = append(pairs, "{"+fmt.Sprint(args[i])+"}", fmt.Sprint(args[i+1]))
+	var out strings.Builder
+	for {
+		end := strings.IndexByte(text[start:], '}')
+		if end < 0 {
+			break
+		}
+		name, found := text[start+1:start+end], false
+		out.WriteString(text[:start])
+		for i := 0; i+1 < len(args) && !found; i += 2 {
+			if key, ok := args[i].(string); ok && key == name {
+				found = true
+				if value, ok := args[i+1].(string); ok {
+					out.WriteString(value)
+				} else {
+					fmt.Fprint(&out, args[i+1])
+				}
+			}
+		}
+		if !found {
+			out.WriteString(text[start : start+end+1])
+		}
+		text = text[start+end+1:]
+		if start = strings.IndexByte(text, '{'); start < 0 {
+			break
+		}
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	out.WriteString(text)
+	return out.String()
 }
 
 // Error returns the text of an error code for people.

@@ -63,9 +63,9 @@ func TestPauseAndRunAreAudited(t *testing.T) {
 	}
 	want := []string{
 		`reminder.run ` + invoice.ID.String() + ` {"skipped": 1, "immediate": false}`,
-		`reminder.resume ` + client.ID.String() + ` {"until": "2026-12-01", "reason": "acuerdo"}{"until": "", "reason": ""}`,
-		`reminder.pause ` + invoice.ID.String() + ` {"until": ""}{"until": "2026-12-01"}`,
-		`reminder.pause ` + client.ID.String() + ` {"until": "", "reason": ""}{"until": "2026-12-01", "reason": "acuerdo"}`,
+		`reminder.resume ` + client.ID.String() + ` {"from": "2026-11-02", "until": "2026-12-01", "reason": "acuerdo"}{"from": "", "until": "", "reason": ""}`,
+		`reminder.pause ` + invoice.ID.String() + ` {"from": "", "until": ""}{"from": "2026-11-02", "until": "2026-12-01"}`,
+		`reminder.pause ` + client.ID.String() + ` {"from": "", "until": "", "reason": ""}{"from": "2026-11-02", "until": "2026-12-01", "reason": "acuerdo"}`,
 	}
 	if len(got) != len(want) {
 		t.Fatalf("%q", got)

@@ -131,13 +131,13 @@ func TestPlanRules(t *testing.T) {
 			fail(w, w.store.SetClientTopics(w.Context(), client.ID, []mail.Topic{mail.General}))
 		}, "2026-03-13 10:00", nil},
 		{"client paused", func(w *world, client db.Client, _ db.Invoice) {
-			fail(w, w.store.PauseClient(w.Context(), client.ID, "2026-03-14", "promesa de pago"))
+			fail(w, w.store.PauseClient(w.Context(), client.ID, db.Pause{PausedUntil: "2026-03-14", PauseReason: "promesa de pago"}))
 		}, "2026-03-13 10:00", []string{address + " skipped paused"}},
 		{"pause has ended", func(w *world, client db.Client, _ db.Invoice) {
-			fail(w, w.store.PauseClient(w.Context(), client.ID, "2026-03-13", ""))
+			fail(w, w.store.PauseClient(w.Context(), client.ID, db.Pause{PausedUntil: "2026-03-13", PauseReason: ""}))
 		}, "2026-03-13 10:00", []string{address + " planned"}},
 		{"invoice paused", func(w *world, _ db.Client, invoice db.Invoice) {
-			fail(w, w.store.PauseInvoice(w.Context(), invoice.ID, "2026-04-01", ""))
+			fail(w, w.store.PauseInvoice(w.Context(), invoice.ID, db.Pause{PausedUntil: "2026-04-01", PauseReason: ""}))
 		}, "2026-03-13 10:00", []string{address + " skipped paused"}},
 		{"paid", func(w *world, _ db.Client, invoice db.Invoice) {
 			invoice.Status, invoice.Paid = db.InvoicePaid, invoice.Total

@@ -4,24 +4,37 @@ package reminder
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
-	"github.com/nubedigitalmx/avisa/internal/date"
-	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
 // Service is the activity's verbs. Each verb asks internal/access first.
 type Service struct {
-	Store  *db.Store
-	Now    func() time.Time
-	Mailer mail.Sender
-	Render func(ctx context.Context, r Reminder) (mail.Message, error) // text and HTML of one reminder
-	Worker string                                                      // names this process in the ledger
-	Lease  time.Duration                                               // after which a claim counts as lost; longer than any mail takes
+	Store   *db.Store
+	Billing *billing.Service // charges late fees
+	Now     func() time.Time
+	Mailer  mail.Sender
+	Render  func(ctx context.Context, r Reminder) (mail.Message, error) // text and HTML of one reminder
+	Worker  string                                                      // names this process in the ledger
+	Lease   time.Duration                                               // after which a claim counts as lost; longer than any mail takes
+	Gate    Gate                                                        // limits of the mail server
+	// LinkURL is the address of the page that a personal link of the kind opens.
+	LinkURL func(kind, token string) string
+
+	cached struct {
+		sync.Mutex
+		company   *db.Company
+		templates []db.MailTemplate
+		noFees    bool // no rule for late fees is in force
+		at        time.Time
+		linkKey   []byte
+	}
 }
 
 // RunInput selects what is reminded.
@@ -47,17 +60,16 @@ func (s *Service) SendReminders(ctx context.Context, in RunInput) (db.PlanResult
 			return db.PlanResult{}, err
 		}
 	}
-	var result db.PlanResult
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		var err error
-		result, err = tx.Plan(ctx, db.PlanInput{Now: s.Now(), Client: in.ClientID, Invoice: in.InvoiceID, Immediate: in.Immediate})
-		if err != nil || access.From(ctx).Kind == access.System {
-			return err // the clock runs it every minute; the ledger says what came of it
-		}
-		return tx.Audit(ctx, db.AuditEntry{Client: in.ClientID, Verb: "reminder.run", Object: runObject(in),
-			After: map[string]any{"planned": result.Planned, "skipped": result.Skipped, "immediate": in.Immediate}})
-	})
-	return result, err
+	if err := s.keepHolidays(ctx); err != nil {
+		return db.PlanResult{}, err
+	}
+	result, err := s.Store.Plan(ctx, db.PlanInput{Now: s.Now(), Client: in.ClientID, Invoice: in.InvoiceID, Immediate: in.Immediate})
+	if err != nil || access.From(ctx).Kind == access.System {
+		return result, err // the clock runs it every minute; the ledger says what came of it
+	}
+	// A whole run commits range by range, so the entry follows it.
+	return result, s.Store.Audit(ctx, db.AuditEntry{Client: in.ClientID, Verb: "reminder.run", Object: runObject(in),
+		After: map[string]any{"planned": result.Planned, "skipped": result.Skipped, "immediate": in.Immediate}})
 }
 
 func runObject(in RunInput) string {
@@ -131,77 +143,12 @@ func (s *Service) StepsByID(ctx context.Context, ids []id.Step) ([]db.ReminderSt
 	return s.Store.StepsByID(ctx, ids)
 }
 
-// PauseInput stops reminders of a client or of one invoice before a date.
-type PauseInput struct {
-	ClientID  id.Client // exactly one of the two
-	InvoiceID id.Invoice
-	Until     date.Date // reminders go on from this date; "" ends a pause
-	Reason    string
-}
-
-// SetReminderPause pauses or resumes reminders. Staff may, and the client's owner.
-func (s *Service) SetReminderPause(ctx context.Context, in PauseInput) (db.Client, *db.Invoice, error) {
-	if err := access.RequireSignedIn(ctx); err != nil {
-		return db.Client{}, nil, err
-	}
-	var invoice *db.Invoice
-	clientID := in.ClientID
-	if in.InvoiceID != 0 {
-		row, err := s.Store.Invoice(ctx, in.InvoiceID)
-		if err != nil {
-			return db.Client{}, nil, err
-		}
-		invoice, clientID = &row, row.ClientID
-	}
-	if err := access.RequireOwnerChange(ctx, clientID, access.ManageReminders); err != nil {
-		return db.Client{}, nil, err
-	}
-	client, err := s.Store.Client(ctx, clientID)
-	if err != nil {
-		return db.Client{}, nil, err
-	}
-	var checks fault.Checks
-	if in.ClientID != 0 && in.InvoiceID != 0 {
-		checks.Add("clientId", "VALUE_INVALID")
-	}
-	if in.Until != "" && in.Until < date.Today(s.Now(), client.Timezone) {
-		checks.Add("until", "DATE_PAST")
-	}
-	if len([]rune(in.Reason)) > 200 {
-		checks.Add("reason", "TOO_LONG", "max", 200)
-	}
-	if err := checks.Err(); err != nil {
-		return db.Client{}, nil, err
-	}
-	if in.Until == "" {
-		in.Reason = ""
-	}
-	entry := db.AuditEntry{Client: clientID, Verb: "reminder.pause", Object: clientID.String(),
-		Before: pauseState(client.PausedUntil, client.PauseReason), After: pauseState(in.Until, in.Reason)}
-	save := func(tx *db.Store) error { return tx.PauseClient(ctx, client.ID, in.Until, in.Reason) }
-	if invoice != nil {
-		entry.Object, entry.Before = invoice.ID.String(), pauseState(invoice.PausedUntil, invoice.PauseReason)
-		save = func(tx *db.Store) error { return tx.PauseInvoice(ctx, invoice.ID, in.Until, in.Reason) }
-	}
-	if in.Until == "" {
-		entry.Verb = "reminder.resume"
-	}
-	if err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		if err := save(tx); err != nil {
+// audited makes a change and its entry in the audit log in one transaction.
+func (s *Service) audited(ctx context.Context, entry db.AuditEntry, change func(tx *db.Store) error) error {
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := change(tx); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, entry)
-	}); err != nil {
-		return db.Client{}, nil, err
-	}
-	if invoice != nil {
-		invoice.PausedUntil, invoice.PauseReason = in.Until, in.Reason
-	} else {
-		client.PausedUntil, client.PauseReason = in.Until, in.Reason
-	}
-	return client, invoice, nil
-}
-
-func pauseState(until date.Date, reason string) map[string]any {
-	return map[string]any{"until": until, "reason": reason}
+	})
 }

@@ -3,7 +3,6 @@ package reminder
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +21,9 @@ type Reminder struct {
 	Name      string // how the recipient is greeted
 	Language  string
 	Client    string
+	ClientID  id.Client
+	ContactID id.Contact // 0: the client's own address
+	StepID    id.Step
 	InvoiceID id.Invoice
 	Number    string
 	IssueDate date.Date
@@ -30,12 +32,18 @@ type Reminder struct {
 	Total     money.Minor
 	Balance   money.Minor
 	Currency  money.Currency
-	Issued    bool // announces the invoice; otherwise it reminds of it
+	Issued    bool         // announces the invoice; otherwise it reminds of it
+	LateFees  []db.LateFee // that the invoice will bear if it stays unpaid
+	Link      string       // the invoice's page, "" where the installation has no address
 	Company   db.Company
 }
 
-// maxAttempts with mail.Backoff between them are about two days.
-const maxAttempts = 16
+// A mail that the server puts off is given up after maxAttempts that span at least maxAge. With
+// mail.Backoff between them that is about two days.
+const (
+	maxAttempts = 16
+	maxAge      = 40 * time.Hour
+)
 
 // Dispatch hands out deliveries that are due, for the queue. The relay calls it.
 func (s *Service) Dispatch(ctx context.Context, limit, backlog int) ([]db.Taken, error) {
@@ -45,53 +53,161 @@ func (s *Service) Dispatch(ctx context.Context, limit, backlog int) ([]db.Taken,
 	return s.Store.TakeDeliveries(ctx, limit, backlog, 2*s.Lease)
 }
 
-// Send sends one delivery, unless the last look says that it must not go out. Any number of calls,
-// from any number of workers, send it once: a worker claims it first, and only one claim succeeds. A
-// crash between the mail server's acceptance and our note of it is the one case in which a mail
-// goes out again after the lease; it carries the same Message-ID, and the ledger shows the
-// interruption.
+// Send sends deliveries one after the other, except those that the last look says must not go out.
+// Any number of calls, from any number of workers, send each once: a worker claims it right before
+// sending, and only one claim succeeds. A crash between the mail server's acceptance and our note of
+// it is the one case in which a mail goes out again after the lease; it carries the same Message-ID,
+// and the ledger shows the interruption. No more than the one mail in flight is concerned, because
+// the note of one mail and the claim of the next are one statement.
 //
-// The returned error means that nothing could be noted: the database is down.
-func (s *Service) Send(ctx context.Context, deliveryID id.Delivery) error {
+// It stops when the context ends or a lease has passed, and gives back what it did not begin. The
+// returned error means that nothing could be noted: the database is down.
+func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
 	}
-	row, ok, err := s.Store.ClaimDelivery(ctx, deliveryID, s.Worker, s.Lease)
-	if err != nil || !ok {
-		return err
+	// What happened is noted even when the process is being stopped.
+	noting := context.WithoutCancel(ctx)
+	began := time.Now()
+	var done *db.Outcome
+	for len(ids) > 0 && ctx.Err() == nil && time.Since(began) < s.Lease {
+		row, ok, err := s.advance(noting, done, ids[0])
+		if err != nil {
+			return err
+		}
+		ids, done = ids[1:], nil
+		if ok {
+			outcome, err := s.sendOne(ctx, row)
+			if err != nil {
+				return err
+			}
+			done = &outcome
+		}
 	}
-	if reason := lastLook(row, s.Now()); reason != "" {
-		return s.Store.FinishDelivery(ctx, row.Delivery, db.DeliverySkipped, reason, "", "")
+	if done != nil {
+		if _, _, err := s.advance(noting, done, 0); err != nil {
+			return err
+		}
 	}
-	company, err := s.Store.Company(ctx)
+	return s.Store.ReleaseQueue(noting, ids)
+}
+
+func (s *Service) advance(ctx context.Context, done *db.Outcome, next id.Delivery) (db.Sending, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	return s.Store.AdvanceDelivery(ctx, done, next, s.Worker, s.Lease)
+}
+
+// sendOne sends a claimed delivery and says how it ended.
+func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, error) {
+	end := db.Outcome{Delivery: row.Delivery, Status: db.DeliverySkipped}
+	if end.Reason = lastLook(row, s.Now()); end.Reason != "" {
+		return end, nil
+	}
+	if wait, reason, err := s.tooSoon(ctx, row); err != nil || wait > 0 {
+		end.Status, end.Reason, end.Wait, end.Event = db.DeliveryPlanned, reason, wait, "deferred"
+		return end, err
+	}
+	domain := strings.ToLower(domainOf(row.Recipient.Email))
+	leave, wait := s.Gate.enter(ctx, domain)
+	if wait > 0 {
+		end.Status, end.Reason, end.Wait, end.Event = db.DeliveryPlanned, "domain_waits", wait, "deferred"
+		return end, nil
+	}
+	company, err := s.company(ctx)
 	if err != nil {
-		return err
+		leave(nil)
+		return end, err
 	}
 	reminder := compose(row, company, s.Now())
-	message, err := s.Render(ctx, reminder)
-	if err != nil {
-		return s.Store.FinishDelivery(ctx, row.Delivery, db.DeliveryFailed, "render", "", err.Error())
+	if reminder.LateFees, err = s.lateFees(ctx, row.InvoiceID); err != nil {
+		leave(nil)
+		return end, err
 	}
-	row.Email, row.Language = reminder.To, reminder.Language
-
+	if s.LinkURL != nil {
+		if _, err := s.linkKey(ctx); err != nil {
+			leave(nil)
+			return end, err // the database, not the mail
+		}
+	}
+	message, err := s.write(ctx, row, reminder)
+	if err != nil {
+		leave(nil)
+		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "render", err.Error()
+		return end, nil //nolint:nilerr // the ledger keeps it: the mail failed, not the ledger
+	}
 	// The mail server gets less time than the lease, so that a claim never outlives its worker's work.
 	sending, cancel := context.WithTimeout(ctx, s.Lease*2/3)
 	receipt, err := s.Mailer.Send(sending, message)
 	cancel()
-	// What happened is noted even when the process is being stopped.
-	noting, done := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer done()
-	if err == nil {
-		return s.Store.FinishDelivery(noting, row.Delivery, db.DeliverySent, "", message.ID, receipt.Reply)
-	}
+	leave(err)
 	refusal, refused := mail.AsRefusal(err)
 	switch {
+	case err == nil:
+		end.Status, end.MessageID, end.Detail = db.DeliverySent, message.ID, receipt.Reply
+		end.Delivery.Email, end.Delivery.Language = reminder.To, reminder.Language
 	case refused && refusal.Permanent:
-		return s.Store.FinishDelivery(noting, row.Delivery, db.DeliveryFailed, "refused", "", refusal.Reply)
-	case row.Attempts >= maxAttempts:
-		return s.Store.FinishDelivery(noting, row.Delivery, db.DeliveryFailed, "gave_up", "", err.Error())
+		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "refused", refusal.Reply
+	case row.Attempts >= maxAttempts && s.Now().Sub(row.SendAt) > maxAge:
+		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "gave_up", err.Error()
+	default:
+		end.Status, end.Reason, end.Detail, end.Event = db.DeliveryPlanned, "retry", err.Error(), "retry"
+		end.Wait = mail.Backoff(row.Attempts)
 	}
-	return s.Store.RetryDelivery(noting, row.Delivery, mail.Backoff(row.Attempts), err.Error())
+	return end, nil
+}
+
+// write makes the mail: the built-in one, with the words of the step's template where there is one, and
+// with the link by which a mail program unsubscribes in one click (RFC 8058).
+func (s *Service) write(ctx context.Context, row db.Sending, r Reminder) (mail.Message, error) {
+	link, err := s.invoiceLink(ctx, row, r.To)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	r.Link = link
+	message, err := s.Render(ctx, r)
+	if err != nil {
+		return message, err
+	}
+	if row.Policy.AttachPDF && row.PDFKey != "" && s.Billing != nil && s.Billing.Files != nil {
+		// A PDF that cannot be read must not lose the mail, which links to the invoice anyway.
+		if data, err := s.Billing.Files.ReadAll(ctx, row.PDFKey); err == nil {
+			message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".pdf", ContentType: "application/pdf", Data: data})
+		}
+	}
+	s.cached.Lock()
+	templates := s.cached.templates
+	s.cached.Unlock()
+	for _, t := range templates {
+		if t.Anchor == row.Anchor && t.Days == row.Days && t.Language == r.Language && t.Body != "" {
+			if err := applyTemplate(t, r, &message); err != nil {
+				return message, err
+			}
+		}
+	}
+	if s.LinkURL == nil {
+		return message, nil
+	}
+	token, err := s.sign(ctx, Link{Kind: LinkPreferences, ClientID: row.ClientID, ContactID: row.ContactID, Email: r.To})
+	if err != nil {
+		return message, err
+	}
+	message.Unsubscribe = "<" + s.LinkURL(LinkPreferences, token) + ">"
+	message.Headers = map[string]string{"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+	return message, nil
+}
+
+// invoiceLink is the recipient's personal, expiring link to the invoice, "" where the installation has
+// no pages.
+func (s *Service) invoiceLink(ctx context.Context, row db.Sending, email string) (string, error) {
+	if s.LinkURL == nil {
+		return "", nil
+	}
+	token, err := s.sign(ctx, Link{Kind: LinkInvoice, ClientID: row.ClientID, ContactID: row.ContactID, InvoiceID: row.InvoiceID, Email: email})
+	if err != nil {
+		return "", err
+	}
+	return s.LinkURL(LinkInvoice, token), nil
 }
 
 // lastLook is the reason not to send, "" to send: the world may have changed since the plan.
@@ -104,30 +220,80 @@ func lastLook(row db.Sending, now time.Time) string {
 		return row.InvoiceStatus
 	case row.Balance <= 0:
 		return "paid"
-	case row.InvoicePaused > today || row.ClientPaused > today:
+	case row.InvoicePause.Paused(today) && !row.InvoicePause.Shifts(), row.ClientPause.Paused(today) && !row.ClientPause.Shifts():
 		return "paused"
-	case row.Contact != nil && row.Contact.DeletedAt != nil:
+	case row.Recipient.Deleted:
 		return "contact_deleted"
-	case row.Contact != nil && !slices.Contains(row.Contact.Topics, mail.Invoice),
-		row.Contact == nil && !slices.Contains(row.ClientTopics, mail.Invoice):
+	case !row.Recipient.Wants:
 		return "preference_off"
+	case row.Recipient.Bounces:
+		return "bounced"
+	case row.Recipient.Unverified:
+		return "unverified"
+	case row.Superseded:
+		return "superseded"
 	}
 	return ""
 }
 
+// tooSoon is how long a mail must wait although it was handed out: for the end of a shifting pause,
+// or, when it was delayed beyond its sending window, for the next one. A mail that was sent at once
+// on purpose, outside the window, does not wait for it.
+func (s *Service) tooSoon(ctx context.Context, row db.Sending) (wait time.Duration, reason string, err error) {
+	now, zone := s.Now(), row.ClientTimezone
+	until := max(row.InvoicePause.PausedUntil, row.ClientPause.PausedUntil)
+	if row.InvoicePause.Paused(date.Today(now, zone)) || row.ClientPause.Paused(date.Today(now, zone)) {
+		return moment(until, row.Policy.SendFrom, zone).Sub(now), "paused", nil
+	}
+	inside := func(t time.Time) bool {
+		at := clock(t, zone)
+		return at >= row.Policy.SendFrom && at <= row.Policy.SendUntil
+	}
+	if inside(now) || !inside(row.SendAt) {
+		return 0, "", nil
+	}
+	days, err := s.calendar(ctx, date.Today(now, zone))
+	if err != nil {
+		return 0, "", err
+	}
+	return days.sends(now, zone, row.Policy).Sub(now), "window", nil
+}
+
+// companyAge is how old the company's data in a mail may be.
+const companyAge = 2 * time.Second
+
+// company returns the company, read once for many mails.
+func (s *Service) company(ctx context.Context) (db.Company, error) {
+	s.cached.Lock()
+	defer s.cached.Unlock()
+	if s.cached.company != nil && time.Since(s.cached.at) < companyAge {
+		return *s.cached.company, nil
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return company, err
+	}
+	rules, err := s.Store.LateFeeRules(ctx)
+	if err != nil {
+		return company, err
+	}
+	templates, err := s.Store.TemplatesInForce(ctx)
+	if err == nil {
+		s.cached.company, s.cached.noFees, s.cached.templates, s.cached.at = &company, len(rules) == 0, templates, time.Now()
+	}
+	return company, err
+}
+
 // compose fills the reminder from the claimed row.
 func compose(row db.Sending, company db.Company, now time.Time) Reminder {
-	r := Reminder{
+	return Reminder{
 		MessageID: fmt.Sprintf("reminder.%d.%d.%d@%s", row.InvoiceID, row.StepID, row.ContactID, domainOf(company.Email)),
-		To:        row.ClientEmail, Name: row.ClientName, Language: row.ClientLanguage,
-		Client: row.ClientName, InvoiceID: row.InvoiceID, Number: row.InvoiceNumber, IssueDate: row.IssueDate, DueDate: row.DueDate,
+		To:        row.Recipient.Email, Name: row.Recipient.Name, Language: row.Recipient.Language,
+		Client: row.ClientName, ClientID: row.ClientID, ContactID: row.ContactID, StepID: row.StepID,
+		InvoiceID: row.InvoiceID, Number: row.InvoiceNumber, IssueDate: row.IssueDate, DueDate: row.DueDate,
 		DaysLeft: row.DueDate.Sub(date.Today(now, row.ClientTimezone)), Total: row.Total, Balance: row.Balance, Currency: row.Currency,
 		Issued: row.Anchor == db.AnchorIssue, Company: company,
 	}
-	if row.Contact != nil {
-		r.To, r.Name, r.Language = row.Contact.Email, row.Contact.Name(), row.Contact.Language
-	}
-	return r
 }
 
 // domainOf is the part of an address after the @.

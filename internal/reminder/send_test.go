@@ -52,10 +52,6 @@ func newOutside(t *testing.T) *outside {
 	return o
 }
 
-func (o *outside) system() context.Context {
-	return access.With(o.Context(), access.SystemActor())
-}
-
 // take makes every planned row due and hands it out.
 func (o *outside) take() []id.Delivery {
 	o.Helper()
@@ -72,10 +68,8 @@ func (o *outside) take() []id.Delivery {
 
 func (o *outside) send(ids []id.Delivery) {
 	o.Helper()
-	for _, deliveryID := range ids {
-		if err := o.rules.Send(o.system(), deliveryID); err != nil {
-			o.Fatal(err)
-		}
+	if err := o.rules.Send(o.system(), ids); err != nil {
+		o.Fatal(err)
 	}
 }
 
@@ -106,7 +100,7 @@ func TestSendOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 10 {
 		group.Go(func() {
-			if err := o.rules.Send(o.system(), ids[0]); err != nil {
+			if err := o.rules.Send(o.system(), ids[:1]); err != nil {
 				t.Error(err)
 			}
 		})
@@ -143,9 +137,11 @@ func TestLastLook(t *testing.T) {
 			return o.store.SaveInvoiceState(o.Context(), &o.invoice)
 		}},
 		{"paused", func(o *outside) error {
-			return o.store.PauseInvoice(o.Context(), o.invoice.ID, "2026-03-25", "promesa de pago")
+			return o.store.PauseInvoice(o.Context(), o.invoice.ID, db.Pause{PausedUntil: "2026-03-25", PauseReason: "promesa de pago"})
 		}},
-		{"paused", func(o *outside) error { return o.store.PauseClient(o.Context(), o.client.ID, "2026-03-25", "") }},
+		{"paused", func(o *outside) error {
+			return o.store.PauseClient(o.Context(), o.client.ID, db.Pause{PausedUntil: "2026-03-25", PauseReason: ""})
+		}},
 		{"preference_off", func(o *outside) error {
 			return o.store.SetClientTopics(o.Context(), o.client.ID, []mail.Topic{mail.Domain})
 		}},
@@ -240,7 +236,7 @@ func TestLostAnswer(t *testing.T) {
 func TestLostWorker(t *testing.T) {
 	o := newOutside(t)
 	ids := o.take()
-	claimed, ok, err := o.store.ClaimDelivery(t.Context(), ids[0], "dead", time.Second)
+	claimed, ok, err := o.store.AdvanceDelivery(t.Context(), nil, ids[0], "dead", time.Second)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -252,9 +248,11 @@ func TestLostWorker(t *testing.T) {
 	if row := o.row(); row.Status != db.DeliverySent || events(row) != "claimed interrupted claimed sent" {
 		t.Fatalf("%s, history %q", row.Status, events(row))
 	}
-	late := errors.Join(
-		o.store.RetryDelivery(t.Context(), claimed.Delivery, time.Second, "late"),
-		o.store.FinishDelivery(t.Context(), claimed.Delivery, db.DeliveryFailed, "late", "", ""))
+	var late error
+	for _, status := range []string{db.DeliveryPlanned, db.DeliveryFailed} {
+		_, _, err := o.store.AdvanceDelivery(t.Context(), &db.Outcome{Delivery: claimed.Delivery, Status: status, Reason: "late"}, 0, "dead", time.Second)
+		late = errors.Join(late, err)
+	}
 	if row := o.row(); late != nil || row.Status != db.DeliverySent {
 		t.Fatalf("%v: a late worker changed the row to %s", late, row.Status)
 	}

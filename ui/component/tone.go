@@ -48,7 +48,7 @@ func DeliveryTone(state string) Tone {
 		return Good
 	case db.DeliveryFailed, db.DeliveryBounced:
 		return Bad
-	case db.DeliveryPlanned, db.DeliveryQueued, db.DeliverySending:
+	case db.DeliveryPlanned, db.DeliveryQueued, db.DeliverySending, "would_send":
 		return Info
 	}
 	return Neutral

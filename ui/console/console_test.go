@@ -324,11 +324,13 @@ func TestLedgerHistory(t *testing.T) {
 		t.Fatalf("taken %v, %v", taken, err)
 	}
 	finish := func(delivery id.Delivery, status, reason, detail string) {
-		row, ok, err := w.store.ClaimDelivery(ctx, delivery, "prueba/1", time.Minute)
+		row, ok, err := w.store.AdvanceDelivery(ctx, nil, delivery, "prueba/1", time.Minute)
 		if err != nil || !ok {
 			t.Fatal(ok, err)
 		}
-		if err := w.store.FinishDelivery(ctx, row.Delivery, status, reason, "id@hospedaje.example", detail); err != nil {
+		row.Email, row.Language = row.Recipient.Email, row.Recipient.Language
+		end := db.Outcome{Delivery: row.Delivery, Status: status, Reason: reason, MessageID: "id@hospedaje.example", Detail: detail}
+		if _, _, err := w.store.AdvanceDelivery(ctx, &end, 0, "prueba/1", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}

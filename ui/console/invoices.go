@@ -83,6 +83,7 @@ type invoiceView struct {
 	Lines      []db.InvoiceLine
 	Payments   []db.Payment
 	Deliveries []deliveryRow
+	Plan       []reminder.PlanEntry // who gets what and when, the past too
 	Downloads  []download
 	Logged     bool // there is a download log to show
 	Payment    paymentForm
@@ -160,6 +161,9 @@ func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int
 	if view.Deliveries, err = c.readable(ctx, list.Rows); err != nil {
 		return err
 	}
+	if view.Plan, err = c.Reminder.ReminderPlan(ctx, row.ID); err != nil {
+		return err
+	}
 	if view.Downloads, err = c.downloads(ctx, row); err != nil {
 		return err
 	}
@@ -199,7 +203,10 @@ func (c *Console) downloads(ctx context.Context, row db.Invoice) ([]download, er
 	entries := make([]download, 0, len(log))
 	for _, entry := range log {
 		who := t(ctx, "download.staff")
-		if entry.LoginID != 0 {
+		switch {
+		case entry.StaffID == 0 && entry.LoginID == 0:
+			who = t(ctx, "download.link")
+		case entry.LoginID != 0:
 			if who = emails[entry.LoginID]; who == "" {
 				who = t(ctx, "download.login", "id", entry.LoginID)
 			}

@@ -83,6 +83,9 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	if r.Balance != r.Total {
 		l.Facts = append(l.Facts, fact{t("total"), amount(r.Total)}, fact{t("paid"), amount(r.Total - r.Balance)})
 	}
+	for _, fee := range r.LateFees {
+		l.Facts = append(l.Facts, fact{locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), money.Format(fee.Amount, fee.Currency, lang)})
+	}
 	taxID := ""
 	if r.Company.TaxID != "" {
 		taxID = locale.T(lang, "mail.rfc", "rfc", line(r.Company.TaxID))

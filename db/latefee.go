@@ -1,0 +1,107 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// LateFeeKind marks the line that charges a late fee; no fee is ever charged on it.
+const LateFeeKind = "late_fee"
+
+// LateFeeRule says what is charged for paying late. It is never edited: a change retires it and adds
+// another.
+type LateFeeRule struct {
+	bun.BaseModel `bun:"table:late_fee_rule"`
+
+	ID        id.LateFee     `bun:"id,pk,autoincrement"`
+	Name      string         `bun:"name"`
+	Kind      string         `bun:"kind"` // of item, "hosting"; "": any
+	TLD       string         `bun:"tld"`  // of a domain, "mx"; "": any
+	Currency  money.Currency `bun:"currency"`
+	Percent   money.Decimal  `bun:"percent"` // of the items' amount after discount, before tax; or
+	Fixed     money.Minor    `bun:"fixed"`
+	Minimum   money.Minor    `bun:"minimum"`
+	GraceDays int            `bun:"grace_days"` // charged when that many days have passed since the due date
+	Treatment string         `bun:"treatment"`  // tax treatment of the fee, see billing.TaxTreatment
+	CreatedAt time.Time      `bun:"created_at,nullzero,default:now()"`
+	RetiredAt *time.Time     `bun:"retired_at"`
+}
+
+// LateFee is a fee that an invoice has to bear by a rule.
+type LateFee struct {
+	InvoiceID id.Invoice     `bun:"invoice_id"`
+	RuleID    id.LateFee     `bun:"rule_id"`
+	ClientID  id.Client      `bun:"client_id"`
+	Number    string         `bun:"number"` // of the invoice
+	Name      string         `bun:"name"`   // of the rule
+	Currency  money.Currency `bun:"currency"`
+	Amount    money.Minor    `bun:"amount"` // before tax
+	Treatment string         `bun:"treatment"`
+	On        date.Date      `bun:"on_day"` // charged from that day
+	Language  string         `bun:"language"`
+}
+
+// LateFeeRules lists the rules in force.
+func (s *Store) LateFeeRules(ctx context.Context) ([]LateFeeRule, error) {
+	rows := []LateFeeRule{}
+	err := s.idb.NewSelect().Model(&rows).Where("retired_at IS NULL").OrderExpr("id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// AddLateFeeRule inserts a rule and sets its id.
+func (s *Store) AddLateFeeRule(ctx context.Context, row *LateFeeRule) error {
+	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
+	return translate(err)
+}
+
+// RetireLateFeeRule ends a rule. It returns false when there is none in force.
+func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now time.Time) (bool, error) {
+	result, err := s.idb.NewUpdate().Table("late_fee_rule").Set("retired_at = ?", now).Where("id = ?", ruleID).Where("retired_at IS NULL").Exec(ctx)
+	if err != nil {
+		return false, translate(err)
+	}
+	n, err := result.RowsAffected()
+	return n > 0, err
+}
+
+// PendingLateFees returns fees of open invoices that are not charged yet: those due by now (due true,
+// at most limit), or those still to come of one invoice. A rule does not act on days before it was
+// made, on exempt clients, on fees, or while a pause holds.
+func (s *Store) PendingLateFees(ctx context.Context, now time.Time, due bool, invoiceID id.Invoice, limit int) ([]LateFee, error) {
+	rows := []LateFee{}
+	err := s.idb.NewRaw(`
+		SELECT i.id AS invoice_id, r.id AS rule_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
+			greatest(CASE WHEN r.fixed > 0 THEN r.fixed ELSE round(items.amount * r.percent / 100) END, r.minimum)::bigint AS amount
+		FROM invoice AS i JOIN client AS c ON c.id = i.client_id AND NOT c.late_fee_exempt
+		JOIN late_fee_rule AS r ON r.retired_at IS NULL AND r.currency = i.currency
+		CROSS JOIN LATERAL (SELECT i.due_date + r.grace_days AS day) AS on_day
+		CROSS JOIN LATERAL (SELECT sum(l.amount - l.discount) AS amount FROM invoice_line AS l
+			WHERE l.invoice_id = i.id AND l.kind <> 'late_fee' AND (r.kind = '' OR l.kind = r.kind) AND (r.tld = '' OR lower(l.tld) = lower(r.tld))) AS items
+		WHERE i.status IN ('issued', 'partly_paid') AND i.balance > 0 AND items.amount > 0 AND (?2::bigint IS NULL OR i.id = ?2)
+			AND on_day.day >= (r.created_at AT TIME ZONE c.timezone)::date
+			AND CASE WHEN ?1 THEN on_day.day < (?0::timestamptz AT TIME ZONE c.timezone)::date
+				AND NOT coalesce(greatest(c.paused_until, i.paused_until) > (?0::timestamptz AT TIME ZONE c.timezone)::date, false)
+				ELSE on_day.day >= (?0::timestamptz AT TIME ZONE c.timezone)::date END
+			AND NOT EXISTS (SELECT FROM late_fee AS f WHERE f.invoice_id = i.id AND f.rule_id = r.id)
+		ORDER BY i.id, r.id LIMIT ?3`, now, due, bun.NullZero(invoiceID), limit).Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
+// AddLateFee notes that a fee was charged by the invoice; a second note of the same fee does nothing.
+func (s *Store) AddLateFee(ctx context.Context, fee LateFee, charge id.Invoice) error {
+	_, err := s.idb.NewRaw(`INSERT INTO late_fee (invoice_id, rule_id, charge_id, amount) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		fee.InvoiceID, fee.RuleID, charge, fee.Amount).Exec(ctx)
+	return translate(err)
+}
+
+// SetLateFeeExempt exempts a client from late fees, or no longer.
+func (s *Store) SetLateFeeExempt(ctx context.Context, clientID id.Client, exempt bool) error {
+	_, err := s.idb.NewUpdate().Table("client").Set("late_fee_exempt = ?", exempt).Where("id = ?", clientID).Exec(ctx)
+	return translate(err)
+}

@@ -1,0 +1,259 @@
+package db
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
+
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// PlanInput selects what a planning run looks at.
+type PlanInput struct {
+	Now       time.Time
+	Client    id.Client  // 0: every client
+	Invoice   id.Invoice // 0: every invoice
+	Immediate bool       // what is due today goes out now, without waiting for the sending window
+}
+
+// PlanResult counts the rows that a run added.
+type PlanResult struct {
+	Planned int64 `bun:"planned"`
+	Skipped int64 `bun:"skipped"` // noted as not to be sent, with the reason
+}
+
+const (
+	planBatch   = 40_000 // open invoices per statement: bounds memory and the time a statement takes
+	planWorkers = 2      // statements at once
+	planChanges = 5_000  // changed clients above which a run looks at everything
+)
+
+// Plan adds to the ledger every reminder that has become due: one row per (invoice, step,
+// recipient). It works in set-based statements over ranges of open invoices, and a unique key
+// decides, so any number of runs by any number of processes add nothing twice. Rows are inserted in
+// the order of that key, so that planners at the same time wait for each other and never lock up.
+//
+// Which day a step falls on is counted in the client's time zone, then moved by the policy's business
+// days and by shifting pauses (see reminder_day in the schema). A step acts from the day on which
+// the step, the invoice and the contact all exist, so nothing of the past is sent when one of them
+// is added. Of several steps that have become due for an invoice only the newest is sent; the others
+// are noted as superseded, and steps later than the policy's catch-up days as missed.
+//
+// A run over all clients looks at what changed since the last one (see reminder_change in the
+// schema), or at all open invoices when a day or a sending window began since, or an hour passed.
+func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
+	gap, err := s.PlanGap(ctx, in.Now)
+	if err != nil {
+		return PlanResult{}, err
+	}
+	p := plan{PlanInput: in, gap: gap}
+	full := in.Client == 0 && in.Invoice == 0
+	mark := rand.Text()
+	switch {
+	case in.Client != 0:
+		p.clients = []int64{int64(in.Client)}
+	case full:
+		if p.clients, err = s.takeChanges(ctx, in, mark); err != nil {
+			return PlanResult{}, translate(err)
+		}
+	}
+	whole := full && p.clients == nil
+	var total PlanResult
+	if p.clients == nil || len(p.clients) > 0 {
+		if total, err = s.planAll(ctx, p); err != nil {
+			return total, translate(err)
+		}
+	}
+	_, err = s.idb.NewRaw(`WITH done AS (DELETE FROM reminder_change WHERE taken = ?5)
+		INSERT INTO reminder_run (started_at, full_run, whole, planned, skipped) VALUES (?0, ?1, ?2, ?3, ?4)`,
+		in.Now, full, whole, total.Planned, total.Skipped, mark).Exec(ctx)
+	return total, translate(err)
+}
+
+// takeChanges marks what changed and returns its clients; nil when all open invoices must be looked
+// at. Changes that a run took and did not finish are taken again.
+func (s *Store) takeChanges(ctx context.Context, in PlanInput, mark string) ([]int64, error) {
+	var row struct {
+		Whole   bool    `bun:"whole"`
+		Clients []int64 `bun:"clients,array"`
+	}
+	err := s.idb.NewRaw(`
+		WITH taken AS (
+			UPDATE reminder_change SET taken = ?1 RETURNING client_id
+		), client_ids AS (
+			SELECT DISTINCT client_id FROM taken
+		), last AS (
+			SELECT max(started_at) AS at FROM reminder_run WHERE full_run AND whole AND started_at <= ?0
+		)
+		SELECT last.at IS NULL OR last.at < ?0::timestamptz - interval '1 hour' OR EXISTS (SELECT FROM client_ids WHERE client_id IS NULL)
+				OR (SELECT count(*) FROM client_ids) > ?2
+				OR EXISTS (SELECT FROM (SELECT DISTINCT timezone AS z FROM client) AS zones, reminder_policy AS p
+					WHERE (last.at AT TIME ZONE z)::date <> (?0::timestamptz AT TIME ZONE z)::date
+						OR (last.at AT TIME ZONE z)::time < p.send_from AND (?0::timestamptz AT TIME ZONE z)::time >= p.send_from) AS whole,
+			CASE WHEN (SELECT count(*) FROM client_ids) <= ?2 THEN coalesce((SELECT array_agg(client_id) FROM client_ids WHERE client_id IS NOT NULL), '{}') ELSE '{}' END AS clients
+		FROM last`, in.Now, mark, planChanges).Scan(ctx, &row)
+	if err != nil || row.Whole || in.Immediate {
+		return nil, err
+	}
+	if row.Clients == nil {
+		row.Clients = []int64{}
+	}
+	return row.Clients, nil
+}
+
+// plan is one planning run.
+type plan struct {
+	PlanInput
+	gap     int
+	clients []int64 // nil: all
+}
+
+type span struct{ after, through int64 }
+
+// planAll works through the open invoices of the run, a few ranges at once.
+func (s *Store) planAll(ctx context.Context, p plan) (total PlanResult, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	spans := make(chan span)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range planWorkers {
+		group.Go(func() {
+			for r := range spans {
+				part, err := s.planRange(ctx, p, r)
+				if err != nil {
+					cancel(err)
+				}
+				mu.Lock()
+				total.Planned, total.Skipped = total.Planned+part.Planned, total.Skipped+part.Skipped
+				mu.Unlock()
+			}
+		})
+	}
+	for r := (span{}); err == nil; r.after = r.through {
+		if r.through, err = s.openRange(ctx, p, r.after); err != nil || r.through == 0 {
+			break
+		}
+		select {
+		case spans <- r:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+	}
+	close(spans)
+	group.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return total, err
+}
+
+// PlanGap is how many days lie between the moment and the last full run before it: after an outage
+// the steps of those days are noted, not forgotten.
+func (s *Store) PlanGap(ctx context.Context, now time.Time) (int, error) {
+	var gap int
+	err := s.idb.NewRaw(`SELECT coalesce(?0::date - (SELECT max(started_at) FROM reminder_run WHERE full_run AND started_at <= ?0)::date, 0)`, now).Scan(ctx, &gap)
+	return gap, translate(err)
+}
+
+// openRange returns the last id of the next range of open invoices, 0 at the end.
+func (s *Store) openRange(ctx context.Context, p plan, after int64) (int64, error) {
+	var through int64
+	err := s.idb.NewRaw(`SELECT coalesce(max(id), 0) FROM (SELECT id FROM invoice WHERE status IN ('issued', 'partly_paid') AND id > ?0
+		AND (?1::bigint[] IS NULL OR client_id = ANY (?1)) AND (?2::bigint IS NULL OR id = ?2) ORDER BY id LIMIT ?3) AS open`,
+		after, clientArray(p.clients), bun.NullZero(p.Invoice), planBatch).Scan(ctx, &through)
+	return through, err
+}
+
+func clientArray(ids []int64) any {
+	if ids == nil {
+		return nil
+	}
+	return pgdialect.Array(ids)
+}
+
+func (s *Store) planRange(ctx context.Context, p plan, r span) (result PlanResult, err error) {
+	err = s.InTx(ctx, func(tx *Store) error {
+		// Statistics of a ledger that grows by millions are always old: only indexes bound the cost.
+		if _, err := tx.idb.NewRaw("SET LOCAL work_mem = '32MB'; SET LOCAL jit = off; SET LOCAL enable_seqscan = off").Exec(ctx); err != nil {
+			return err
+		}
+		return tx.idb.NewRaw(planSQL, clientArray(p.clients), bun.NullZero(p.Invoice), p.Immediate, p.Now, r.after, r.through, p.gap).Scan(ctx, &result)
+	})
+	return result, err
+}
+
+// planSQL: ?0 clients, ?1 invoice, ?2 immediate, ?3 now, ?4 and ?5 the range of invoice ids, ?6 gap.
+const planSQL = `
+WITH calendar AS MATERIALIZED (
+	SELECT day, min(day) FILTER (WHERE open) OVER (ORDER BY day DESC) AS business
+	FROM (SELECT g::date AS day, extract(isodow FROM g) < 6 AND h.day IS NULL AS open
+		FROM generate_series(?3::date - (100 + ?6), ?3::date + 40, interval '1 day') AS g LEFT JOIN holiday AS h ON h.day = g::date) AS days
+), owed AS (
+	SELECT i.id AS invoice_id, i.client_id, i.due_date, i.issue_date, (i.created_at AT TIME ZONE c.timezone)::date AS created,
+		(?3::timestamptz AT TIME ZONE c.timezone)::date AS today, (?3::timestamptz AT TIME ZONE c.timezone)::time AS clock, c.timezone,
+		c.pause_mode = 'shift' AND c.paused_until IS NOT NULL OR i.pause_mode = 'shift' AND i.paused_until IS NOT NULL AS shifts,
+		CASE c.pause_mode WHEN 'shift' THEN c.paused_from END AS client_from, CASE c.pause_mode WHEN 'shift' THEN c.paused_until END AS client_until,
+		CASE i.pause_mode WHEN 'shift' THEN i.paused_from END AS invoice_from, CASE i.pause_mode WHEN 'shift' THEN i.paused_until END AS invoice_until,
+		greatest(CASE c.pause_mode WHEN 'skip' THEN c.paused_until END, CASE i.pause_mode WHEN 'skip' THEN i.paused_until END) AS skip_until,
+		p.id AS policy_id, p.send_from, p.send_until, p.catch_up_days AS catch_up, p.business_days
+	FROM invoice AS i JOIN client AS c ON c.id = i.client_id
+	LEFT JOIN reminder_policy AS own ON own.client_id = c.id AND own.retired_at IS NULL
+	LEFT JOIN reminder_policy AS shared ON shared.group_id = c.group_id AND shared.retired_at IS NULL
+	LEFT JOIN reminder_policy AS def ON def.client_id IS NULL AND def.group_id IS NULL AND def.retired_at IS NULL
+	JOIN reminder_policy AS p ON p.id = coalesce(own.id, shared.id, def.id)
+	WHERE i.id > ?4 AND i.id <= ?5 AND i.status IN ('issued', 'partly_paid') AND i.balance > 0
+		AND (?0::bigint[] IS NULL OR i.client_id = ANY (?0)) AND (?1::bigint IS NULL OR i.id = ?1)
+), due AS (
+	SELECT o.*, s.id AS step_id, s.anchor, s.days, (s.created_at AT TIME ZONE o.timezone)::date = base.day AS fresh, base.day AS base, acts.day,
+		row_number() OVER (PARTITION BY o.invoice_id ORDER BY acts.day DESC, base.day DESC, raw.day DESC, s.anchor, s.days DESC) AS newest
+	FROM owed AS o
+	JOIN reminder_step AS s ON s.policy_id = o.policy_id AND s.retired_at IS NULL
+	CROSS JOIN LATERAL (SELECT CASE s.anchor WHEN 'issue' THEN greatest(o.issue_date, o.created) ELSE o.due_date END + s.days AS day) AS raw
+	LEFT JOIN calendar AS k ON o.business_days AND k.day = raw.day
+	CROSS JOIN LATERAL (SELECT coalesce(k.business, raw.day) AS day) AS base
+	CROSS JOIN LATERAL (SELECT CASE WHEN o.shifts
+		THEN reminder_day(base.day, o.business_days, o.catch_up, o.client_from, o.client_until, o.invoice_from, o.invoice_until)
+		ELSE base.day END AS day) AS acts
+	WHERE raw.day <= o.today AND (raw.day >= o.today - (o.catch_up + ?6) OR o.shifts OR o.business_days) -- few rows go on from here
+		AND acts.day BETWEEN o.today - (o.catch_up + ?6) AND o.today
+		AND base.day >= o.created AND base.day >= (s.created_at AT TIME ZONE o.timezone)::date
+		AND NOT coalesce(greatest(o.client_until, o.invoice_until) > o.today, false)
+), judged AS (
+	SELECT d.*, CASE WHEN newest > 1 THEN 'superseded' WHEN d.day < today - catch_up THEN 'missed' WHEN skip_until > today THEN 'paused' ELSE '' END AS reason,
+		CASE WHEN ?2 OR sends.day = today AND clock BETWEEN send_from AND send_until THEN ?3::timestamptz
+			ELSE (sends.day + send_from) AT TIME ZONE timezone END AS send_at
+	FROM due AS d JOIN calendar AS k ON k.day = d.today + (d.clock > d.send_until)::int
+	CROSS JOIN LATERAL (SELECT CASE WHEN d.business_days THEN k.business ELSE k.day END AS day) AS sends
+	WHERE d.day < today OR clock >= send_from OR ?2
+), recipient AS (
+	SELECT j.invoice_id, j.step_id, j.anchor, j.days, j.fresh, NULL::bigint AS contact_id, j.client_id, j.send_at, c.email, c.language,
+		CASE WHEN j.reason <> '' THEN j.reason WHEN c.bounced_email <> '' AND lower(c.bounced_email) = lower(c.email) THEN 'bounced' ELSE '' END AS reason
+	FROM judged AS j JOIN client AS c ON c.id = j.client_id AND 'invoice' = ANY (c.topics)
+	WHERE NOT EXISTS (SELECT FROM contact AS k WHERE k.client_id = c.id AND k.deleted_at IS NULL
+			AND lower(k.email) = lower(c.email) AND 'invoice' = ANY (k.topics) AND j.base >= (k.created_at AT TIME ZONE j.timezone)::date)
+	UNION ALL
+	SELECT j.invoice_id, j.step_id, j.anchor, j.days, j.fresh, k.id, j.client_id, j.send_at, k.email, k.language,
+		CASE WHEN j.reason <> '' THEN j.reason WHEN k.bounced_email <> '' AND lower(k.bounced_email) = lower(k.email) THEN 'bounced'
+			WHEN company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email) THEN 'unverified' ELSE '' END
+	FROM judged AS j JOIN contact AS k ON k.client_id = j.client_id AND k.deleted_at IS NULL AND 'invoice' = ANY (k.topics)
+		AND j.base >= (k.created_at AT TIME ZONE j.timezone)::date
+	LEFT JOIN company ON true
+), added AS (
+	INSERT INTO delivery (invoice_id, step_id, contact_id, client_id, status, reason, due_at, send_at, email, language)
+	SELECT invoice_id, step_id, contact_id, client_id, CASE reason WHEN '' THEN 'planned' ELSE 'skipped' END, reason,
+		CASE reason WHEN '' THEN send_at END, send_at, email, language
+	FROM recipient AS r
+	WHERE NOT EXISTS (SELECT FROM delivery AS d WHERE d.invoice_id > ?4 AND d.invoice_id <= ?5 AND d.invoice_id = r.invoice_id AND d.step_id = r.step_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id)
+		-- a step that was added today does not repeat the one it replaced
+		AND NOT (r.fresh AND EXISTS (SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id
+			WHERE d.invoice_id = r.invoice_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id AND s.anchor = r.anchor AND s.days = r.days))
+	ORDER BY invoice_id, step_id, contact_id
+	ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+	RETURNING status
+)
+SELECT count(*) FILTER (WHERE status = 'planned') AS planned, count(*) FILTER (WHERE status = 'skipped') AS skipped FROM added`

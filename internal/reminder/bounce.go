@@ -1,0 +1,215 @@
+package reminder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// softLimit is the number of temporary bounces in a row after which an address counts as dead.
+const softLimit = 3
+
+// Mailbox is where bounces arrive: whoever reads it (IMAP, a spool folder) hands over each mail once
+// more if seen was not called.
+type Mailbox interface {
+	Fetch(ctx context.Context, each func(raw []byte) (seen bool)) error
+}
+
+// PollBounces reads the mailbox of bounces. A mail that is no report is left to people. The system only.
+func (s *Service) PollBounces(ctx context.Context, box Mailbox) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	var failed error
+	err := box.Fetch(ctx, func(raw []byte) bool {
+		_, err := s.RecordBounce(ctx, raw)
+		if fault.Is(err, fault.Invalid) {
+			return true
+		}
+		failed = errors.Join(failed, err)
+		return err == nil
+	})
+	return errors.Join(err, failed)
+}
+
+// RecordBounce takes a delivery status notification (RFC 3464), from a mailbox or a webhook, and
+// returns how many reminders it concerned. A permanent failure, or the third temporary one in a row,
+// marks the address: mail to it stops until somebody changes it or clears the mark, and the owner and
+// the company are told. The same report twice changes nothing. Staff (a webhook's key) and the system.
+func (s *Service) RecordBounce(ctx context.Context, raw []byte) (int, error) {
+	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
+		return 0, err
+	}
+	bounces, err := mail.ParseBounces(raw)
+	if err != nil {
+		var checks fault.Checks
+		checks.Add("report", "BOUNCE_MALFORMED")
+		return 0, checks.Err()
+	}
+	concerned := 0
+	for _, b := range bounces {
+		invoiceID, stepID, contactID, ok := parseMessageID(b.MessageID)
+		if !ok {
+			continue // some other mail of the company
+		}
+		noted := false
+		err := s.Store.InTx(ctx, func(tx *db.Store) error {
+			noted, err = s.recordOne(ctx, tx, b, invoiceID, stepID, contactID)
+			return err
+		})
+		if err != nil {
+			return concerned, err
+		}
+		if noted {
+			concerned++
+		}
+	}
+	return concerned, nil
+}
+
+// parseMessageID reads the Message-ID that compose makes.
+func parseMessageID(text string) (invoice id.Invoice, step id.Step, contact id.Contact, ok bool) {
+	local, _, _ := strings.Cut(text, "@")
+	parts := strings.Split(local, ".")
+	if len(parts) != 4 || parts[0] != "reminder" {
+		return 0, 0, 0, false
+	}
+	for i, to := range []*int64{(*int64)(&invoice), (*int64)(&step), (*int64)(&contact)} {
+		n, err := strconv.ParseInt(parts[i+1], 10, 64)
+		if err != nil || n < 0 {
+			return 0, 0, 0, false
+		}
+		*to = n
+	}
+	return invoice, step, contact, true
+}
+
+func (s *Service) recordOne(ctx context.Context, tx *db.Store, b mail.Bounce, invoiceID id.Invoice, stepID id.Step, contactID id.Contact) (bool, error) {
+	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
+	if fault.Is(err, fault.NotFound) || err == nil && !strings.EqualFold(row.Email, b.Recipient) {
+		return false, nil // forged, or about an address that we did not write to
+	}
+	if err != nil {
+		return false, err
+	}
+	reason := "hard"
+	if b.Temporary {
+		reason = "soft"
+	}
+	detail := strings.TrimSpace(b.Status + " " + b.Diagnostic)
+	noted, err := tx.BounceDelivery(ctx, row.ID, reason, detail)
+	if err != nil || !noted {
+		return false, err
+	}
+	before, err := bounceOf(ctx, tx, row.ClientID, row.ContactID)
+	if err != nil {
+		return false, err
+	}
+	now := s.Now()
+	after := db.Bounce{BouncedAt: &now, BounceDetail: detail, SoftBounces: before.SoftBounces + 1}
+	if b.Permanent || after.SoftBounces >= softLimit {
+		after.BouncedEmail, after.SoftBounces = row.Email, 0
+	}
+	if err := tx.MarkBounce(ctx, row.ClientID, row.ContactID, after); err != nil || after.BouncedEmail == "" || before.Bounces(row.Email) {
+		return true, err
+	}
+	return true, tx.Enqueue(ctx, NoticeJob{What: "bounced", ClientID: row.ClientID, ContactID: row.ContactID, Email: row.Email, Detail: detail, Ref: row.ID.String()})
+}
+
+func bounceOf(ctx context.Context, store *db.Store, clientID id.Client, contactID id.Contact) (db.Bounce, error) {
+	if contactID == 0 {
+		client, err := store.Client(ctx, clientID)
+		return client.Bounce, err
+	}
+	rows, err := store.ContactsByID(ctx, []id.Contact{contactID})
+	if err != nil || len(rows) == 0 {
+		return db.Bounce{}, err
+	}
+	return rows[0].Bounce, nil
+}
+
+// ClearBounce lets mail go to an address again: of a contact, or (0) of the client itself. Whoever
+// manages the client's contacts may.
+func (s *Service) ClearBounce(ctx context.Context, clientID id.Client, contactID id.Contact) error {
+	if err := access.RequireChange(ctx, access.Contacts, clientID, access.ManageReminders); err != nil {
+		return err
+	}
+	if contactID != 0 {
+		contact, err := s.Store.Contact(ctx, contactID)
+		if err != nil {
+			return err
+		}
+		if contact.ClientID != clientID {
+			return fault.Missing()
+		}
+	}
+	before, err := bounceOf(ctx, s.Store, clientID, contactID)
+	if err != nil {
+		return err
+	}
+	return s.audited(ctx, db.AuditEntry{Client: clientID, Verb: "reminder.bounce.clear", Object: recipient(clientID, contactID),
+		Before: map[string]any{"bouncedEmail": before.BouncedEmail}, After: map[string]any{"bouncedEmail": ""}}, func(tx *db.Store) error {
+		return tx.MarkBounce(ctx, clientID, contactID, db.Bounce{})
+	})
+}
+
+// NoticeJob tells the owner of a client and the company what happened to somebody's reminders.
+type NoticeJob struct {
+	What      string // bounced, unsubscribed
+	ClientID  id.Client
+	ContactID id.Contact `json:",omitzero"`
+	Email     string
+	Detail    string
+	Ref       string // makes the job and its mails once
+}
+
+// Kind names the job's handler.
+func (NoticeJob) Kind() string { return "reminder:notice" }
+
+// Key makes a second request the same job.
+func (j NoticeJob) Key() string { return "notice:" + j.What + ":" + j.Ref }
+
+// SendNotice does a NoticeJob. The system only. A repetition sends the same Message-IDs.
+func (s *Service) SendNotice(ctx context.Context, job NoticeJob) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := s.Store.Client(ctx, job.ClientID)
+	if err != nil {
+		return err
+	}
+	type reader struct{ role, email, name, language string }
+	readers := []reader{{"staff", company.Email, company.Name, locale.Spanish}}
+	owner, err := s.Store.OwnerLogin(ctx, job.ClientID)
+	if err == nil && !strings.EqualFold(owner.Email, job.Email) {
+		readers = append(readers, reader{"owner", owner.Email, client.Name, owner.Language})
+	} else if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	for _, r := range readers {
+		t := func(key string) string {
+			return locale.T(r.language, "mail.notice."+job.What+"."+key, "email", job.Email, "client", client.Name, "detail", job.Detail, "company", company.Name)
+		}
+		if _, err := s.Mailer.Send(ctx, mail.Message{ID: fmt.Sprintf("notice.%s.%s.%s@%s", job.What, job.Ref, r.role, domainOf(company.Email)),
+			FromName: company.Name, From: company.Email, ToName: r.name, To: r.email, Subject: t("subject"), Text: t("text"), Language: r.language}); err != nil {
+			if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
+				continue // a notice that cannot arrive must not hold up the other
+			}
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,377 @@
+package reminder_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/devstack"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+// returned is a report that a mail came back.
+func returned(row db.Delivery, recipient, status string) []byte {
+	return []byte(strings.ReplaceAll(fmt.Sprintf(`Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example
+
+Final-Recipient: rfc822; %s
+Action: failed
+Status: %s
+Diagnostic-Code: smtp; 550 no such user
+
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: <%s>
+
+--b--
+`, recipient, status, row.MessageID), "\n", "\r\n"))
+}
+
+// doJobs runs what was enqueued of the kind and returns how many there were.
+func (o *outside) doJobs(kind string, do func(json.RawMessage) error) int {
+	o.Helper()
+	jobs, err := o.store.TakeJobs(o.Context(), 100, time.Minute)
+	fail(o.world, err)
+	n := 0
+	for _, job := range jobs {
+		if job.Kind == kind {
+			n++
+			fail(o.world, do(job.Payload))
+		}
+		fail(o.world, o.store.FinishJob(o.Context(), job.ID))
+	}
+	return n
+}
+
+func (o *outside) notices() int {
+	return o.doJobs(reminder.NoticeJob{}.Kind(), func(raw json.RawMessage) error {
+		var job reminder.NoticeJob
+		if err := json.Unmarshal(raw, &job); err != nil {
+			return err
+		}
+		return o.rules.SendNotice(o.system(), job)
+	})
+}
+
+func TestHardBounceStopsMail(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	for range 2 { // the same report twice is one bounce
+		if _, err := o.rules.RecordBounce(o.system(), returned(o.row(), recipient, "5.1.1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if row := o.row(); row.Status != db.DeliveryBounced || row.Reason != "hard" || events(row) != "claimed sent bounced" {
+		t.Fatalf("%s %q, history %q", row.Status, row.Reason, events(row))
+	}
+	if n := o.notices(); n != 1 {
+		t.Fatalf("%d notices, want 1", n)
+	}
+	if m := o.mailbox.Messages()[0]; !strings.Contains(m.Text, "no such user") || m.To[0] != "cobranza@hospedaje.example" {
+		t.Fatalf("the company was told %q", m.Text)
+	}
+	o.run("2026-03-21 10:00", false) // the step +1
+	o.want(o.ledger(o.invoice.ID), recipient+" bounced hard", recipient+" skipped bounced")
+	fail(o.world, o.rules.ClearBounce(o.system(), o.client.ID, 0))
+	o.run("2026-03-25 10:00", false) // +5
+	o.want(o.ledger(o.invoice.ID), recipient+" bounced hard", recipient+" skipped bounced", recipient+" planned")
+}
+
+// The last look also sees a bounce, and a report about somebody else's address changes nothing.
+func TestBounceWhileQueued(t *testing.T) {
+	o := newOutside(t)
+	ids := o.take()
+	now := o.now
+	fail(o.world, o.store.MarkBounce(t.Context(), o.client.ID, 0, db.Bounce{BouncedEmail: strings.ToUpper(recipient), BouncedAt: &now}))
+	o.send(ids)
+	if row := o.row(); row.Status != db.DeliverySkipped || row.Reason != "bounced" {
+		t.Fatalf("%s %q", row.Status, row.Reason)
+	}
+}
+
+func TestForgedBounce(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	n, err := o.rules.RecordBounce(o.system(), returned(o.row(), "otro@envio.example", "5.1.1"))
+	if err != nil || n != 0 || o.row().Status != db.DeliverySent {
+		t.Fatalf("%d, %v, %s", n, err, o.row().Status)
+	}
+	if _, err := o.rules.RecordBounce(o.system(), []byte("Subject: hola\r\n\r\n")); !fault.Is(err, fault.Invalid) {
+		t.Fatal(err)
+	}
+	if _, err := o.rules.RecordBounce(t.Context(), nil); !fault.Is(err, fault.Unauthenticated) {
+		t.Fatal(err)
+	}
+}
+
+func TestThirdSoftBounceStopsMail(t *testing.T) {
+	o := newOutside(t)
+	for i, day := range []string{"2026-03-19 10:00", "2026-03-21 10:00", "2026-03-25 10:00"} {
+		o.run(day, false)
+		o.send(o.take())
+		list, err := o.store.InvoiceDeliveries(t.Context(), o.invoice.ID)
+		fail(o.world, err)
+		_, err = o.rules.RecordBounce(o.system(), returned(list[len(list)-1], recipient, "4.4.7"))
+		fail(o.world, err)
+		client, err := o.store.Client(t.Context(), o.client.ID)
+		fail(o.world, err)
+		if client.Bounces(recipient) != (i == 2) {
+			t.Fatalf("after %d temporary bounces: %+v", i+1, client.Bounce)
+		}
+	}
+}
+
+// anonymous is a visitor with nothing but a link.
+func anonymous() context.Context {
+	return access.With(context.Background(), access.Actor{Kind: access.Anonymous})
+}
+
+func TestUnsubscribe(t *testing.T) {
+	o := newOutside(t)
+	contact := dbtest.Contact(t, o.store, o.client, "conta@envio.example", at("2026-03-01 08:00"), mail.Invoice, mail.Domain)
+	token, err := o.rules.NewLink(o.system(), reminder.Link{Kind: reminder.LinkPreferences, ClientID: o.client.ID, ContactID: contact.ID, Email: contact.Email})
+	fail(o.world, err)
+	for range 2 { // mail programs may post twice
+		p, err := o.rules.SetReminderPreference(anonymous(), token, false)
+		if err != nil || slices.Contains(p.Topics, mail.Invoice) || !slices.Contains(p.Topics, mail.Domain) {
+			t.Fatalf("%+v, %v", p.Topics, err)
+		}
+	}
+	client, err := o.store.Client(t.Context(), o.client.ID)
+	if err != nil || !slices.Contains(client.Topics, mail.Invoice) {
+		t.Fatalf("the client's own mail was turned off too: %v, %v", client.Topics, err)
+	}
+	if n := o.notices(); n != 1 {
+		t.Fatalf("%d notices, want 1", n)
+	}
+	o.run("2026-03-21 10:00", false)
+	o.want(o.ledger(o.invoice.ID), recipient+" planned", recipient+" planned")
+}
+
+func TestLinks(t *testing.T) {
+	o := newOutside(t)
+	contact := dbtest.Contact(t, o.store, o.client, "conta@envio.example", at("2026-03-01 08:00"), mail.Invoice)
+	link := reminder.Link{Kind: reminder.LinkInvoice, ClientID: o.client.ID, ContactID: contact.ID, InvoiceID: o.invoice.ID, Email: contact.Email}
+	token, err := o.rules.NewLink(o.system(), link)
+	fail(o.world, err)
+	open := func(token, kind string) bool {
+		_, err := o.rules.OpenLink(anonymous(), token, kind)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			t.Fatal(err)
+		}
+		return err == nil
+	}
+	got, err := o.rules.OpenLink(anonymous(), token, reminder.LinkInvoice)
+	if err != nil || got.InvoiceID != o.invoice.ID || got.ContactID != contact.ID {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if open(token, reminder.LinkPreferences) || open(token[:len(token)-1]+"A", reminder.LinkInvoice) == open(token[:len(token)-1]+"B", reminder.LinkInvoice) && open(token[:len(token)-1]+"A", reminder.LinkInvoice) || open("", reminder.LinkInvoice) || open("AAAA", reminder.LinkInvoice) {
+		t.Fatal("a link opens what it must not")
+	}
+	for i := range token { // no bit may be changed
+		bad := []byte(token)
+		bad[i] ^= 1
+		if string(bad) != token && open(string(bad), reminder.LinkInvoice) {
+			t.Fatalf("a forged link opens (position %d)", i)
+		}
+	}
+	contact.Email = "otra@envio.example"
+	fail(o.world, o.store.UpdateContact(t.Context(), &contact))
+	if open(token, reminder.LinkInvoice) {
+		t.Fatal("the link of a former address opens")
+	}
+	contact.Email = "conta@envio.example"
+	fail(o.world, o.store.UpdateContact(t.Context(), &contact))
+	o.now = o.now.AddDate(0, 0, 59)
+	if !open(token, reminder.LinkInvoice) {
+		t.Fatal("the link is too short-lived")
+	}
+	fail(o.world, o.rules.RevokeLinks(o.system(), o.client.ID, contact.ID))
+	if open(token, reminder.LinkInvoice) {
+		t.Fatal("a revoked link opens")
+	}
+	o.now = o.now.Add(time.Minute)
+	token, err = o.rules.NewLink(o.system(), link)
+	fail(o.world, err)
+	if !open(token, reminder.LinkInvoice) {
+		t.Fatal("a link made after the revocation does not open")
+	}
+	o.now = o.now.AddDate(0, 0, 61)
+	if open(token, reminder.LinkInvoice) {
+		t.Fatal("an old link opens")
+	}
+}
+
+func TestVerifiedAddresses(t *testing.T) {
+	o := newOutside(t)
+	o.rules.LinkURL = func(kind, token string) string { return "https://clientes.example/" + kind + "/" + token }
+	dbtest.Contact(t, o.store, o.client, "antes@envio.example", at("2026-03-01 08:00"), mail.Invoice)
+	fail(o.world, o.rules.SetVerifyContacts(o.system(), true))
+	contact := dbtest.Contact(t, o.store, o.client, "nueva@envio.example", o.now.Add(time.Minute), mail.Invoice)
+	o.run("2026-03-19 11:00", false)
+	o.want(o.ledger(o.invoice.ID), recipient+" planned", "antes@envio.example planned", "nueva@envio.example skipped unverified")
+	fail(o.world, o.rules.RequestVerification(o.system(), contact.ID))
+	n := o.doJobs(reminder.VerifyJob{}.Kind(), func(raw json.RawMessage) error {
+		var job reminder.VerifyJob
+		if err := json.Unmarshal(raw, &job); err != nil {
+			return err
+		}
+		return o.rules.SendVerification(o.system(), job)
+	})
+	if n != 1 || o.mailbox.Total() != 1 {
+		t.Fatalf("%d jobs, %d mails", n, o.mailbox.Total())
+	}
+	text := o.mailbox.Messages()[0].Text
+	_, token, _ := strings.Cut(text, "/verify/")
+	token, _, _ = strings.Cut(token, "\r\n")
+	if _, err := o.rules.VerifyAddress(anonymous(), strings.TrimSpace(strings.Split(token, "\n")[0])); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	o.run("2026-03-21 11:00", false)
+	rows := o.ledger(o.invoice.ID)
+	if !slices.Contains(rows, "nueva@envio.example planned") {
+		t.Fatalf("%q", rows)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	o := newOutside(t)
+	o.mailbox.Fail(func(string, string) *devstack.SMTPFailure {
+		return &devstack.SMTPFailure{Code: 550, Message: "no such user"}
+	})
+	o.send(o.take())
+	row := o.row()
+	if row.Status != db.DeliveryFailed {
+		t.Fatal(row.Status)
+	}
+	o.mailbox.Fail(nil)
+	fail(o.world, o.rules.ReplayDelivery(o.system(), row.ID))
+	if err := o.rules.ReplayDelivery(o.system(), row.ID); !fault.Is(err, fault.Conflict) {
+		t.Fatalf("replayed twice: %v", err)
+	}
+	if n, err := o.rules.ReplayFailed(o.system(), 30); n != 0 || err != nil {
+		t.Fatalf("%d replayed again, %v", n, err)
+	}
+	o.send(o.take())
+	if row = o.row(); row.Status != db.DeliverySent || o.mailbox.Total() != 1 || events(row) != "claimed failed replayed claimed sent" {
+		t.Fatalf("%s, %d mails, history %q", row.Status, o.mailbox.Total(), events(row))
+	}
+	if err := o.rules.CancelDelivery(o.system(), row.ID); !fault.Is(err, fault.Conflict) {
+		t.Fatalf("what was sent was cancelled: %v", err)
+	}
+	o.run("2026-03-21 10:00", false)
+	ids := o.take()
+	fail(o.world, o.rules.CancelDelivery(o.system(), ids[0]))
+	o.send(ids)
+	if o.mailbox.Total() != 1 {
+		t.Fatal("a cancelled delivery went out")
+	}
+}
+
+// A mail that was handed out before a shifting pause waits for its end and then goes out.
+func TestShiftingPauseHoldsQueuedMail(t *testing.T) {
+	o := newOutside(t)
+	ids := o.take()
+	_, _, err := o.rules.SetReminderPause(o.system(), reminder.PauseInput{InvoiceID: o.invoice.ID, Until: "2026-03-24", Mode: db.PauseShift, Reason: "promesa de pago"})
+	fail(o.world, err)
+	o.send(ids)
+	row := o.row()
+	if want := at("2026-03-24 09:00").Sub(o.now); row.Status != db.DeliveryPlanned || time.Until(*row.DueAt) < want-time.Minute || time.Until(*row.DueAt) > want+time.Minute {
+		t.Fatalf("%s, due in %s, want %s", row.Status, time.Until(*row.DueAt), want)
+	}
+	o.now = at("2026-03-24 10:00")
+	o.due()
+	o.send(o.take())
+	if row = o.row(); row.Status != db.DeliverySent {
+		t.Fatalf("%s %q", row.Status, row.Reason)
+	}
+}
+
+// A mail that was delayed beyond the window waits for the next one.
+func TestLateMailWaitsForTheWindow(t *testing.T) {
+	o := newOutside(t)
+	ids := o.take()
+	o.now = at("2026-03-19 18:30")
+	o.send(ids)
+	row := o.row()
+	if want := at("2026-03-20 09:00").Sub(o.now); row.Status != db.DeliveryPlanned || row.Reason != "window" || time.Until(*row.DueAt) < want-time.Minute || time.Until(*row.DueAt) > want+time.Minute {
+		t.Fatalf("%s %q, due in %s", row.Status, row.Reason, time.Until(*row.DueAt))
+	}
+}
+
+// While one domain fails again and again, its mail waits and the mail to others goes out.
+func TestFailingDomainWaits(t *testing.T) {
+	o := newOutside(t)
+	for i := range 12 {
+		domain := "mal.example"
+		if i%2 == 0 {
+			domain = fmt.Sprintf("bien%d.example", i)
+		}
+		client := dbtest.Client(t, o.store, "Cliente", fmt.Sprintf("pagos%d@%s", i, domain))
+		dbtest.Invoice(t, o.store, client, "2026-03-02", "2026-03-20", at("2026-03-02 08:00"))
+	}
+	o.run("2026-03-19 10:05", false)
+	tried := 0
+	o.mailbox.Fail(func(_, to string) *devstack.SMTPFailure {
+		if strings.HasSuffix(to, "@mal.example") {
+			tried++
+			return &devstack.SMTPFailure{Code: 451, Message: "try later"}
+		}
+		return nil
+	})
+	o.send(o.take())
+	if o.mailbox.Total() != 7 || tried != 5 {
+		t.Fatalf("%d mails to the domains that work, want 7; %d attempts at the one that does not, want 5", o.mailbox.Total(), tried)
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	client := dbtest.Client(t, o.store, "Otro", "otro@tablero.example")
+	dbtest.Contact(t, o.store, client, "conta@tablero.example", at("2026-03-01 08:00"), mail.Invoice)
+	second := dbtest.Invoice(t, o.store, client, "2026-03-19", "2026-03-31", at("2026-03-19 08:00"))
+	o.run("2026-03-19 10:05", false)
+	d, err := o.rules.Dashboard(o.system())
+	fail(o.world, err)
+	if len(d.Outlook) != 15 || d.Outlook[0].Day != "2026-03-19" || len(d.Days) != 30 {
+		t.Fatalf("%d days, the first %s, %d days behind", len(d.Outlook), d.Outlook[0].Day, len(d.Days))
+	}
+	// The outlook is the sum of what is said of each invoice.
+	want := map[string]int64{}
+	for _, invoiceID := range []db.Invoice{o.invoice, second} {
+		plan, err := o.rules.ReminderPlan(o.system(), invoiceID.ID)
+		fail(o.world, err)
+		for _, e := range plan {
+			if e.Status == reminder.WouldSend {
+				want[e.SendAt.In(mexico).Format("2006-01-02")]++
+			}
+		}
+	}
+	for _, day := range d.Outlook {
+		if day.Coming != want[string(day.Day)] {
+			t.Errorf("%s: %d are coming, the plans say %d", day.Day, day.Coming, want[string(day.Day)])
+		}
+	}
+	if d.Outlook[0].Waiting+d.Queue.Waiting+d.Queue.Later == 0 || len(d.Alerts) != 0 {
+		t.Errorf("%+v, alerts %v", d.Queue, d.Alerts)
+	}
+	o.now = o.now.Add(11 * time.Minute)
+	if d, err = o.rules.Dashboard(o.system()); err != nil || !slices.Contains(d.Alerts, reminder.AlertNotPlanned) {
+		t.Errorf("no alert after 11 minutes without a run: %v, %v", d.Alerts, err)
+	}
+}

@@ -1,0 +1,329 @@
+package reminder
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// What a plan entry says of a reminder that is not in the ledger.
+const (
+	WouldSend = "would_send" // goes out at SendAt if nothing changes
+	WontSend  = "wont_send"  // Reason says why
+)
+
+// PlanEntry says what became or becomes of one step of an invoice for one recipient.
+type PlanEntry struct {
+	Step       db.ReminderStep
+	DeliveryID id.Delivery // 0: not in the ledger
+	ContactID  id.Contact  // 0: the client's own address
+	Recipient  string      // address
+	Name       string
+	Language   string
+	SendAt     time.Time // when it went or would go out
+	Status     string    // a state of the ledger, WouldSend or WontSend
+	// Reason: superseded, missed, paused, bounced, unverified (also in the ledger); paid, cancelled,
+	// written_off, preference_off, covered_by_contact, contact_deleted, before_contact_existed,
+	// before_step_existed, before_invoice_existed, already_reminded.
+	Reason string
+
+	due bool // the planner would add this row now
+}
+
+// ReminderPlan says for an invoice who gets which step when and in which language, who does not and
+// why, in the past and in the future. It repeats the planner's rules for one invoice; a property test
+// holds the two together. Staff and the client's owner: it names everybody who is written to.
+func (s *Service) ReminderPlan(ctx context.Context, invoiceID id.Invoice) ([]PlanEntry, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	invoice, err := s.Store.Invoice(ctx, invoiceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.RequireOwner(ctx, invoice.ClientID); err != nil {
+		return nil, err
+	}
+	client, err := s.Store.Client(ctx, invoice.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := s.Store.PolicyOf(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := s.Store.Steps(ctx, policy.ID)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.facts(ctx, invoice, client)
+	if err != nil {
+		return nil, err
+	}
+	return f.explain(policy, steps), nil
+}
+
+// facts is all that decides about the reminders of one invoice but its policy.
+type facts struct {
+	now      time.Time
+	gap      int // see db.Store.PlanGap
+	invoice  db.Invoice
+	client   db.Client
+	company  db.Company
+	contacts []db.Contact // deleted ones too
+	ledger   []db.Delivery
+	old      map[id.Step]db.ReminderStep // steps that the ledger speaks of
+	calendar calendar
+}
+
+func (s *Service) facts(ctx context.Context, invoice db.Invoice, client db.Client) (f facts, err error) {
+	f = facts{now: s.Now(), invoice: invoice, client: client, old: map[id.Step]db.ReminderStep{}}
+	if f.gap, err = s.Store.PlanGap(ctx, f.now); err != nil {
+		return f, err
+	}
+	if f.company, err = s.Store.Company(ctx); err != nil {
+		return f, err
+	}
+	if f.contacts, err = s.Store.AllContacts(ctx, client.ID); err != nil {
+		return f, err
+	}
+	if f.ledger, err = s.Store.InvoiceDeliveries(ctx, invoice.ID); err != nil {
+		return f, err
+	}
+	ids := []id.Step{}
+	for _, row := range f.ledger {
+		ids = append(ids, row.StepID)
+	}
+	steps, err := s.Store.StepsByID(ctx, ids)
+	if err != nil {
+		return f, err
+	}
+	for _, step := range steps {
+		f.old[step.ID] = step
+	}
+	f.calendar, err = s.calendar(ctx, min(invoice.IssueDate, date.Today(f.now, client.Timezone)).AddDays(-400))
+	return f, err
+}
+
+// placed is a step of the policy with the days it falls on.
+type placed struct {
+	step            db.ReminderStep
+	raw, base, acts date.Date
+	newest          bool // of the steps that act together
+}
+
+// explain lists the ledger and what is not in it, in the order of time.
+func (f facts) explain(policy db.ReminderPolicy, steps []db.ReminderStep) []PlanEntry {
+	known := map[[2]int64]bool{}
+	entries := []PlanEntry{}
+	for _, row := range f.ledger {
+		known[[2]int64{int64(row.StepID), int64(row.ContactID)}] = true
+		e := f.recipient(row.ContactID)
+		e.Step, e.DeliveryID, e.Recipient, e.Language = f.old[row.StepID], row.ID, row.Email, row.Language
+		e.SendAt, e.Status, e.Reason = row.SendAt, row.Status, row.Reason
+		if row.SentAt != nil {
+			e.SendAt = *row.SentAt
+		}
+		entries = append(entries, e)
+	}
+	recipients := []id.Contact{0}
+	for _, c := range f.contacts {
+		if c.DeletedAt == nil {
+			recipients = append(recipients, c.ID)
+		}
+	}
+	for _, p := range f.place(policy, steps) {
+		for _, contactID := range recipients {
+			if !known[[2]int64{int64(p.step.ID), int64(contactID)}] {
+				entries = append(entries, f.judge(policy, p, contactID))
+			}
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b PlanEntry) int { return a.SendAt.Compare(b.SendAt) })
+	return entries
+}
+
+func (f facts) today() date.Date { return date.Today(f.now, f.client.Timezone) }
+
+func (f facts) on(t time.Time) date.Date { return date.Today(t, f.client.Timezone) }
+
+// place finds the days of the steps and which of those that act together is the newest.
+func (f facts) place(policy db.ReminderPolicy, steps []db.ReminderStep) []placed {
+	today := f.today()
+	list := []placed{}
+	for _, step := range steps {
+		p := placed{step: step, raw: f.invoice.DueDate}
+		if step.Anchor == db.AnchorIssue {
+			p.raw = max(f.invoice.IssueDate, f.on(f.invoice.CreatedAt))
+		}
+		p.raw = p.raw.AddDays(step.Days)
+		p.base = p.raw
+		if policy.BusinessDays {
+			p.base = f.calendar.business(p.raw)
+		}
+		p.acts = f.calendar.acts(p.base, policy, f.client.Pause, f.invoice.Pause)
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b placed) int {
+		for _, c := range []int{strings.Compare(string(b.acts), string(a.acts)), strings.Compare(string(b.base), string(a.base)),
+			strings.Compare(string(b.raw), string(a.raw)), strings.Compare(a.step.Anchor, b.step.Anchor), b.step.Days - a.step.Days} {
+			if c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	taken := map[date.Date]bool{}
+	for i, p := range list {
+		together := max(p.acts, today) // what is late acts with what is due today
+		if f.tooEarly(p) != "" || p.acts < f.windowStart(policy) {
+			continue
+		}
+		list[i].newest = !taken[together]
+		taken[together] = true
+	}
+	return list
+}
+
+// windowStart is the earliest day that the planner looks at.
+func (f facts) windowStart(policy db.ReminderPolicy) date.Date {
+	return f.today().AddDays(-policy.CatchUpDays - f.gap)
+}
+
+// tooEarly is the reason why a step never acts on the invoice.
+func (f facts) tooEarly(p placed) string {
+	switch {
+	case p.base < f.on(f.invoice.CreatedAt):
+		return "before_invoice_existed"
+	case p.base < f.on(p.step.CreatedAt):
+		return "before_step_existed"
+	}
+	return ""
+}
+
+// judge says what becomes of a step for a recipient that has no row for it.
+func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) PlanEntry {
+	e := f.recipient(contactID)
+	e.Step, e.Status = p.step, WontSend
+	e.SendAt = moment(p.acts, policy.SendFrom, f.client.Timezone)
+	today := f.today()
+	late := p.acts <= today
+	skipUntil := date.Date("")
+	for _, pause := range []db.Pause{f.client.Pause, f.invoice.Pause} {
+		if !pause.Shifts() {
+			skipUntil = max(skipUntil, pause.PausedUntil)
+		}
+	}
+	held := late && (f.client.Shifts() && f.client.Paused(today) || f.invoice.Shifts() && f.invoice.Paused(today))
+	if !f.invoice.Open() {
+		e.Reason = f.invoice.Status
+		if f.invoice.Balance <= 0 {
+			e.Reason = db.InvoicePaid
+		}
+		return e
+	}
+	if e.Reason = f.tooEarly(p); e.Reason != "" {
+		return e
+	}
+	if f.repeats(p, contactID) {
+		e.Reason = "already_reminded"
+		return e
+	}
+	if e.Reason = f.unwanted(p, contactID); e.Reason != "" {
+		return e
+	}
+	if p.acts < f.windowStart(policy) || held {
+		e.Reason = "missed"
+		return e
+	}
+	e.due = p.acts < today || p.acts == today && clock(f.now, f.client.Timezone) >= policy.SendFrom
+	if e.due {
+		e.SendAt = f.calendar.sends(f.now, f.client.Timezone, policy)
+	}
+	switch {
+	case !p.newest:
+		e.Reason = "superseded"
+	case late && p.acts < today.AddDays(-policy.CatchUpDays):
+		e.Reason = "missed"
+	case skipUntil > max(p.acts, today):
+		e.Reason = "paused"
+	default:
+		if e.Reason = f.unusable(contactID); e.Reason == "" {
+			e.Status = WouldSend
+		}
+	}
+	return e
+}
+
+// repeats reports whether a step that was added on the very day it falls on replaced one that the
+// recipient was sent already.
+func (f facts) repeats(p placed, contactID id.Contact) bool {
+	return p.base == f.on(p.step.CreatedAt) && slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
+		step := f.old[d.StepID]
+		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days
+	})
+}
+
+// recipient fills in whom an entry speaks of.
+func (f facts) recipient(contactID id.Contact) PlanEntry {
+	if c := f.contact(contactID); c != nil {
+		return PlanEntry{ContactID: c.ID, Recipient: c.Email, Name: c.Name(), Language: c.Language}
+	}
+	return PlanEntry{ContactID: contactID, Recipient: f.client.Email, Name: f.client.Name, Language: f.client.Language}
+}
+
+func (f facts) contact(contactID id.Contact) *db.Contact {
+	for i := range f.contacts {
+		if f.contacts[i].ID == contactID {
+			return &f.contacts[i]
+		}
+	}
+	return nil
+}
+
+// unwanted is the reason why no row is ever made of the step for the recipient.
+func (f facts) unwanted(p placed, contactID id.Contact) string {
+	if c := f.contact(contactID); c != nil {
+		switch {
+		case !slices.Contains(c.Topics, mail.Invoice):
+			return "preference_off"
+		case p.base < f.on(c.CreatedAt):
+			return "before_contact_existed"
+		}
+		return ""
+	}
+	if !slices.Contains(f.client.Topics, mail.Invoice) {
+		return "preference_off"
+	}
+	for _, c := range f.contacts {
+		if c.DeletedAt == nil && strings.EqualFold(c.Email, f.client.Email) && slices.Contains(c.Topics, mail.Invoice) && p.base >= f.on(c.CreatedAt) {
+			return "covered_by_contact"
+		}
+	}
+	return ""
+}
+
+// unusable is the reason why mail to the recipient's address would not arrive.
+func (f facts) unusable(contactID id.Contact) string {
+	c := f.contact(contactID)
+	if c == nil {
+		if f.client.Bounces(f.client.Email) {
+			return "bounced"
+		}
+		return ""
+	}
+	switch {
+	case c.Bounces(c.Email):
+		return "bounced"
+	case f.company.Unverified(*c):
+		return "unverified"
+	}
+	return ""
+}

@@ -1,0 +1,195 @@
+package reminder
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+const (
+	lateFeeTerm  = 7   // days that the client has to pay a fee
+	lateFeeBatch = 200 // fees of one look
+)
+
+// LateFeeRuleInput is a rule for late fees. Replaces retires the rule that it changes.
+type LateFeeRuleInput struct {
+	Replaces  id.LateFee // 0: a new rule
+	Name      string     // as the client reads it on the charge
+	Kind      string     // of item; "": any
+	TLD       string     // with Kind "domain"; "": any
+	Currency  money.Currency
+	Percent   money.Decimal // either of the two
+	Fixed     money.Minor
+	Minimum   money.Minor
+	GraceDays int
+	Treatment billing.TaxTreatment // "" means IVA16
+}
+
+// LateFeeRules lists the rules in force. Staff only.
+func (s *Service) LateFeeRules(ctx context.Context) ([]db.LateFeeRule, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.LateFeeRules(ctx)
+}
+
+// SaveLateFeeRule adds a rule, or puts one in the place of another. It acts on what becomes overdue
+// from today; nothing is charged for the past. Staff only.
+func (s *Service) SaveLateFeeRule(ctx context.Context, in LateFeeRuleInput) (db.LateFeeRule, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return db.LateFeeRule{}, err
+	}
+	if err := in.check(); err != nil {
+		return db.LateFeeRule{}, err
+	}
+	row := db.LateFeeRule{Name: in.Name, Kind: in.Kind, TLD: in.TLD, Currency: in.Currency, Percent: in.Percent, Fixed: in.Fixed, Minimum: in.Minimum,
+		GraceDays: in.GraceDays, Treatment: string(in.Treatment), CreatedAt: s.Now()}
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		if in.Replaces != 0 {
+			found, err := tx.RetireLateFeeRule(ctx, in.Replaces, s.Now())
+			if err == nil && !found {
+				err = fault.Missing()
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := tx.AddLateFeeRule(ctx, &row); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "latefee.save", Object: row.ID.String(), After: map[string]any{"name": row.Name, "kind": row.Kind, "tld": row.TLD,
+			"currency": row.Currency, "percent": row.Percent.String(), "fixed": row.Fixed, "minimum": row.Minimum, "graceDays": row.GraceDays}})
+	})
+	return row, err
+}
+
+// RemoveLateFeeRule ends a rule; what was charged stays. Staff only.
+func (s *Service) RemoveLateFeeRule(ctx context.Context, ruleID id.LateFee) error {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return err
+	}
+	return s.audited(ctx, db.AuditEntry{Verb: "latefee.remove", Object: ruleID.String()}, func(tx *db.Store) error {
+		found, err := tx.RetireLateFeeRule(ctx, ruleID, s.Now())
+		if err == nil && !found {
+			return fault.Missing()
+		}
+		return err
+	})
+}
+
+// SetLateFeeExempt exempts a client from late fees, or no longer. Staff only.
+func (s *Service) SetLateFeeExempt(ctx context.Context, clientID id.Client, exempt bool) error {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return err
+	}
+	client, err := s.Store.Client(ctx, clientID)
+	if err != nil {
+		return err
+	}
+	return s.audited(ctx, db.AuditEntry{Client: clientID, Verb: "client.latefeeexempt", Object: clientID.String(),
+		Before: map[string]any{"exempt": client.LateFeeExempt}, After: map[string]any{"exempt": exempt}},
+		func(tx *db.Store) error { return tx.SetLateFeeExempt(ctx, clientID, exempt) })
+}
+
+func (in *LateFeeRuleInput) check() error {
+	var checks fault.Checks
+	in.Name, in.Kind, in.TLD = strings.TrimSpace(in.Name), strings.TrimSpace(in.Kind), strings.ToLower(strings.Trim(strings.TrimSpace(in.TLD), "."))
+	if in.Currency == "" {
+		in.Currency = money.MXN
+	}
+	if in.Treatment == "" {
+		in.Treatment = billing.IVA16
+	}
+	if in.Name == "" {
+		checks.Add("name", "REQUIRED")
+	}
+	for path, text := range map[string]string{"name": in.Name, "kind": in.Kind, "tld": in.TLD} {
+		if len([]rune(text)) > 100 {
+			checks.Add(path, "TOO_LONG", "max", 100)
+		}
+	}
+	if in.TLD != "" && in.Kind != "domain" || in.Kind == db.LateFeeKind {
+		checks.Add("kind", "VALUE_INVALID")
+	}
+	if !in.Currency.Valid() {
+		checks.Add("currency", "VALUE_INVALID")
+	}
+	if in.Percent.Sign() > 0 == (in.Fixed > 0) || in.Percent.Sign() < 0 || in.Fixed < 0 {
+		checks.Add("percent", "FEE_PERCENT_OR_FIXED")
+	}
+	if in.Percent.Cmp(money.Int(100)) > 0 {
+		checks.Add("percent", "NUMBER_RANGE", "min", 0, "max", 100)
+	}
+	if in.Minimum < 0 {
+		checks.Add("minimum", "AMOUNT_INVALID")
+	}
+	if in.GraceDays < 0 || in.GraceDays > 365 {
+		checks.Add("graceDays", "NUMBER_RANGE", "min", 0, "max", 365)
+	}
+	return checks.Err()
+}
+
+// ChargeLateFees charges every fee that has become due, each as an invoice of its own, and returns how
+// many. The key of the invoice request and the key of the ledger of fees make each exactly one, however
+// often and by however many processes this runs. The system only.
+func (s *Service) ChargeLateFees(ctx context.Context) (int, error) {
+	if err := access.RequireSystem(ctx); err != nil {
+		return 0, err
+	}
+	if s.Billing == nil {
+		return 0, nil // this process issues no invoices
+	}
+	charged := 0
+	for {
+		fees, err := s.Store.PendingLateFees(ctx, s.Now(), true, 0, lateFeeBatch)
+		if err != nil || len(fees) == 0 {
+			return charged, err
+		}
+		for _, fee := range fees {
+			if err := s.chargeLateFee(ctx, fee); err != nil {
+				return charged, fmt.Errorf("late fee of %s: %w", fee.Number, err)
+			}
+			charged++
+		}
+	}
+}
+
+func (s *Service) chargeLateFee(ctx context.Context, fee db.LateFee) error {
+	client, err := s.Store.Client(ctx, fee.ClientID)
+	if err != nil {
+		return err
+	}
+	price, err := fee.Amount.Decimal(fee.Currency)
+	if err != nil {
+		return err
+	}
+	today := date.Today(s.Now(), client.Timezone)
+	charge, err := s.Billing.IssueInvoice(ctx, billing.IssueInput{ClientID: fee.ClientID, Currency: fee.Currency, IssueDate: today, DueDate: today.AddDays(lateFeeTerm),
+		Kind: db.KindLateFee, OriginID: fee.InvoiceID, RequestKey: fmt.Sprintf("late-fee:%d:%d", fee.InvoiceID, fee.RuleID),
+		Lines: []billing.LineInput{{Description: locale.T(fee.Language, "mail.late_fee.line", "name", fee.Name, "number", fee.Number), Quantity: money.Int(1),
+			UnitPrice: price, Treatment: billing.TaxTreatment(fee.Treatment), Kind: db.LateFeeKind}}})
+	if err != nil {
+		return err
+	}
+	return s.Store.AddLateFee(ctx, fee, charge.ID)
+}
+
+// lateFees are the fees that a reminder announces: those that the invoice will bear if it stays unpaid.
+func (s *Service) lateFees(ctx context.Context, invoiceID id.Invoice) ([]db.LateFee, error) {
+	s.cached.Lock()
+	none := s.cached.noFees
+	s.cached.Unlock()
+	if none {
+		return nil, nil
+	}
+	return s.Store.PendingLateFees(ctx, s.Now(), false, invoiceID, 10)
+}

@@ -1,0 +1,322 @@
+package reminder
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// What a personal link opens.
+const (
+	LinkInvoice     = "invoice"     // one invoice's documents, for 60 days
+	LinkPreferences = "preferences" // the email preferences of one address; unsubscribing must go on working
+	LinkVerify      = "verify"      // confirms an address, for 7 days
+)
+
+var linkKinds = []string{LinkInvoice, LinkPreferences, LinkVerify}
+
+var linkAge = map[string]time.Duration{LinkInvoice: 60 * 24 * time.Hour, LinkPreferences: 3 * 365 * 24 * time.Hour, LinkVerify: 7 * 24 * time.Hour}
+
+// Link is what a personal link says: who may open what without signing in.
+type Link struct {
+	Kind      string
+	ClientID  id.Client
+	ContactID id.Contact // 0: the client's own address
+	InvoiceID id.Invoice // of LinkInvoice
+	Made      time.Time  // to the second
+	Email     string     // the address it was sent to; a link dies when the address changes
+}
+
+// NewLink signs a personal link. Nothing is stored: the token carries what it opens, its age and an
+// HMAC-SHA-256 under the installation's key, also over the address. The system only.
+func (s *Service) NewLink(ctx context.Context, l Link) (string, error) {
+	if err := access.RequireSystem(ctx); err != nil {
+		return "", err
+	}
+	return s.sign(ctx, l)
+}
+
+func (s *Service) sign(ctx context.Context, l Link) (string, error) {
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	body := []byte{1, byte(slices.Index(linkKinds, l.Kind))}
+	for _, n := range []int64{int64(l.ClientID), int64(l.ContactID), int64(l.InvoiceID), s.Now().Unix()} {
+		body = binary.AppendVarint(body, n)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(body, signature(key, body, l.Email)...)), nil
+}
+
+const signatureSize = 16 // 128 bits of the HMAC
+
+func signature(key, body []byte, email string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(body)
+	mac.Write([]byte(strings.ToLower(email)))
+	return mac.Sum(nil)[:signatureSize]
+}
+
+func (s *Service) linkKey(ctx context.Context) ([]byte, error) {
+	s.cached.Lock()
+	defer s.cached.Unlock()
+	if s.cached.linkKey == nil {
+		fresh := make([]byte, 32)
+		_, _ = rand.Read(fresh)
+		key, err := s.Store.MailLinkKey(ctx, fresh)
+		if err != nil {
+			return nil, err
+		}
+		s.cached.linkKey = key
+	}
+	return s.cached.linkKey, nil
+}
+
+func linkInvalid() error { return fault.New(fault.NotFound, "MAIL_LINK_INVALID") }
+
+// OpenLink checks a personal link and returns what it opens. Anybody may call it: the token is the
+// permission. A link that is forged, too old, revoked, of another kind or of a former address is the
+// same error.
+func (s *Service) OpenLink(ctx context.Context, token string, kind string) (Link, error) {
+	invalid := linkInvalid()
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < 2+signatureSize || raw[0] != 1 || int(raw[1]) >= len(linkKinds) || linkKinds[raw[1]] != kind {
+		return Link{}, invalid
+	}
+	body, sum := raw[:len(raw)-signatureSize], raw[len(raw)-signatureSize:]
+	var made int64
+	l := Link{Kind: kind}
+	rest := body[2:]
+	for _, to := range []*int64{(*int64)(&l.ClientID), (*int64)(&l.ContactID), (*int64)(&l.InvoiceID), &made} {
+		n, size := binary.Varint(rest)
+		if size <= 0 {
+			return Link{}, invalid
+		}
+		*to, rest = n, rest[size:]
+	}
+	if l.Made = time.Unix(made, 0).UTC(); s.Now().Sub(l.Made) > linkAge[kind] {
+		return Link{}, invalid
+	}
+	if l.Email, err = s.addressOf(ctx, l); fault.Is(err, fault.NotFound) {
+		return Link{}, invalid
+	} else if err != nil {
+		return Link{}, err
+	}
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return Link{}, err
+	}
+	if !hmac.Equal(sum, signature(key, body, l.Email)) {
+		return Link{}, invalid
+	}
+	// Unsubscribing goes on working: a revocation takes access away, not the right to be left alone.
+	if kind != LinkPreferences {
+		revoked, err := s.Store.MailLinkRevoked(ctx, l.ClientID, l.ContactID, l.Made)
+		if err != nil {
+			return Link{}, err
+		}
+		if revoked {
+			return Link{}, invalid
+		}
+	}
+	return l, nil
+}
+
+// addressOf is the present address of a link's recipient.
+func (s *Service) addressOf(ctx context.Context, l Link) (string, error) {
+	if l.ContactID == 0 {
+		client, err := s.Store.Client(ctx, l.ClientID)
+		return client.Email, err
+	}
+	contact, err := s.Store.Contact(ctx, l.ContactID)
+	if err == nil && contact.ClientID != l.ClientID {
+		err = fault.Missing()
+	}
+	return contact.Email, err
+}
+
+// RevokeLinks ends the personal links that a contact, or (0) the client's own address, was sent until
+// now. Whoever manages the client's contacts may.
+func (s *Service) RevokeLinks(ctx context.Context, clientID id.Client, contactID id.Contact) error {
+	if err := access.RequireChange(ctx, access.Contacts, clientID, access.ManageClients); err != nil {
+		return err
+	}
+	return s.audited(ctx, db.AuditEntry{Client: clientID, Verb: "maillink.revoke", Object: recipient(clientID, contactID)}, func(tx *db.Store) error {
+		return tx.RevokeMailLinks(ctx, clientID, contactID, s.Now())
+	})
+}
+
+// Preferences is what the page without login shows.
+type Preferences struct {
+	Link
+	Name     string
+	Client   string
+	Language string
+	Topics   []mail.Topic
+}
+
+// Preferences opens the preferences of one address by its personal link.
+func (s *Service) Preferences(ctx context.Context, token string) (Preferences, error) {
+	l, err := s.OpenLink(ctx, token, LinkPreferences)
+	if err != nil {
+		return Preferences{}, err
+	}
+	client, err := s.Store.Client(ctx, l.ClientID)
+	if err != nil {
+		return Preferences{}, err
+	}
+	p := Preferences{Link: l, Name: client.Name, Client: client.Name, Language: client.Language, Topics: client.Topics}
+	if l.ContactID != 0 {
+		contact, err := s.Store.Contact(ctx, l.ContactID)
+		if err != nil {
+			return Preferences{}, err
+		}
+		p.Name, p.Language, p.Topics = contact.Name(), contact.Language, contact.Topics
+	}
+	return p, nil
+}
+
+// SetReminderPreference turns payment reminders on or off for the address of a personal link, and for
+// no other; off is also what one click in a mail program does (RFC 8058). Turning them off tells the
+// client's owner and the company. A repetition changes nothing.
+func (s *Service) SetReminderPreference(ctx context.Context, token string, on bool) (Preferences, error) {
+	p, err := s.Preferences(ctx, token)
+	if err != nil || slices.Contains(p.Topics, mail.Invoice) == on {
+		return p, err
+	}
+	topics := []mail.Topic{}
+	for _, t := range mail.Topics() {
+		if t == mail.Invoice && on || t != mail.Invoice && slices.Contains(p.Topics, t) {
+			topics = append(topics, t)
+		}
+	}
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		if p.ContactID != 0 {
+			err = tx.SetContactTopics(ctx, p.ContactID, topics)
+		} else {
+			err = tx.SetClientTopics(ctx, p.ClientID, topics)
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, db.AuditEntry{Client: p.ClientID, Verb: "reminder.preference", Object: recipient(p.ClientID, p.ContactID),
+			Before: map[string]any{"topics": p.Topics}, After: map[string]any{"topics": topics}, Actor: holder(ctx, p.Link)}); err != nil || on {
+			return err
+		}
+		return tx.Enqueue(ctx, NoticeJob{What: "unsubscribed", ClientID: p.ClientID, ContactID: p.ContactID, Email: p.Email,
+			Ref: fmt.Sprintf("%d.%d.%d", p.ClientID, p.ContactID, s.Now().Unix())})
+	})
+	p.Topics = topics
+	return p, err
+}
+
+// SetVerifyContacts decides whether contacts added from now on must confirm their address before they
+// are mailed. Staff only.
+func (s *Service) SetVerifyContacts(ctx context.Context, on bool) error {
+	if err := access.RequireCapability(ctx, access.ManageClients); err != nil {
+		return err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return err
+	}
+	return s.audited(ctx, db.AuditEntry{Verb: "company.verifycontacts", Before: map[string]any{"verifyContacts": company.VerifyContacts},
+		After: map[string]any{"verifyContacts": on}}, func(tx *db.Store) error {
+		return tx.SetVerifyContacts(ctx, on, s.Now())
+	})
+}
+
+// VerifyJob asks a contact to confirm its address.
+type VerifyJob struct {
+	ContactID id.Contact
+	Ref       string
+}
+
+// Kind names the job's handler.
+func (VerifyJob) Kind() string { return "reminder:verify" }
+
+// Key makes a second request the same job.
+func (j VerifyJob) Key() string { return "verify:" + j.ContactID.String() + ":" + j.Ref }
+
+// RequestVerification sends a contact a link to confirm its address, at most one a minute. Whoever
+// manages the client's contacts may.
+func (s *Service) RequestVerification(ctx context.Context, contactID id.Contact) error {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return err
+	}
+	contact, err := s.Store.Contact(ctx, contactID)
+	if err != nil {
+		return err
+	}
+	if err := access.RequireChange(ctx, access.Contacts, contact.ClientID, access.ManageClients); err != nil {
+		return err
+	}
+	if s.LinkURL == nil {
+		return fault.New(fault.Conflict, "LINKS_OFF")
+	}
+	return s.audited(ctx, db.AuditEntry{Client: contact.ClientID, Verb: "contact.verify.request", Object: contact.ID.String()}, func(tx *db.Store) error {
+		return tx.Enqueue(ctx, VerifyJob{ContactID: contactID, Ref: s.Now().UTC().Format("200601021504")})
+	})
+}
+
+// SendVerification does a VerifyJob. The system only.
+func (s *Service) SendVerification(ctx context.Context, job VerifyJob) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	if s.LinkURL == nil {
+		return nil // this process has no pages to link to
+	}
+	contact, err := s.Store.Contact(ctx, job.ContactID)
+	if fault.Is(err, fault.NotFound) || err == nil && strings.EqualFold(contact.VerifiedEmail, contact.Email) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	client, err := s.Store.Client(ctx, contact.ClientID)
+	if err != nil {
+		return err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return err
+	}
+	token, err := s.NewLink(ctx, Link{Kind: LinkVerify, ClientID: contact.ClientID, ContactID: contact.ID, Email: contact.Email})
+	if err != nil {
+		return err
+	}
+	t := func(key string) string {
+		return locale.T(contact.Language, "mail.verify."+key, "email", contact.Email, "client", client.Name, "company", company.Name, "link", s.LinkURL(LinkVerify, token))
+	}
+	_, err = s.Mailer.Send(ctx, mail.Message{ID: fmt.Sprintf("verify.%d.%s@%s", contact.ID, job.Ref, domainOf(company.Email)), FromName: company.Name, From: company.Email,
+		ToName: contact.Name(), To: contact.Email, Subject: t("subject"), Text: t("text"), Language: contact.Language})
+	if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
+		return nil // the address does not work, which is what was to be found out
+	}
+	return err
+}
+
+// VerifyAddress confirms the address of a personal link.
+func (s *Service) VerifyAddress(ctx context.Context, token string) (Link, error) {
+	l, err := s.OpenLink(ctx, token, LinkVerify)
+	if err != nil {
+		return Link{}, err
+	}
+	return l, s.audited(ctx, db.AuditEntry{Client: l.ClientID, Verb: "contact.verify", Object: l.ContactID.String(), After: map[string]any{"verifiedEmail": l.Email}, Actor: holder(ctx, l)},
+		func(tx *db.Store) error { return tx.VerifyAddress(ctx, l.ContactID, l.Email, s.Now()) })
+}

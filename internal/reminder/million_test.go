@@ -1,0 +1,56 @@
+package reminder_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+)
+
+// TestPlanMillion plans 1,000,000 open invoices (or AVISA_PLAN_INVOICES) of 3 recipients each:
+// under 60 s, and a second run that adds nothing under 5 s. It runs when that variable is set,
+// because it needs some GB of disk; a small number runs always, to keep the statement true.
+func TestPlanMillion(t *testing.T) {
+	invoices, bounded := 3000, false
+	if text := os.Getenv("AVISA_PLAN_INVOICES"); text != "" {
+		var err error
+		if invoices, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+		bounded = true
+	}
+	address := dbtest.URL(t)
+	store, err := db.Open(t.Context(), address, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	dbtest.Company(t, store, at("2026-01-01 00:00"))
+	dbtest.ManyInvoices(t, address, invoices)
+	for _, run := range []struct {
+		now  string
+		want int64
+		most time.Duration
+	}{
+		{"2026-03-02 10:00", int64(invoices) * 3, time.Minute}, // the issued step
+		{"2026-03-02 10:01", 0, 5 * time.Second},
+		{"2026-03-02 11:30", 0, time.Minute}, // looks at all of them again
+	} {
+		began := time.Now()
+		got, err := store.Plan(t.Context(), db.PlanInput{Now: at(run.now)})
+		took := time.Since(began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d open invoices, %d rows added in %.2f s (%.0f a second)", run.now, invoices, got.Planned, took.Seconds(), float64(got.Planned)/took.Seconds())
+		if got.Planned != run.want || got.Skipped != 0 {
+			t.Errorf("%s: %+v, want %d", run.now, got, run.want)
+		}
+		if bounded && took > run.most {
+			t.Errorf("%s: took %s, at most %s", run.now, took, run.most)
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package reminder
+
+import (
+	"context"
+	"html"
+	"strconv"
+	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// The language of templates: text with {{values}} and {{#if value}}...{{/if}}, nothing else. It
+// cannot loop, call or reach anything but the values below, so staff may edit it.
+
+// mergeValues are the values that a template may use.
+var mergeValues = map[string]func(Reminder) string{
+	"client.name":         func(r Reminder) string { return r.Client },
+	"contact.name":        func(r Reminder) string { return r.Name },
+	"contact.email":       func(r Reminder) string { return r.To },
+	"invoice.number":      func(r Reminder) string { return r.Number },
+	"invoice.issue_date":  func(r Reminder) string { return r.IssueDate.Format(r.Language) },
+	"invoice.due_date":    func(r Reminder) string { return r.DueDate.Format(r.Language) },
+	"invoice.days_left":   func(r Reminder) string { return onlyPositive(r.DaysLeft) },
+	"invoice.days_late":   func(r Reminder) string { return onlyPositive(-r.DaysLeft) },
+	"invoice.total":       func(r Reminder) string { return money.Format(r.Total, r.Currency, r.Language) },
+	"invoice.balance":     func(r Reminder) string { return money.Format(r.Balance, r.Currency, r.Language) },
+	"invoice.currency":    func(r Reminder) string { return string(r.Currency) },
+	"invoice.link":        func(r Reminder) string { return r.Link },
+	"company.name":        func(r Reminder) string { return r.Company.Name },
+	"company.email":       func(r Reminder) string { return r.Company.Email },
+	"company.phonenumber": func(r Reminder) string { return r.Company.Phonenumber },
+	"company.payment":     func(r Reminder) string { return r.Company.PaymentDetails },
+	"signature":           func(r Reminder) string { return r.Company.Signature },
+}
+
+// onlyPositive makes zero and less empty, so that {{#if}} can ask for it.
+func onlyPositive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+// node is a piece of a template: text, a value, or a condition with its pieces.
+type node struct {
+	text  string
+	value string
+	then  []node
+}
+
+// parseTemplate reads a template and notes in checks what is wrong, with line and column from 1.
+func parseTemplate(text, path string, checks *fault.Checks) []node {
+	type open struct {
+		nodes []node
+		value string
+		at    int
+	}
+	stack := []open{{}}
+	wrong := func(at int, code, name string) {
+		before := text[:at]
+		line := strings.Count(before, "\n") + 1
+		column := len([]rune(before[strings.LastIndex(before, "\n")+1:])) + 1
+		checks.Add(path, code, "line", line, "column", column, "name", name)
+	}
+	add := func(n node) { stack[len(stack)-1].nodes = append(stack[len(stack)-1].nodes, n) }
+	for at := 0; at < len(text); {
+		start := strings.Index(text[at:], "{{")
+		if start < 0 {
+			add(node{text: text[at:]})
+			break
+		}
+		start += at
+		add(node{text: text[at:start]})
+		length := strings.Index(text[start:], "}}")
+		if length < 0 {
+			wrong(start, "TEMPLATE_SYNTAX", "{{")
+			break
+		}
+		at = start + length + 2
+		name := strings.TrimSpace(text[start+2 : at-2])
+		condition, isIf := strings.CutPrefix(name, "#if ")
+		switch {
+		case name == "/if" && len(stack) > 1:
+			top := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			add(node{value: top.value, then: top.nodes})
+			continue
+		case name == "/if":
+			wrong(start, "TEMPLATE_SYNTAX", "{{/if}}")
+			continue
+		case isIf:
+			name = strings.TrimSpace(condition)
+			stack = append(stack, open{value: name, at: start})
+		default:
+			add(node{value: name})
+		}
+		if mergeValues[name] == nil {
+			wrong(start, "TEMPLATE_UNKNOWN_VALUE", name)
+		}
+	}
+	for _, o := range stack[1:] {
+		wrong(o.at, "TEMPLATE_SYNTAX", "{{#if "+o.value+"}}")
+	}
+	return stack[0].nodes
+}
+
+// fillTemplate writes the nodes with the reminder's values.
+func fillTemplate(nodes []node, r Reminder, out *strings.Builder) {
+	for _, n := range nodes {
+		switch {
+		case n.value == "":
+			out.WriteString(n.text)
+		case n.then != nil:
+			if mergeValues[n.value](r) != "" {
+				fillTemplate(n.then, r, out)
+			}
+		default:
+			out.WriteString(mergeValues[n.value](r))
+		}
+	}
+}
+
+// applyTemplate puts the words of a template into a mail. The HTML is made of the filled text, all of
+// it escaped: no value and no template can bring markup in.
+func applyTemplate(t db.MailTemplate, r Reminder, m *mail.Message) error {
+	var checks fault.Checks
+	subject, body := parseTemplate(t.Subject, "subject", &checks), parseTemplate(t.Body, "body", &checks)
+	if err := checks.Err(); err != nil {
+		return err
+	}
+	var out strings.Builder
+	fillTemplate(subject, r, &out)
+	m.Subject = strings.Join(strings.Fields(out.String()), " ")
+	out.Reset()
+	fillTemplate(body, r, &out)
+	m.Text = out.String()
+	out.Reset()
+	out.WriteString(`<!doctype html><html lang="` + html.EscapeString(r.Language) + `"><body style="font-family:sans-serif;line-height:1.5;max-width:40em">`)
+	for _, paragraph := range strings.Split(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\n\n") {
+		out.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(paragraph), "\n", "<br>") + "</p>")
+	}
+	out.WriteString("</body></html>")
+	m.HTML = out.String()
+	return nil
+}
+
+// TemplateInput is the text of a step's mail in a language.
+type TemplateInput struct {
+	Anchor   string
+	Days     int
+	Language string
+	Subject  string
+	Body     string // paragraphs are parted by an empty line
+}
+
+func (in TemplateInput) check() error {
+	var checks fault.Checks
+	if in.Anchor != db.AnchorIssue && in.Anchor != db.AnchorDue {
+		checks.Add("anchor", "VALUE_INVALID")
+	}
+	if !locale.Valid(in.Language) {
+		checks.Add("language", "LANGUAGE_UNKNOWN")
+	}
+	if strings.TrimSpace(in.Subject) == "" {
+		checks.Add("subject", "REQUIRED")
+	}
+	if strings.TrimSpace(in.Body) == "" {
+		checks.Add("body", "REQUIRED")
+	}
+	if len([]rune(in.Subject)) > 200 {
+		checks.Add("subject", "TOO_LONG", "max", 200)
+	}
+	if len([]rune(in.Body)) > 20_000 {
+		checks.Add("body", "TOO_LONG", "max", 20_000)
+	}
+	parseTemplate(in.Subject, "subject", &checks)
+	parseTemplate(in.Body, "body", &checks)
+	return checks.Err()
+}
+
+func (in TemplateInput) row() db.MailTemplate {
+	return db.MailTemplate{Anchor: in.Anchor, Days: in.Days, Language: in.Language, Subject: in.Subject, Body: in.Body}
+}
+
+// SaveTemplate stores a new version, which holds from now on. A value that does not exist is an error
+// with its place, never a blank in a mail. Staff only.
+func (s *Service) SaveTemplate(ctx context.Context, in TemplateInput) (db.MailTemplate, error) {
+	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
+		return db.MailTemplate{}, err
+	}
+	if err := in.check(); err != nil {
+		return db.MailTemplate{}, err
+	}
+	row := in.row()
+	row.Author = access.From(ctx).Name
+	return row, s.addTemplate(ctx, "mailtemplate.save", &row)
+}
+
+// ResetTemplate goes back to the built-in text; the versions stay. Staff only.
+func (s *Service) ResetTemplate(ctx context.Context, anchor string, days int, language string) error {
+	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
+		return err
+	}
+	return s.addTemplate(ctx, "mailtemplate.reset", &db.MailTemplate{Anchor: anchor, Days: days, Language: language, Author: access.From(ctx).Name})
+}
+
+// addTemplate stores a version. The texts stay in the table of versions, the audit log names it.
+func (s *Service) addTemplate(ctx context.Context, verb string, row *db.MailTemplate) error {
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := tx.AddTemplate(ctx, row); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: verb, Object: row.ID.String(),
+			After: map[string]any{"anchor": row.Anchor, "days": row.Days, "language": row.Language, "subject": row.Subject}})
+	})
+}
+
+// Templates lists the versions for a step in a language, the newest first. Staff only.
+func (s *Service) Templates(ctx context.Context, anchor string, days int, language string) ([]db.MailTemplate, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.Templates(ctx, anchor, days, language)
+}
+
+// PreviewTemplate writes the mail of an invoice to the client's own address without storing or
+// sending anything. Staff only.
+func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoiceID id.Invoice) (mail.Message, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return mail.Message{}, err
+	}
+	if err := in.check(); err != nil {
+		return mail.Message{}, err
+	}
+	invoice, err := s.Store.Invoice(ctx, invoiceID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	client, err := s.Store.Client(ctx, invoice.ClientID)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	row := db.Sending{InvoiceNumber: invoice.Number, IssueDate: invoice.IssueDate, DueDate: invoice.DueDate, Currency: invoice.Currency, Total: invoice.Total,
+		Balance: invoice.Balance, ClientName: client.Name, ClientTimezone: client.Timezone, Anchor: in.Anchor, Days: in.Days,
+		Recipient: db.Recipient{Name: client.Name, Email: client.Email, Language: in.Language}}
+	row.InvoiceID, row.ClientID = invoice.ID, client.ID
+	r := compose(row, company, s.Now())
+	if r.Link, err = s.invoiceLink(ctx, row, r.To); err != nil {
+		return mail.Message{}, err
+	}
+	message, err := s.Render(ctx, r)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	return message, applyTemplate(in.row(), r, &message)
+}
+
+// SendTestMail sends the preview to the member of staff who asks for it. Staff only.
+func (s *Service) SendTestMail(ctx context.Context, in TemplateInput, invoiceID id.Invoice) error {
+	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
+		return err
+	}
+	message, err := s.PreviewTemplate(ctx, in, invoiceID)
+	if err != nil {
+		return err
+	}
+	to, ok := mail.Address(access.From(ctx).Email)
+	if !ok {
+		return fault.New(fault.Forbidden, "STAFF_ONLY")
+	}
+	message.To, message.ToName, message.Unsubscribe = to, access.From(ctx).Name, ""
+	message.ID = "test." + strconv.FormatInt(s.Now().UnixNano(), 36) + "@" + domainOf(message.From)
+	_, err = s.Mailer.Send(ctx, message)
+	return err
+}

@@ -1,0 +1,63 @@
+package reminder_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+)
+
+func TestTemplates(t *testing.T) {
+	o := newOutside(t)
+	in := reminder.TemplateInput{Anchor: db.AnchorDue, Days: -1, Language: "es-MX", Subject: "Factura {{invoice.number}}",
+		Body: "Hola {{ contact.name }}:\n\n{{#if invoice.days_left}}Faltan {{invoice.days_left}} días.{{/if}}{{#if invoice.days_late}}Tarde.{{/if}} Saldo {{invoice.balance}} <b>"}
+	preview, err := o.rules.PreviewTemplate(o.system(), in, o.invoice.ID)
+	fail(o.world, err)
+	if !strings.Contains(preview.Text, "Faltan 1 días. Saldo $116.00") || strings.Contains(preview.Text, "Tarde") || strings.Contains(preview.HTML, "<b>") || !strings.Contains(preview.HTML, "&lt;b&gt;") {
+		t.Fatalf("%q\n%q", preview.Text, preview.HTML)
+	}
+	_, err = o.rules.SaveTemplate(o.system(), in)
+	fail(o.world, err)
+	o.rules.LinkURL = func(kind, token string) string { return "https://clientes.example/" + kind + "/" + token }
+	o.send(o.take())
+	m := o.mailbox.Messages()[0]
+	if m.Subject != "Factura "+o.invoice.Number || !strings.Contains(m.Text, "Faltan 1 días") {
+		t.Fatalf("%q %q", m.Subject, m.Text)
+	}
+	if m.Headers.Get("List-Unsubscribe-Post") != "List-Unsubscribe=One-Click" {
+		t.Fatalf("%v", m.Headers)
+	}
+	_, token, _ := strings.Cut(strings.Trim(m.Headers.Get("List-Unsubscribe"), "<> "), "/preferences/")
+	if _, err := o.rules.SetReminderPreference(anonymous(), token, false); err != nil {
+		t.Fatalf("one click: %v (%s)", err, m.Headers.Get("List-Unsubscribe"))
+	}
+	fail(o.world, o.rules.ResetTemplate(o.system(), in.Anchor, in.Days, in.Language))
+	versions, err := o.rules.Templates(o.system(), in.Anchor, in.Days, in.Language)
+	if err != nil || len(versions) != 2 || versions[0].Body != "" || versions[1].Body != in.Body {
+		t.Fatalf("%+v, %v", versions, err)
+	}
+}
+
+func TestTemplateErrors(t *testing.T) {
+	o := newOutside(t)
+	for _, c := range []struct {
+		body, code   string
+		line, column int
+	}{
+		{"Hola\n\n  {{client.nme}}", "TEMPLATE_UNKNOWN_VALUE", 3, 3},
+		{"{{#if invoice.nada}}x{{/if}}", "TEMPLATE_UNKNOWN_VALUE", 1, 1},
+		{"ñá {{client.name", "TEMPLATE_SYNTAX", 1, 4},
+		{"{{#if invoice.number}}x", "TEMPLATE_SYNTAX", 1, 1},
+		{"x{{/if}}", "TEMPLATE_SYNTAX", 1, 2},
+		{"{{}}", "TEMPLATE_UNKNOWN_VALUE", 1, 1},
+		{"{{range .}}", "TEMPLATE_UNKNOWN_VALUE", 1, 1},
+	} {
+		_, err := o.rules.SaveTemplate(o.system(), reminder.TemplateInput{Anchor: db.AnchorDue, Days: 1, Language: "es-MX", Subject: "x", Body: c.body})
+		f, ok := fault.As(err)
+		if !ok || len(f.Fields) != 1 || f.Fields[0].Code != c.code || f.Fields[0].Args["line"] != c.line || f.Fields[0].Args["column"] != c.column {
+			t.Errorf("%q: %v", c.body, err)
+		}
+	}
+}
