@@ -17,6 +17,7 @@ import (
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
@@ -26,10 +27,12 @@ type Config struct {
 	Account       *account.Service
 	Billing       *billing.Service
 	Reminder      *reminder.Service
-	Introspection bool                    // whether the schema may be asked for
-	PDFPath       func(id.Invoice) string // where the PDF of an invoice is downloaded; nil: pdfPath is null
-	Log           *slog.Logger            // internal errors; nil: slog.Default
-	Now           func() time.Time        // nil: time.Now
+	Fiscal        *fiscal.Service
+	CFDIPath      func(cfdi id.CFDI, format string) string // where a fiscal document is downloaded; nil: its paths are null
+	Introspection bool                                     // whether the schema may be asked for
+	PDFPath       func(id.Invoice) string                  // where the PDF of an invoice is downloaded; nil: pdfPath is null
+	Log           *slog.Logger                             // internal errors; nil: slog.Default
+	Now           func() time.Time                         // nil: time.Now
 }
 
 // resolver is the root of all resolvers.

@@ -25,6 +25,7 @@ type loaders struct {
 	access   *dataloadgen.Loader[id.Contact, *account.Access]
 	invoices *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines    *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
+	cfdis    *dataloadgen.Loader[id.Invoice, []db.CFDI]
 	steps    *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	today    func() date.Date // the same for all invoices of an answer
 }
@@ -52,6 +53,9 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		lines: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.InvoiceLine, error) {
 			return r.Billing.Lines(ctx, ids...)
+		}),
+		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
+			return r.Fiscal.Documents(ctx, ids...)
 		}),
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -43,6 +45,7 @@ type world struct {
 	account  *account.Service
 	billing  *billing.Service
 	reminder *reminder.Service
+	fiscal   *fiscal.Service
 	handler  http.Handler
 	log      *bytes.Buffer
 	logins   map[string]id.Login
@@ -61,15 +64,32 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}}
 	w.billing = &billing.Service{Store: w.store, Now: now, Files: files}
 	w.reminder = &reminder.Service{Store: w.store, Now: now}
-	config := graph.Config{Account: w.account, Billing: w.billing, Reminder: w.reminder, Now: now, Introspection: true,
-		PDFPath: func(key id.Invoice) string { return "/files/" + key.String() + ".pdf" },
-		Log:     slog.New(slog.NewTextHandler(w.log, nil))}
+	ring, err := fiscal.NewKeyring("k", map[string][]byte{"k": bytes.Repeat([]byte{1}, 32)})
+	w.must(err)
+	w.fiscal = &fiscal.Service{Store: w.store, Now: now, Keyring: ring}
+	config := graph.Config{Account: w.account, Billing: w.billing, Reminder: w.reminder, Fiscal: w.fiscal, Now: now, Introspection: true,
+		CFDIPath: func(key id.CFDI, format string) string { return "/files/" + key.String() + "." + format },
+		PDFPath:  func(key id.Invoice) string { return "/files/" + key.String() + ".pdf" },
+		Log:      slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {
 		f(&config)
 	}
 	w.handler = graph.NewHandler(config)
 	w.fill()
+	w.issuer()
 	return w
+}
+
+// issuer makes the company one that can issue fiscal documents.
+func (w *world) issuer() {
+	w.t.Helper()
+	ctx := access.With(w.t.Context(), access.SystemActor())
+	_, err := w.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501"})
+	w.must(err)
+	csd, err := fiscal.RestoreCSD(fiscaltest.NewCSD(w.t, "EKU9003173C9", false))
+	w.must(err)
+	_, err = w.fiscal.KeepCSD(ctx, csd)
+	w.must(err)
 }
 
 func (w *world) must(err error) {

@@ -151,7 +151,7 @@ var free = map[string]string{
 
 // Every verb of a service asks internal/access before it touches the store.
 func TestVerbsAskFirst(t *testing.T) {
-	for _, service := range []string{"account", "billing", "reminder"} {
+	for _, service := range []string{"account", "billing", "reminder", "fiscal"} {
 		files, err := filepath.Glob(filepath.Join(service, "*.go"))
 		if err != nil {
 			t.Fatal(err)

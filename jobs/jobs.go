@@ -20,6 +20,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
@@ -40,6 +41,7 @@ type Config struct {
 	Account     *account.Service
 	Reminder    *reminder.Service
 	Billing     *billing.Service
+	Fiscal      *fiscal.Service
 	Concurrency int // tasks at once; 0 means 10
 	Log         *slog.Logger
 	Now         func() time.Time
@@ -69,12 +71,16 @@ func New(config Config) *Worker {
 		account.ResetJob{}.Kind():   handle(w.Account.SendReset),
 		reminder.NoticeJob{}.Kind(): handle(w.Reminder.SendNotice),
 		reminder.VerifyJob{}.Kind(): handle(w.Reminder.SendVerification),
+		billing.ChangedJob{}.Kind(): handle(w.Fiscal.Follow),
+		fiscal.StampJob{}.Kind():    handle(w.Fiscal.Stamp),
+		fiscal.MailJob{}.Kind():     handle(w.Fiscal.Mail),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{
 		{"reminder:plan", time.Minute, w.plan},
 		{"billing:renew", 10 * time.Minute, w.renew},
 		{"reminder:late-fees", time.Hour, w.chargeLateFees},
+		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
 	}
 	return w

@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/ui/console"
@@ -28,6 +29,7 @@ type Config struct {
 	Account  *account.Service
 	Billing  *billing.Service
 	Reminder *reminder.Service
+	Fiscal   *fiscal.Service // nil: no fiscal documents
 	// Outbox sums up the background work that waits, Downloads is the download log of an invoice;
 	// the console leaves out what is nil.
 	Outbox         func(ctx context.Context) (db.OutboxState, error)
@@ -81,11 +83,14 @@ func Routes(c Config) []layout.Route {
 		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
 	table = append(table, maillinks{c.Reminder}.routes()...)
+	if c.Fiscal != nil {
+		table = append(table, layout.Route{Method: "GET", Path: "/descargas/cfdi/{file}", Who: layout.SignedIn, Handle: pages.fiscalFile})
+	}
 	if c.GraphQL != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/graphql/explorer", Who: layout.Everybody, Handle: explorer})
 	}
-	table = append(table, portal.New(portal.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Now: c.Now}).Routes()...)
-	table = append(table, console.New(console.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder,
+	table = append(table, portal.New(portal.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal, Now: c.Now}).Routes()...)
+	table = append(table, console.New(console.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal,
 		Outbox: c.Outbox, Downloads: c.Downloads, Mailbox: c.Mailbox != nil, Now: c.Now}).Routes()...)
 	if c.Mailbox != nil {
 		table = append(table, mailbox.Routes(mailbox.Config{Box: c.Mailbox})...)

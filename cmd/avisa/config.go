@@ -36,6 +36,7 @@ type config struct {
 	Introspection  bool           // AVISA_INTROSPECTION
 	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
 	role           string         // what the process may do at most in the database: see db.WithRole
+	Fiscal         fiscalConfig
 }
 
 func readConfig(env string) (config, error) {
@@ -104,7 +105,9 @@ func readConfig(env string) (config, error) {
 		}
 	}
 	c.Introspection = or("AVISA_INTROSPECTION", "on") != "off"
-	return c, errors.Join(wrong...)
+	fiscal, err := readFiscalConfig(c.Env)
+	c.Fiscal = fiscal
+	return c, errors.Join(append(wrong, err)...)
 }
 
 func or(name, fallback string) string {

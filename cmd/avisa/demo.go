@@ -41,6 +41,9 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 	if err != nil {
 		return err
 	}
+	if err := demoSecret(&c); err != nil {
+		return err
+	}
 	a, err := open(ctx, c, log)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ const usage = `avisa, the billing client area for service companies
   avisa work            the background worker: reminders and documents
   avisa migrate         bring the database's schema up to date
   avisa seed            demo data into an empty database (development and demo only)
+  avisa rotate          encrypt stored keys anew with the first key of AVISA_CSD_KEYS
   avisa schema          print the GraphQL schema
 
 Settings are environment variables: see docs/operations.md.
@@ -38,6 +39,7 @@ var commands = map[string]command{
 	"migrate": {production, runMigrate},
 	"seed":    {development, runSeed},
 	"schema":  {development, runSchema},
+	"rotate":  {production, runRotate},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }

@@ -121,6 +121,9 @@ func (a *app) seed(ctx context.Context) error {
 			if err := a.seedContacts(ctx, client); err != nil {
 				return err
 			}
+			if err := a.seedFiscal(ctx, client); err != nil {
+				return err
+			}
 		}
 		for n, invoice := range c.invoices {
 			if err := a.seedInvoice(ctx, client, invoice, fmt.Sprintf("seed-%d-%d", i, n)); err != nil {

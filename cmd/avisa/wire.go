@@ -20,6 +20,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/limit"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -40,6 +41,7 @@ type app struct {
 	account  *account.Service
 	billing  *billing.Service
 	reminder *reminder.Service
+	fiscal   *fiscal.Service
 	mailbox  *devstack.Mailbox // the demo's mail server, nil elsewhere
 }
 
@@ -86,6 +88,9 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 			return email.Reminder(ctx, r, links)
 		},
 	}
+	if a.fiscal, err = a.openFiscal(links); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -107,9 +112,9 @@ func (a *app) close() {
 
 // web is the HTTP handler: pages, GraphQL and health.
 func (a *app) web() http.Handler {
-	api := graph.NewHandler(graph.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder,
-		Introspection: a.config.Introspection, PDFPath: ui.PDFPath, Log: a.log, Now: time.Now})
-	pages := ui.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, GraphQL: api, BaseURL: a.config.BaseURL,
+	api := graph.NewHandler(graph.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, Fiscal: a.fiscal,
+		Introspection: a.config.Introspection, PDFPath: ui.PDFPath, CFDIPath: ui.CFDIPath, Log: a.log, Now: time.Now})
+	pages := ui.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, Fiscal: a.fiscal, GraphQL: api, BaseURL: a.config.BaseURL,
 		Outbox: a.billing.PendingWork, Downloads: a.billing.Downloads, Log: a.log, Now: time.Now, TrustedProxies: a.config.TrustedProxies}
 	if a.mailbox != nil {
 		pages.Mailbox = a.mailbox
@@ -135,7 +140,7 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 
 // worker is the background part.
 func (a *app) worker() *jobs.Worker {
-	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing,
+	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing, Fiscal: a.fiscal,
 		Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
 }
 

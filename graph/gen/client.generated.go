@@ -26,6 +26,7 @@ type ClientResolver interface {
 	Contacts(ctx context.Context, obj *db.Client, first int, after *string) (*model.ContactConnection, error)
 	Invoices(ctx context.Context, obj *db.Client, status *string, search *string, first int, after *string) (*model.InvoiceConnection, error)
 	Deliveries(ctx context.Context, obj *db.Client, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+	FiscalProfiles(ctx context.Context, obj *db.Client) ([]*db.FiscalProfile, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -791,6 +792,38 @@ func (ec *executionContext) fieldContext_Client_deliveries(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Client_fiscalProfiles(ctx context.Context, field graphql.CollectedField, obj *db.Client) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Client_fiscalProfiles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Client().FiscalProfiles(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*db.FiscalProfile) graphql.Marshaler {
+			return ec.marshalOFiscalProfile2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐFiscalProfileᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Client_fiscalProfiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Client",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ClientConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.ClientConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1121,6 +1154,12 @@ func (ec *executionContext) _Client(ctx context.Context, sel ast.SelectionSet, o
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Client_deliveries(ctx, field, obj)
+				})
+		case "fiscalProfiles":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Client_fiscalProfiles(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

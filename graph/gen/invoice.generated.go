@@ -31,6 +31,7 @@ type InvoiceResolver interface {
 
 	ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error)
 	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -776,6 +777,38 @@ func (ec *executionContext) fieldContext_Invoice_deliveries(ctx context.Context,
 	if fc.Args, err = ec.field_Invoice_deliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Invoice_fiscalDocuments(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_fiscalDocuments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invoice().FiscalDocuments(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*db.CFDI) graphql.Marshaler {
+			return ec.marshalNFiscalDocument2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐCFDIᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_fiscalDocuments(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalDocument(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -1746,6 +1779,12 @@ func (ec *executionContext) _Invoice(ctx context.Context, sel ast.SelectionSet, 
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Invoice_deliveries(ctx, field, obj)
+				})
+		case "fiscalDocuments":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invoice_fiscalDocuments(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

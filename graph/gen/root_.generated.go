@@ -27,6 +27,7 @@ type ResolverRoot interface {
 	Client() ClientResolver
 	Contact() ContactResolver
 	Delivery() DeliveryResolver
+	FiscalDocument() FiscalDocumentResolver
 	Invoice() InvoiceResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
@@ -49,28 +50,29 @@ type ComplexityRoot struct {
 	}
 
 	Client struct {
-		Address1    func(childComplexity int) int
-		Address2    func(childComplexity int) int
-		City        func(childComplexity int) int
-		Contacts    func(childComplexity int, first int, after *string) int
-		Country     func(childComplexity int) int
-		CreatedAt   func(childComplexity int) int
-		Deliveries  func(childComplexity int, statuses []string, first int, after *string) int
-		Email       func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Invoices    func(childComplexity int, status *string, search *string, first int, after *string) int
-		Language    func(childComplexity int) int
-		Name        func(childComplexity int) int
-		Owes        func(childComplexity int) int
-		PauseReason func(childComplexity int) int
-		PausedUntil func(childComplexity int) int
-		Phonenumber func(childComplexity int) int
-		Postcode    func(childComplexity int) int
-		State       func(childComplexity int) int
-		TaxID       func(childComplexity int) int
-		Timezone    func(childComplexity int) int
-		Topics      func(childComplexity int) int
-		UpdatedAt   func(childComplexity int) int
+		Address1       func(childComplexity int) int
+		Address2       func(childComplexity int) int
+		City           func(childComplexity int) int
+		Contacts       func(childComplexity int, first int, after *string) int
+		Country        func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		Deliveries     func(childComplexity int, statuses []string, first int, after *string) int
+		Email          func(childComplexity int) int
+		FiscalProfiles func(childComplexity int) int
+		ID             func(childComplexity int) int
+		Invoices       func(childComplexity int, status *string, search *string, first int, after *string) int
+		Language       func(childComplexity int) int
+		Name           func(childComplexity int) int
+		Owes           func(childComplexity int) int
+		PauseReason    func(childComplexity int) int
+		PausedUntil    func(childComplexity int) int
+		Phonenumber    func(childComplexity int) int
+		Postcode       func(childComplexity int) int
+		State          func(childComplexity int) int
+		TaxID          func(childComplexity int) int
+		Timezone       func(childComplexity int) int
+		Topics         func(childComplexity int) int
+		UpdatedAt      func(childComplexity int) int
 	}
 
 	ClientConnection struct {
@@ -160,33 +162,63 @@ type ComplexityRoot struct {
 		Event  func(childComplexity int) int
 	}
 
+	FiscalDocument struct {
+		CancelledAt func(childComplexity int) int
+		Code        func(childComplexity int) int
+		Folio       func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		MetodoPago  func(childComplexity int) int
+		Moneda      func(childComplexity int) int
+		PDFPath     func(childComplexity int) int
+		RfcReceptor func(childComplexity int) int
+		Serie       func(childComplexity int) int
+		StampedAt   func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Total       func(childComplexity int) int
+		UUID        func(childComplexity int) int
+		XMLPath     func(childComplexity int) int
+	}
+
+	FiscalProfile struct {
+		Default                 func(childComplexity int) int
+		DomicilioFiscalReceptor func(childComplexity int) int
+		ID                      func(childComplexity int) int
+		Nombre                  func(childComplexity int) int
+		RegimenFiscalReceptor   func(childComplexity int) int
+		ResidenciaFiscal        func(childComplexity int) int
+		Rfc                     func(childComplexity int) int
+		UsoCFDI                 func(childComplexity int) int
+	}
+
 	Invoice struct {
-		Balance      func(childComplexity int) int
-		CancelledAt  func(childComplexity int) int
-		Client       func(childComplexity int) int
-		CreatedAt    func(childComplexity int) int
-		Currency     func(childComplexity int) int
-		Deliveries   func(childComplexity int, statuses []string, first int, after *string) int
-		Discount     func(childComplexity int) int
-		DueDate      func(childComplexity int) int
-		ID           func(childComplexity int) int
-		IssueDate    func(childComplexity int) int
-		Lines        func(childComplexity int) int
-		Notes        func(childComplexity int) int
-		Number       func(childComplexity int) int
-		PDFPath      func(childComplexity int) int
-		PDFReady     func(childComplexity int) int
-		PDFSize      func(childComplexity int) int
-		Paid         func(childComplexity int) int
-		PaidAt       func(childComplexity int) int
-		PauseReason  func(childComplexity int) int
-		PausedUntil  func(childComplexity int) int
-		ReminderPlan func(childComplexity int) int
-		Status       func(childComplexity int) int
-		Subtotal     func(childComplexity int) int
-		Tax          func(childComplexity int) int
-		Total        func(childComplexity int) int
-		Withheld     func(childComplexity int) int
+		Balance         func(childComplexity int) int
+		CancelledAt     func(childComplexity int) int
+		Client          func(childComplexity int) int
+		CreatedAt       func(childComplexity int) int
+		Currency        func(childComplexity int) int
+		Deliveries      func(childComplexity int, statuses []string, first int, after *string) int
+		Discount        func(childComplexity int) int
+		DueDate         func(childComplexity int) int
+		FiscalDocuments func(childComplexity int) int
+		ID              func(childComplexity int) int
+		IssueDate       func(childComplexity int) int
+		Lines           func(childComplexity int) int
+		Notes           func(childComplexity int) int
+		Number          func(childComplexity int) int
+		PDFPath         func(childComplexity int) int
+		PDFReady        func(childComplexity int) int
+		PDFSize         func(childComplexity int) int
+		Paid            func(childComplexity int) int
+		PaidAt          func(childComplexity int) int
+		PauseReason     func(childComplexity int) int
+		PausedUntil     func(childComplexity int) int
+		ReminderPlan    func(childComplexity int) int
+		Status          func(childComplexity int) int
+		Subtotal        func(childComplexity int) int
+		Tax             func(childComplexity int) int
+		Total           func(childComplexity int) int
+		Withheld        func(childComplexity int) int
 	}
 
 	InvoiceConnection struct {
@@ -222,18 +254,20 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AddContact          func(childComplexity int, input model.AddContactInput) int
-		DeleteContact       func(childComplexity int, input model.DeleteContactInput) int
-		IssueInvoice        func(childComplexity int, input model.IssueInvoiceInput) int
-		RecordPayment       func(childComplexity int, input model.RecordPaymentInput) int
-		RequestInvoicePDF   func(childComplexity int, input model.RequestInvoicePDFInput) int
-		SendReminders       func(childComplexity int, input model.SendRemindersInput) int
-		SetEmailPreferences func(childComplexity int, input model.SetEmailPreferencesInput) int
-		SetReminderPause    func(childComplexity int, input model.SetReminderPauseInput) int
-		SetSubAccount       func(childComplexity int, input model.SetSubAccountInput) int
-		SignIn              func(childComplexity int, input model.SignInInput) int
-		SignOut             func(childComplexity int) int
-		UpdateContact       func(childComplexity int, input model.UpdateContactInput) int
+		AddContact            func(childComplexity int, input model.AddContactInput) int
+		DeleteContact         func(childComplexity int, input model.DeleteContactInput) int
+		IssueInvoice          func(childComplexity int, input model.IssueInvoiceInput) int
+		RecordPayment         func(childComplexity int, input model.RecordPaymentInput) int
+		RequestFiscalDocument func(childComplexity int, input model.RequestFiscalDocumentInput) int
+		RequestInvoicePDF     func(childComplexity int, input model.RequestInvoicePDFInput) int
+		SaveFiscalProfile     func(childComplexity int, input model.SaveFiscalProfileInput) int
+		SendReminders         func(childComplexity int, input model.SendRemindersInput) int
+		SetEmailPreferences   func(childComplexity int, input model.SetEmailPreferencesInput) int
+		SetReminderPause      func(childComplexity int, input model.SetReminderPauseInput) int
+		SetSubAccount         func(childComplexity int, input model.SetSubAccountInput) int
+		SignIn                func(childComplexity int, input model.SignInInput) int
+		SignOut               func(childComplexity int) int
+		UpdateContact         func(childComplexity int, input model.UpdateContactInput) int
 	}
 
 	PageInfo struct {
@@ -281,9 +315,20 @@ type ComplexityRoot struct {
 		ID     func(childComplexity int) int
 	}
 
+	RequestFiscalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
+	}
+
 	RequestInvoicePdfPayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SaveFiscalProfilePayload struct {
+		FiscalProfile func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+		Warnings      func(childComplexity int) int
 	}
 
 	SendRemindersPayload struct {
@@ -467,6 +512,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Email(childComplexity), true
+	case "Client.fiscalProfiles":
+		if e.ComplexityRoot.Client.FiscalProfiles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.FiscalProfiles(childComplexity), true
 	case "Client.id":
 		if e.ComplexityRoot.Client.ID == nil {
 			break
@@ -909,6 +960,146 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryEvent.Event(childComplexity), true
 
+	case "FiscalDocument.cancelledAt":
+		if e.ComplexityRoot.FiscalDocument.CancelledAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.CancelledAt(childComplexity), true
+	case "FiscalDocument.code":
+		if e.ComplexityRoot.FiscalDocument.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Code(childComplexity), true
+	case "FiscalDocument.folio":
+		if e.ComplexityRoot.FiscalDocument.Folio == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Folio(childComplexity), true
+	case "FiscalDocument.id":
+		if e.ComplexityRoot.FiscalDocument.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.ID(childComplexity), true
+	case "FiscalDocument.kind":
+		if e.ComplexityRoot.FiscalDocument.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Kind(childComplexity), true
+	case "FiscalDocument.metodoPago":
+		if e.ComplexityRoot.FiscalDocument.MetodoPago == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.MetodoPago(childComplexity), true
+	case "FiscalDocument.moneda":
+		if e.ComplexityRoot.FiscalDocument.Moneda == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Moneda(childComplexity), true
+	case "FiscalDocument.pdfPath":
+		if e.ComplexityRoot.FiscalDocument.PDFPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.PDFPath(childComplexity), true
+	case "FiscalDocument.rfcReceptor":
+		if e.ComplexityRoot.FiscalDocument.RfcReceptor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.RfcReceptor(childComplexity), true
+	case "FiscalDocument.serie":
+		if e.ComplexityRoot.FiscalDocument.Serie == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Serie(childComplexity), true
+	case "FiscalDocument.stampedAt":
+		if e.ComplexityRoot.FiscalDocument.StampedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.StampedAt(childComplexity), true
+	case "FiscalDocument.status":
+		if e.ComplexityRoot.FiscalDocument.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Status(childComplexity), true
+	case "FiscalDocument.total":
+		if e.ComplexityRoot.FiscalDocument.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Total(childComplexity), true
+	case "FiscalDocument.uuid":
+		if e.ComplexityRoot.FiscalDocument.UUID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.UUID(childComplexity), true
+	case "FiscalDocument.xmlPath":
+		if e.ComplexityRoot.FiscalDocument.XMLPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.XMLPath(childComplexity), true
+
+	case "FiscalProfile.default":
+		if e.ComplexityRoot.FiscalProfile.Default == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.Default(childComplexity), true
+	case "FiscalProfile.domicilioFiscalReceptor":
+		if e.ComplexityRoot.FiscalProfile.DomicilioFiscalReceptor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.DomicilioFiscalReceptor(childComplexity), true
+	case "FiscalProfile.id":
+		if e.ComplexityRoot.FiscalProfile.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.ID(childComplexity), true
+	case "FiscalProfile.nombre":
+		if e.ComplexityRoot.FiscalProfile.Nombre == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.Nombre(childComplexity), true
+	case "FiscalProfile.regimenFiscalReceptor":
+		if e.ComplexityRoot.FiscalProfile.RegimenFiscalReceptor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.RegimenFiscalReceptor(childComplexity), true
+	case "FiscalProfile.residenciaFiscal":
+		if e.ComplexityRoot.FiscalProfile.ResidenciaFiscal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.ResidenciaFiscal(childComplexity), true
+	case "FiscalProfile.rfc":
+		if e.ComplexityRoot.FiscalProfile.Rfc == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.Rfc(childComplexity), true
+	case "FiscalProfile.usoCfdi":
+		if e.ComplexityRoot.FiscalProfile.UsoCFDI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.UsoCFDI(childComplexity), true
+
 	case "Invoice.balance":
 		if e.ComplexityRoot.Invoice.Balance == nil {
 			break
@@ -962,6 +1153,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.DueDate(childComplexity), true
+	case "Invoice.fiscalDocuments":
+		if e.ComplexityRoot.Invoice.FiscalDocuments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.FiscalDocuments(childComplexity), true
 	case "Invoice.id":
 		if e.ComplexityRoot.Invoice.ID == nil {
 			break
@@ -1222,6 +1419,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RecordPayment(childComplexity, args["input"].(model.RecordPaymentInput)), true
+	case "Mutation.requestFiscalDocument":
+		if e.ComplexityRoot.Mutation.RequestFiscalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestFiscalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestFiscalDocument(childComplexity, args["input"].(model.RequestFiscalDocumentInput)), true
 	case "Mutation.requestInvoicePdf":
 		if e.ComplexityRoot.Mutation.RequestInvoicePDF == nil {
 			break
@@ -1233,6 +1441,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RequestInvoicePDF(childComplexity, args["input"].(model.RequestInvoicePDFInput)), true
+	case "Mutation.saveFiscalProfile":
+		if e.ComplexityRoot.Mutation.SaveFiscalProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveFiscalProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveFiscalProfile(childComplexity, args["input"].(model.SaveFiscalProfileInput)), true
 	case "Mutation.sendReminders":
 		if e.ComplexityRoot.Mutation.SendReminders == nil {
 			break
@@ -1515,6 +1734,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReminderStep.ID(childComplexity), true
 
+	case "RequestFiscalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument(childComplexity), true
+	case "RequestFiscalDocumentPayload.userErrors":
+		if e.ComplexityRoot.RequestFiscalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestFiscalDocumentPayload.UserErrors(childComplexity), true
+
 	case "RequestInvoicePdfPayload.invoice":
 		if e.ComplexityRoot.RequestInvoicePdfPayload.Invoice == nil {
 			break
@@ -1527,6 +1759,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RequestInvoicePdfPayload.UserErrors(childComplexity), true
+
+	case "SaveFiscalProfilePayload.fiscalProfile":
+		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile(childComplexity), true
+	case "SaveFiscalProfilePayload.userErrors":
+		if e.ComplexityRoot.SaveFiscalProfilePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveFiscalProfilePayload.UserErrors(childComplexity), true
+	case "SaveFiscalProfilePayload.warnings":
+		if e.ComplexityRoot.SaveFiscalProfilePayload.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveFiscalProfilePayload.Warnings(childComplexity), true
 
 	case "SendRemindersPayload.planned":
 		if e.ComplexityRoot.SendRemindersPayload.Planned == nil {
@@ -1801,7 +2052,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
 			graphql.NewInputUnmarshaler("IssueInvoiceInput", ec.unmarshalInputIssueInvoiceInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
+			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
+			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
 			graphql.NewInputUnmarshaler("SendRemindersInput", ec.unmarshalInputSendRemindersInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
 			graphql.NewInputUnmarshaler("SetReminderPauseInput", ec.unmarshalInputSetReminderPauseInput),
@@ -2291,6 +2544,161 @@ extend type Mutation {
     "The topics."
     input: SetEmailPreferencesInput!
   ): SetEmailPreferencesPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/fiscal.graphqls", Input: `extend type Invoice {
+  "The fiscal documents (CFDI) of the invoice: invoice, credit notes and payment receipts, in the order in which they were asked for."
+  fiscalDocuments: [FiscalDocument!]!
+}
+
+extend type Client {
+  "Whom documents can be issued to, the default one first. Needs the permission INVOICES or PROFILE."
+  fiscalProfiles: [FiscalProfile!]
+}
+
+"A fiscal document (CFDI 4.0). The XML is the document; the PDF is its printed representation."
+type FiscalDocument {
+  "Our id, ` + "`" + `cfd_...` + "`" + `."
+  id: ID!
+  "What kind of document it is."
+  kind: FiscalDocumentKind!
+  "Where it is on its way."
+  status: FiscalDocumentStatus!
+  "The folio fiscal of the SAT; null until it is stamped."
+  uuid: String
+  "The series; empty until it is sealed."
+  serie: String!
+  "The folio in the series; null until it is sealed."
+  folio: Int
+  "PUE or PPD; empty for payment receipts."
+  metodoPago: String!
+  "The RFC of the receiver; empty until it is sealed."
+  rfcReceptor: String!
+  "The total as written in the document; empty until it is sealed."
+  total: String!
+  "The currency of the total, ISO 4217; empty until it is sealed."
+  moneda: String!
+  "When it was stamped; null before."
+  stampedAt: DateTime
+  "When it was cancelled; null when it was not."
+  cancelledAt: DateTime
+  "The code of the SAT, or ours, of what the last attempt failed with; empty when nothing failed."
+  code: String!
+  "Where to download the XML, byte for byte as it was stamped, with the same bearer token; null until it is stamped."
+  xmlPath: String
+  "Where to download the printed representation; null until it is stamped."
+  pdfPath: String
+}
+
+"Kinds of fiscal documents."
+enum FiscalDocumentKind {
+  "Invoice (ingreso)."
+  INGRESO
+  "Credit note (egreso)."
+  EGRESO
+  "Payment receipt (REP)."
+  PAGO
+  "Global invoice of sales to the general public."
+  GLOBAL
+}
+
+"Where a fiscal document is on its way."
+enum FiscalDocumentStatus {
+  "Asked for."
+  DRAFT
+  "Sealed; the provider has not stamped it yet or was down."
+  SEALED
+  "With the provider, whose answer is not known."
+  STAMPING
+  "Stamped and valid."
+  STAMPED
+  "Refused: data must be corrected and the document asked for again."
+  STAMP_FAILED
+  "Its cancellation was asked for."
+  CANCEL_PENDING
+  "Cancelled."
+  CANCELLED
+}
+
+"Whom documents are issued to. The fields are the SAT's."
+type FiscalProfile {
+  "The id, ` + "`" + `fpr_...` + "`" + `."
+  id: ID!
+  "The RFC."
+  rfc: String!
+  "The name as the SAT has it."
+  nombre: String!
+  "The fiscal postal code; empty with a generic RFC."
+  domicilioFiscalReceptor: String!
+  "The tax regime (c_RegimenFiscal)."
+  regimenFiscalReceptor: String!
+  "The use (c_UsoCFDI)."
+  usoCfdi: String!
+  "The country of tax residence, ISO 3166-1 alpha-3; empty for Mexico."
+  residenciaFiscal: String!
+  "Whether documents are issued to it where nothing else is said."
+  default: Boolean!
+}
+
+"Whom documents are issued to."
+input SaveFiscalProfileInput {
+  "The profile to change; a new one when left out."
+  id: ID
+  "The client's id; needed for a new one."
+  clientId: ID
+  "The RFC, 12 or 13 characters."
+  rfc: String!
+  "The name as the Constancia de Situación Fiscal has it."
+  nombre: String!
+  "The fiscal postal code, 5 digits."
+  domicilioFiscalReceptor: String! = ""
+  "The tax regime (c_RegimenFiscal)."
+  regimenFiscalReceptor: String! = ""
+  "The use (c_UsoCFDI)."
+  usoCfdi: String! = ""
+  "The country of tax residence, ISO 3166-1 alpha-3, with the generic RFC of foreigners."
+  residenciaFiscal: String! = ""
+  "Whether it becomes the default one."
+  default: Boolean! = false
+}
+
+"The result of saving a fiscal profile."
+type SaveFiscalProfilePayload {
+  "The profile; null when there are errors."
+  fiscalProfile: FiscalProfile
+  "What should be looked at although the profile was saved, such as a check digit that does not fit."
+  warnings: [String!]!
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"An invoice whose fiscal document is wanted."
+input RequestFiscalDocumentInput {
+  "The invoice's id."
+  invoiceId: ID!
+  "The profile to issue it to; the default one when left out."
+  fiscalProfileId: ID
+}
+
+"The result of asking for a fiscal document."
+type RequestFiscalDocumentPayload {
+  "The document, which is stamped in the background; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Adds or changes whom documents are issued to. Needs the permission INVOICES or PROFILE."
+  saveFiscalProfile(
+    "The profile."
+    input: SaveFiscalProfileInput!
+  ): SaveFiscalProfilePayload!
+  "Asks for the fiscal document of a paid invoice until the end of the month of the payment; staff may ask for any. Needs the permission INVOICES."
+  requestFiscalDocument(
+    "The invoice."
+    input: RequestFiscalDocumentInput!
+  ): RequestFiscalDocumentPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/invoice.graphqls", Input: `"What a client owes. Once issued, only payments, cancellation, a pause of reminders and the PDF change."
@@ -3093,6 +3501,8 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_invoices(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Client_deliveries(ctx, field)
+	case "fiscalProfiles":
+		return ec.fieldContext_Client_fiscalProfiles(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Client", field.Name)
 }
@@ -3271,6 +3681,64 @@ func (ec *executionContext) childFields_DeliveryEvent(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FiscalDocument_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_FiscalDocument_kind(ctx, field)
+	case "status":
+		return ec.fieldContext_FiscalDocument_status(ctx, field)
+	case "uuid":
+		return ec.fieldContext_FiscalDocument_uuid(ctx, field)
+	case "serie":
+		return ec.fieldContext_FiscalDocument_serie(ctx, field)
+	case "folio":
+		return ec.fieldContext_FiscalDocument_folio(ctx, field)
+	case "metodoPago":
+		return ec.fieldContext_FiscalDocument_metodoPago(ctx, field)
+	case "rfcReceptor":
+		return ec.fieldContext_FiscalDocument_rfcReceptor(ctx, field)
+	case "total":
+		return ec.fieldContext_FiscalDocument_total(ctx, field)
+	case "moneda":
+		return ec.fieldContext_FiscalDocument_moneda(ctx, field)
+	case "stampedAt":
+		return ec.fieldContext_FiscalDocument_stampedAt(ctx, field)
+	case "cancelledAt":
+		return ec.fieldContext_FiscalDocument_cancelledAt(ctx, field)
+	case "code":
+		return ec.fieldContext_FiscalDocument_code(ctx, field)
+	case "xmlPath":
+		return ec.fieldContext_FiscalDocument_xmlPath(ctx, field)
+	case "pdfPath":
+		return ec.fieldContext_FiscalDocument_pdfPath(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalDocument", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FiscalProfile_id(ctx, field)
+	case "rfc":
+		return ec.fieldContext_FiscalProfile_rfc(ctx, field)
+	case "nombre":
+		return ec.fieldContext_FiscalProfile_nombre(ctx, field)
+	case "domicilioFiscalReceptor":
+		return ec.fieldContext_FiscalProfile_domicilioFiscalReceptor(ctx, field)
+	case "regimenFiscalReceptor":
+		return ec.fieldContext_FiscalProfile_regimenFiscalReceptor(ctx, field)
+	case "usoCfdi":
+		return ec.fieldContext_FiscalProfile_usoCfdi(ctx, field)
+	case "residenciaFiscal":
+		return ec.fieldContext_FiscalProfile_residenciaFiscal(ctx, field)
+	case "default":
+		return ec.fieldContext_FiscalProfile_default(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalProfile", field.Name)
+}
+
 func (ec *executionContext) childFields_Invoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -3325,6 +3793,8 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_reminderPlan(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Invoice_deliveries(ctx, field)
+	case "fiscalDocuments":
+		return ec.fieldContext_Invoice_fiscalDocuments(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invoice", field.Name)
 }
@@ -3455,6 +3925,16 @@ func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ReminderStep", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_RequestFiscalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RequestFiscalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestFiscalDocumentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestInvoicePdfPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invoice":
@@ -3463,6 +3943,18 @@ func (ec *executionContext) childFields_RequestInvoicePdfPayload(ctx context.Con
 		return ec.fieldContext_RequestInvoicePdfPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RequestInvoicePdfPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalProfile":
+		return ec.fieldContext_SaveFiscalProfilePayload_fiscalProfile(ctx, field)
+	case "warnings":
+		return ec.fieldContext_SaveFiscalProfilePayload_warnings(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveFiscalProfilePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveFiscalProfilePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -211,6 +211,22 @@ type RecordPaymentPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// An invoice whose fiscal document is wanted.
+type RequestFiscalDocumentInput struct {
+	// The invoice's id.
+	InvoiceID string `json:"invoiceId"`
+	// The profile to issue it to; the default one when left out.
+	FiscalProfileID *string `json:"fiscalProfileId,omitempty"`
+}
+
+// The result of asking for a fiscal document.
+type RequestFiscalDocumentPayload struct {
+	// The document, which is stamped in the background; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An invoice whose PDF is wanted.
 type RequestInvoicePDFInput struct {
 	// The invoice's id.
@@ -221,6 +237,38 @@ type RequestInvoicePDFInput struct {
 type RequestInvoicePDFPayload struct {
 	// The invoice: when its PDF is not ready, it is being made; ask again in a second.
 	Invoice *Invoice `json:"invoice,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whom documents are issued to.
+type SaveFiscalProfileInput struct {
+	// The profile to change; a new one when left out.
+	ID *string `json:"id,omitempty"`
+	// The client's id; needed for a new one.
+	ClientID *string `json:"clientId,omitempty"`
+	// The RFC, 12 or 13 characters.
+	Rfc string `json:"rfc"`
+	// The name as the Constancia de Situación Fiscal has it.
+	Nombre string `json:"nombre"`
+	// The fiscal postal code, 5 digits.
+	DomicilioFiscalReceptor string `json:"domicilioFiscalReceptor"`
+	// The tax regime (c_RegimenFiscal).
+	RegimenFiscalReceptor string `json:"regimenFiscalReceptor"`
+	// The use (c_UsoCFDI).
+	UsoCfdi string `json:"usoCfdi"`
+	// The country of tax residence, ISO 3166-1 alpha-3, with the generic RFC of foreigners.
+	ResidenciaFiscal string `json:"residenciaFiscal"`
+	// Whether it becomes the default one.
+	Default bool `json:"default"`
+}
+
+// The result of saving a fiscal profile.
+type SaveFiscalProfilePayload struct {
+	// The profile; null when there are errors.
+	FiscalProfile *db.FiscalProfile `json:"fiscalProfile,omitempty"`
+	// What should be looked at although the profile was saved, such as a check digit that does not fit.
+	Warnings []string `json:"warnings"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }

@@ -153,5 +153,5 @@ func (s *Service) settleChange(ctx context.Context, tx *db.Store, old, row db.Se
 		return err
 	}
 	change.Invoice = &made
-	return tx.Enqueue(ctx, s.renderJob(made))
+	return tx.EnqueueAll(ctx, []db.Job{s.renderJob(made), Changed(made)})
 }

@@ -130,7 +130,7 @@ func (s *Service) IssueDraft(ctx context.Context, in IssueDraftInput) (db.Invoic
 		if err := tx.SaveDraft(ctx, &row, d.lines); err != nil {
 			return err
 		}
-		return tx.Enqueue(ctx, s.renderJob(row))
+		return tx.EnqueueAll(ctx, []db.Job{s.renderJob(row), Changed(row)})
 	})
 	if err != nil {
 		return db.Invoice{}, err

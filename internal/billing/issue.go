@@ -79,7 +79,7 @@ func (s *Service) IssueInvoice(ctx context.Context, in IssueInput) (db.Invoice, 
 		if err := auditIssue(ctx, tx, row); err != nil {
 			return 0, err
 		}
-		return int64(row.ID), tx.Enqueue(ctx, s.renderJob(row))
+		return int64(row.ID), tx.EnqueueAll(ctx, []db.Job{s.renderJob(row), Changed(row)})
 	})
 	if err != nil {
 		return db.Invoice{}, err

@@ -41,7 +41,7 @@ func (s *Service) saveStates(ctx context.Context, tx *db.Store, rows ...*db.Invo
 		return err
 	}
 	for _, row := range rows {
-		jobs = append(jobs, s.renderJob(*row))
+		jobs = append(jobs, s.renderJob(*row), Changed(*row))
 	}
 	return tx.EnqueueAll(ctx, jobs)
 }

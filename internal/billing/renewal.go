@@ -128,7 +128,7 @@ func (s *Service) invoiceServices(ctx context.Context, tx *db.Store, services []
 	}
 	periods, moved, jobs := []db.ServicePeriod{}, []*db.Service{}, []db.Job{}
 	for i, g := range owners {
-		jobs = append(jobs, s.renderJob(rows[i]))
+		jobs = append(jobs, s.renderJob(rows[i]), Changed(rows[i]))
 		for _, v := range g.services {
 			next := Cycle(v.Cycle).After(v.NextOn, v.AnchorDay)
 			periods = append(periods, db.ServicePeriod{ServiceID: v.ID, StartsOn: v.NextOn, EndsOn: periodEnd(*v), InvoiceID: rows[i].ID})

@@ -135,6 +135,10 @@ func Error(lang, code string, args map[string]any) string {
 		if label := "access." + fmt.Sprint(value); name == "permission" && Has(label) {
 			value = T(lang, label)
 		}
+		// What speaks both languages itself says it in the right one.
+		if speaker, ok := value.(interface{ Message(lang string) string }); ok {
+			value = speaker.Message(lang)
+		}
 		pairs = append(pairs, name, value)
 	}
 	return T(lang, "errors."+code, pairs...)

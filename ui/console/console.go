@@ -18,6 +18,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -34,6 +35,7 @@ type Config struct {
 	Account  *account.Service
 	Billing  *billing.Service
 	Reminder *reminder.Service
+	Fiscal   *fiscal.Service // nil: no fiscal documents
 	// Outbox sums up the background work that waits; nil: not shown.
 	Outbox func(ctx context.Context) (db.OutboxState, error)
 	// Downloads is the download log of an invoice, the newest first; nil: not shown.
@@ -51,7 +53,7 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := c.table()
+	routes := append(c.table(), c.fiscalTable()...)
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
@@ -105,6 +107,9 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 		{Label: t(ctx, "nav.clients"), URL: "/consola/clientes", Icon: "people"},
 		{Label: t(ctx, "nav.invoices"), URL: "/consola/facturas", Icon: "invoice"},
 		{Label: t(ctx, "nav.reminders"), URL: "/consola/recordatorios", Icon: "bell"},
+	}
+	if c.Fiscal != nil {
+		sections = append(sections, layout.Link{Label: ft(ctx, "console.nav"), URL: "/consola/fiscal", Icon: "stamp"})
 	}
 	if c.Mailbox {
 		sections = append(sections, layout.Link{Label: t(ctx, "nav.mailbox"), URL: "/buzon", Icon: "mail"})

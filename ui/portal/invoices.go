@@ -96,15 +96,22 @@ type invoiceView struct {
 	Lines      []db.InvoiceLine
 	Payments   []db.Payment
 	Deliveries []deliveryRow
+	Fiscal     *fiscalView // nil: no fiscal documents
 }
 
 // Invoice shows one invoice with its payments and the reminders that were sent.
 func (p *Portal) Invoice(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
 	client, invoice, err := p.invoice(r)
 	if err != nil {
 		return err
 	}
+	return p.showInvoice(w, r, http.StatusOK, client, invoice, "")
+}
+
+// showInvoice shows the page of an invoice; refused says why its fiscal document cannot be asked for.
+func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int, client db.Client, invoice db.Invoice, refused string) error {
+	ctx := r.Context()
+	var err error
 	// Asked for now, so that it is there when somebody downloads it.
 	if invoice, err = p.Billing.RequestInvoicePDF(ctx, invoice.ID); err != nil {
 		return err
@@ -121,7 +128,13 @@ func (p *Portal) Invoice(w http.ResponseWriter, r *http.Request) error {
 	if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, client, sectionInvoices, t(ctx, "invoice.title", "number", invoice.Number), invoicePage(view))
+	if view.Fiscal, err = p.fiscalBlock(ctx, client, invoice); err != nil {
+		return err
+	}
+	if view.Fiscal != nil {
+		view.Fiscal.Error = refused
+	}
+	return p.show(w, r, status, client, sectionInvoices, t(ctx, "invoice.title", "number", invoice.Number), invoicePage(view))
 }
 
 // invoice returns the invoice of the path, which must be one of the client's.

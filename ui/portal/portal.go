@@ -15,6 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -27,6 +28,7 @@ type Config struct {
 	Account  *account.Service
 	Billing  *billing.Service
 	Reminder *reminder.Service
+	Fiscal   *fiscal.Service // nil: no fiscal documents
 	Now      func() time.Time
 }
 
@@ -38,7 +40,7 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return []layout.Route{
+	return append(p.fiscalRoutes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
@@ -56,7 +58,7 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "GET", Path: "/clientes/{client}/facturas", Who: layout.Logins, Handle: p.Invoices},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}", Who: layout.Logins, Handle: p.Invoice},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/pdf", Who: layout.Logins, Handle: p.PDFState},
-	}
+	}...)
 }
 
 // t is a text of the client area in the reader's language.
@@ -95,6 +97,9 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 	}
 	if access.Can(ctx, access.Invoices, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices})
+	}
+	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
 	}
 	if grants := access.From(ctx).Grants; len(grants) > 1 {
 		ids := make([]id.Client, 0, len(grants))

@@ -1,0 +1,244 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Kinds of fiscal documents.
+const (
+	CFDIIngreso = "ingreso"
+	CFDIEgreso  = "egreso"
+	CFDIPago    = "pago"
+	CFDIGlobal  = "global"
+)
+
+// States of a fiscal document.
+const (
+	CFDIDraft         = "draft"        // asked for
+	CFDISealed        = "sealed"       // waits for the PAC, which has not answered yet or was down
+	CFDIStamping      = "stamping"     // the PAC was called: the outcome is not known until it answers
+	CFDIStamped       = "stamped"      // valid
+	CFDIStampFailed   = "stamp_failed" // refused: somebody must correct data and ask again
+	CFDICancelPending = "cancel_pending"
+	CFDICancelled     = "cancelled"
+)
+
+// CFDI is our record of a fiscal document.
+type CFDI struct {
+	bun.BaseModel `bun:"table:cfdi"`
+
+	ID                id.CFDI          `bun:"id,pk,autoincrement"`
+	Kind              string           `bun:"kind"`
+	ClientID          id.Client        `bun:"client_id"`
+	InvoiceID         id.Invoice       `bun:"invoice_id,nullzero"`
+	PaymentID         id.Payment       `bun:"payment_id,nullzero"`
+	RelatedID         id.CFDI          `bun:"related_id,nullzero"`
+	ProfileID         id.FiscalProfile `bun:"profile_id"`
+	MetodoPago        string           `bun:"metodo_pago"`
+	Status            string           `bun:"status"`
+	RfcEmisor         string           `bun:"rfc_emisor"`
+	Serie             string           `bun:"serie"`
+	Folio             int64            `bun:"folio,nullzero"`
+	RfcReceptor       string           `bun:"rfc_receptor"`
+	NombreReceptor    string           `bun:"nombre_receptor"`
+	Total             string           `bun:"total"` // as written in the document
+	Moneda            string           `bun:"moneda"`
+	Fecha             time.Time        `bun:"fecha,nullzero"`
+	Build             int              `bun:"build"`
+	Sealed            []byte           `bun:"sealed,nullzero"`
+	UUID              string           `bun:"uuid,nullzero"`
+	XML               []byte           `bun:"xml,nullzero"`
+	XMLSHA256         []byte           `bun:"xml_sha256,nullzero"`
+	StampedAt         *time.Time       `bun:"stamped_at"`
+	LeaseUntil        *time.Time       `bun:"lease_until"`
+	Attempts          int              `bun:"attempts"`
+	Code              string           `bun:"code"`
+	Message           string           `bun:"message"`
+	Log               []CFDIAttempt    `bun:"log,type:jsonb"`
+	CancelMotivo      string           `bun:"cancel_motivo"`
+	CancelSustitucion string           `bun:"cancel_sustitucion"`
+	CancelRequestedAt *time.Time       `bun:"cancel_requested_at"`
+	CancelledAt       *time.Time       `bun:"cancelled_at"`
+	Acuse             []byte           `bun:"acuse,nullzero"`
+	CreatedAt         time.Time        `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt         time.Time        `bun:"updated_at,nullzero,default:now()"`
+}
+
+// CFDIAttempt is an entry of a document's log.
+type CFDIAttempt struct {
+	At      time.Time `json:"at"`
+	Event   string    `json:"event"` // sealed, stamped, repeated, rejected, auth, unavailable, unknown, cancelled
+	Code    string    `json:"code,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Millis  int64     `json:"millis,omitempty"`
+}
+
+// Stamped reports whether the document has a stamp, cancelled or not.
+func (c CFDI) Stamped() bool { return c.UUID != "" }
+
+// Waiting reports whether the document is on its way.
+func (c CFDI) Waiting() bool {
+	return c.Status == CFDIDraft || c.Status == CFDISealed || c.Status == CFDIStamping
+}
+
+// withoutFiles are the columns of a list: documents can be large.
+var withoutFiles = []string{"sealed", "xml", "acuse"}
+
+// AddCFDI inserts a document and sets its id. The key cfdi_invoice_once or cfdi_payment_once is
+// violated when there is one in force.
+func (s *Store) AddCFDI(ctx context.Context, row *CFDI) error {
+	if row.Log == nil {
+		row.Log = []CFDIAttempt{}
+	}
+	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
+	return translate(err)
+}
+
+// CFDI returns one document with its files.
+func (s *Store) CFDI(ctx context.Context, cfdi id.CFDI) (CFDI, error) {
+	var row CFDI
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", cfdi).Scan(ctx)
+	return row, translate(err)
+}
+
+// LockCFDI returns one document, locked until the transaction ends.
+func (s *Store) LockCFDI(ctx context.Context, cfdi id.CFDI) (CFDI, error) {
+	var row CFDI
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", cfdi).For("UPDATE").Scan(ctx)
+	return row, translate(err)
+}
+
+// SaveCFDI writes everything that may change. A stamped XML is never written over.
+func (s *Store) SaveCFDI(ctx context.Context, row *CFDI) error {
+	row.UpdatedAt = time.Now()
+	result, err := s.idb.NewUpdate().Model(row).ExcludeColumn("kind", "client_id", "invoice_id", "payment_id", "created_at").
+		WherePK().Where("xml IS NULL OR xml = ?", row.XML).Exec(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, errors.New("a stamped XML is never written over"))
+	}
+	return nil
+}
+
+// CFDIsOf returns the documents of invoices without their files, in the order in which they were asked for.
+func (s *Store) CFDIsOf(ctx context.Context, invoices ...id.Invoice) ([]CFDI, error) {
+	rows := []CFDI{}
+	if len(invoices) == 0 {
+		return rows, nil
+	}
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).Where("invoice_id IN (?)", bun.List(invoices)).OrderExpr("id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// CFDIs lists documents without their files, the newest first; status "" is all, "waiting" all on their way.
+func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI], error) {
+	rows := []CFDI{}
+	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	switch status {
+	case "":
+	case "waiting":
+		q = q.Where("status IN ('draft', 'sealed', 'stamping')")
+	default:
+		q = q.Where("status = ?", status)
+	}
+	var last id.CFDI
+	ok, err := page.after((*int64)(&last))
+	if err != nil {
+		return List[CFDI]{}, err
+	}
+	if ok {
+		q = q.Where("id < ?", last)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return List[CFDI]{}, translate(err)
+	}
+	return newList(rows, page, func(c CFDI) []any { return []any{int64(c.ID)} }), nil
+}
+
+// CFDICounts is how many documents are in each state.
+func (s *Store) CFDICounts(ctx context.Context) (map[string]int, error) {
+	var rows []struct {
+		Status string `bun:"status"`
+		N      int    `bun:"n"`
+	}
+	err := s.idb.NewRaw("SELECT status, count(*) AS n FROM cfdi GROUP BY status").Scan(ctx, &rows)
+	counts := map[string]int{}
+	for _, row := range rows {
+		counts[row.Status] = row.N
+	}
+	return counts, translate(err)
+}
+
+// CFDIDownload is an entry of the download log.
+type CFDIDownload struct {
+	bun.BaseModel `bun:"table:cfdi_download"`
+
+	ID      int64     `bun:"id,pk,autoincrement"`
+	CFDIID  id.CFDI   `bun:"cfdi_id"`
+	Format  string    `bun:"format"` // xml, pdf, acuse
+	LoginID id.Login  `bun:"login_id,nullzero"`
+	StaffID id.Staff  `bun:"staff_id,nullzero"`
+	Address string    `bun:"address"`
+	At      time.Time `bun:"at,nullzero,default:now()"`
+}
+
+// LogCFDIDownload writes an entry of the download log.
+func (s *Store) LogCFDIDownload(ctx context.Context, row *CFDIDownload) error {
+	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
+	return translate(err)
+}
+
+// CFDIDownloads returns the download log of a document, the newest 100 first.
+func (s *Store) CFDIDownloads(ctx context.Context, cfdi id.CFDI) ([]CFDIDownload, error) {
+	rows := []CFDIDownload{}
+	err := s.idb.NewSelect().Model(&rows).Where("cfdi_id = ?", cfdi).OrderExpr("id DESC").Limit(100).Scan(ctx)
+	return rows, translate(err)
+}
+
+// CFDIMail is who a document was mailed to, and what became of it.
+type CFDIMail struct {
+	bun.BaseModel `bun:"table:cfdi_mail"`
+
+	ID        int64      `bun:"id,pk,autoincrement"`
+	CFDIID    id.CFDI    `bun:"cfdi_id"`
+	ContactID id.Contact `bun:"contact_id,nullzero"` // 0: the client's own address
+	Email     string     `bun:"email"`
+	MessageID string     `bun:"message_id"`
+	Status    string     `bun:"status"` // sent, failed, skipped
+	WithPDF   bool       `bun:"with_pdf"`
+	Reply     string     `bun:"reply"`
+	At        time.Time  `bun:"at,nullzero,default:now()"`
+}
+
+// AddCFDIMail notes what became of a mail; a recipient's first note stays.
+func (s *Store) AddCFDIMail(ctx context.Context, row *CFDIMail) error {
+	_, err := s.idb.NewInsert().Model(row).On("CONFLICT ON CONSTRAINT cfdi_mail_once DO NOTHING").Returning("NULL").Exec(ctx)
+	return translate(err)
+}
+
+// CFDIMails returns the mails of a document.
+func (s *Store) CFDIMails(ctx context.Context, cfdi id.CFDI) ([]CFDIMail, error) {
+	rows := []CFDIMail{}
+	err := s.idb.NewSelect().Model(&rows).Where("cfdi_id = ?", cfdi).OrderExpr("id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// EnqueueAt is Enqueue for work that must not be done before a moment.
+func (s *Store) EnqueueAt(ctx context.Context, job Job, at time.Time) error {
+	payload, err := json.Marshal(job)
+	if err != nil {
+		return err
+	}
+	row := OutboxRow{Kind: job.Kind(), Payload: payload, UniqueKey: job.Key(), DueAt: at}
+	_, err = s.idb.NewInsert().Model(&row).On("CONFLICT (unique_key) DO NOTHING").Returning("NULL").Exec(ctx)
+	return translate(err)
+}

@@ -1,0 +1,73 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	ids "github.com/nubedigitalmx/avisa/internal/id"
+)
+
+func (r *resolver) fiscalProfiles(ctx context.Context, client ids.Client) ([]*db.FiscalProfile, error) {
+	rows, err := r.Fiscal.FiscalProfiles(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	return pointers(rows), nil
+}
+
+func pointers[T any](rows []T) []*T {
+	out := make([]*T, len(rows))
+	for i := range rows {
+		out[i] = &rows[i]
+	}
+	return out
+}
+
+// filePath is where a stamped document is downloaded.
+func (r *resolver) filePath(row *db.CFDI, format string) *string {
+	if r.CFDIPath == nil || !row.Stamped() {
+		return nil
+	}
+	path := r.CFDIPath(row.ID, format)
+	return &path
+}
+
+func (r *resolver) saveFiscalProfile(ctx context.Context, in model.SaveFiscalProfileInput) (*db.FiscalProfile, []string, error) {
+	warnings := []string{}
+	profile, err := optional(in.ID, ids.ParseFiscalProfile)
+	if err != nil {
+		return nil, warnings, err
+	}
+	client, err := optional(in.ClientID, ids.ParseClient)
+	if err != nil {
+		return nil, warnings, err
+	}
+	row, notes, err := r.Fiscal.SaveFiscalProfile(ctx, fiscal.ProfileInput{ID: profile, ClientID: client, Rfc: in.Rfc, Nombre: in.Nombre,
+		DomicilioFiscalReceptor: in.DomicilioFiscalReceptor, RegimenFiscalReceptor: in.RegimenFiscalReceptor, UsoCFDI: in.UsoCfdi,
+		ResidenciaFiscal: in.ResidenciaFiscal, Default: in.Default})
+	if err != nil {
+		return nil, warnings, err
+	}
+	for _, v := range notes {
+		warnings = append(warnings, v.Message(requestOf(ctx).lang))
+	}
+	return &row, warnings, nil
+}
+
+func (r *resolver) requestFiscalDocument(ctx context.Context, in model.RequestFiscalDocumentInput) (*db.CFDI, error) {
+	invoice, err := parsed(in.InvoiceID, ids.ParseInvoice)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := optional(in.FiscalProfileID, ids.ParseFiscalProfile)
+	if err != nil {
+		return nil, err
+	}
+	row, err := r.Fiscal.RequestCFDI(ctx, fiscal.RequestInput{InvoiceID: invoice, ProfileID: profile})
+	if err != nil {
+		return nil, err
+	}
+	return &row, nil
+}

@@ -1,0 +1,74 @@
+package fiscal
+
+import (
+	"context"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Formats of a download.
+const (
+	FormatXML = "xml"
+	FormatPDF = "pdf"
+)
+
+// File is a downloaded document.
+type File struct {
+	Name, ContentType string
+	Data              []byte
+}
+
+// Open returns a stamped document, byte for byte as it was stamped, or its printed representation, and
+// writes the download log. Permission invoices.
+func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, error) {
+	row, err := s.Document(ctx, cfdi)
+	if err != nil {
+		return File{}, err
+	}
+	if !row.Stamped() {
+		return File{}, fault.Missing()
+	}
+	doc, err := Parse(row.XML)
+	if err != nil {
+		return File{}, err
+	}
+	file := File{Name: FileName(doc.Comprobante, format)}
+	switch format {
+	case FormatXML:
+		file.ContentType, file.Data = "application/xml; charset=utf-8", row.XML
+	case FormatPDF:
+		file.ContentType = "application/pdf"
+		company, lang, err := s.printer(ctx, row)
+		if err != nil {
+			return File{}, err
+		}
+		if file.Data, err = s.print(row, company, lang); err != nil {
+			return File{}, err
+		}
+	default:
+		return File{}, fault.Missing()
+	}
+	actor := access.From(ctx)
+	return file, s.Store.LogCFDIDownload(ctx, &db.CFDIDownload{CFDIID: row.ID, Format: format, LoginID: actor.Login, StaffID: actor.Staff, Address: actor.Address})
+}
+
+// printer is who a document is printed for: the company's look and the client's language.
+func (s *Service) printer(ctx context.Context, row db.CFDI) (db.Company, string, error) {
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return company, "", err
+	}
+	client, err := s.Store.Client(ctx, row.ClientID)
+	return company, client.Language, err
+}
+
+// Downloads is the download log of a document, the newest 100 first. Staff only.
+func (s *Service) Downloads(ctx context.Context, cfdi id.CFDI) ([]db.CFDIDownload, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.CFDIDownloads(ctx, cfdi)
+}

@@ -1,0 +1,271 @@
+package fiscal
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// RequestInput asks for the fiscal document of an invoice.
+type RequestInput struct {
+	InvoiceID id.Invoice
+	ProfileID id.FiscalProfile // 0: the client's default one
+}
+
+// RequestCFDI asks for the fiscal document (ingreso) of an invoice: PUE when it is paid, PPD when it is
+// not. A login may ask for paid invoices until the end of the month of the payment (autofactura);
+// after it the sale belongs to the global invoice. Staff may ask for any. A document that was refused
+// is built anew; for one that waits or is stamped nothing happens. Permission invoices.
+func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.CFDI{}, err
+	}
+	var row db.CFDI
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		invoice, err := tx.LockInvoice(ctx, in.InvoiceID)
+		if err != nil {
+			return err
+		}
+		if err := access.RequireChange(ctx, access.Invoices, invoice.ClientID, access.ManageBilling); err != nil {
+			return err
+		}
+		earlier, err := tx.CFDIsOf(ctx, invoice.ID)
+		if err != nil {
+			return err
+		}
+		if old, ok := inForce(earlier); ok && old.Status != db.CFDIStampFailed {
+			row = old
+			return nil
+		} else if ok {
+			row = old
+		}
+		if err := s.mayRequest(ctx, tx, invoice); err != nil {
+			return err
+		}
+		profile, err := profileOf(ctx, tx, invoice.ClientID, in.ProfileID)
+		if err != nil {
+			return err
+		}
+		if row.ID != 0 {
+			if row, err = tx.LockCFDI(ctx, row.ID); err != nil || row.Status != db.CFDIStampFailed {
+				return err
+			}
+			row.ProfileID, row.MetodoPago, row.Status, row.Code, row.Message = profile.ID, metodo(invoice), db.CFDIDraft, "", ""
+			if err := tx.SaveCFDI(ctx, &row); err != nil {
+				return err
+			}
+			return tx.Enqueue(ctx, stampJob(row))
+		}
+		row, err = s.add(ctx, tx, db.CFDI{Kind: db.CFDIIngreso, ClientID: invoice.ClientID, InvoiceID: invoice.ID, ProfileID: profile.ID, MetodoPago: metodo(invoice)})
+		return err
+	})
+	return row, err
+}
+
+// mayRequest says why a document cannot be asked for.
+func (s *Service) mayRequest(ctx context.Context, tx *db.Store, invoice db.Invoice) error {
+	issuer, err := s.issuer(ctx, tx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !issuer.Ready():
+		return fault.New(fault.Conflict, "FISCAL_ISSUER_INCOMPLETE")
+	case invoice.Status == db.InvoiceDraft || invoice.Status == db.InvoiceCancelled || invoice.Status == db.InvoiceWrittenOff:
+		return fault.New(fault.Conflict, "FISCAL_INVOICE_CLOSED")
+	case access.From(ctx).Kind != access.Login:
+		return nil
+	case invoice.Status != db.InvoicePaid:
+		return fault.New(fault.Conflict, "FISCAL_NOT_PAID")
+	}
+	if until := Window(invoice); s.Now().After(until) {
+		return fault.New(fault.Conflict, "FISCAL_WINDOW_CLOSED")
+	}
+	return nil
+}
+
+// Window is until when a client can ask for the document of a paid invoice: the end of the month of the
+// payment. The zero time while it is not paid.
+func Window(invoice db.Invoice) time.Time {
+	if invoice.PaidAt == nil {
+		return time.Time{}
+	}
+	y, m, _ := invoice.PaidAt.In(ZonaCentro()).Date()
+	return time.Date(y, m+1, 1, 0, 0, 0, 0, ZonaCentro()).Add(-time.Second)
+}
+
+// metodo is how the document says the invoice is paid (section of the guide on MetodoPago).
+func metodo(invoice db.Invoice) string {
+	if invoice.Status == db.InvoicePaid {
+		return "PUE"
+	}
+	return "PPD"
+}
+
+// inForce is the ingreso of an invoice that is not cancelled.
+func inForce(rows []db.CFDI) (db.CFDI, bool) {
+	i := slices.IndexFunc(rows, func(c db.CFDI) bool { return c.Kind == db.CFDIIngreso && c.Status != db.CFDICancelled })
+	if i < 0 {
+		return db.CFDI{}, false
+	}
+	return rows[i], true
+}
+
+func profileOf(ctx context.Context, tx *db.Store, client id.Client, profile id.FiscalProfile) (db.FiscalProfile, error) {
+	rows, err := tx.FiscalProfiles(ctx, client)
+	if err != nil {
+		return db.FiscalProfile{}, err
+	}
+	for _, row := range rows { // the default one comes first
+		if profile == 0 || row.ID == profile {
+			return row, nil
+		}
+	}
+	if profile == 0 {
+		return db.FiscalProfile{}, fault.New(fault.Conflict, "FISCAL_PROFILE_MISSING")
+	}
+	return db.FiscalProfile{}, fault.Missing()
+}
+
+func (s *Service) add(ctx context.Context, tx *db.Store, row db.CFDI) (db.CFDI, error) {
+	row.Status = db.CFDIDraft
+	if err := tx.AddCFDI(ctx, &row); err != nil {
+		return row, err
+	}
+	return row, tx.Enqueue(ctx, stampJob(row))
+}
+
+func stampJob(row db.CFDI) StampJob {
+	return StampJob{CFDI: row.ID, Build: row.Build, Attempt: row.Attempts}
+}
+
+// Follow does a billing.ChangedJob: it asks for the documents that the invoice's present state calls for
+// (ingreso when paid or issued, a receipt per payment of a PPD one), where issuer and client have
+// their fiscal data complete. What is there already is not asked for again.
+func (s *Service) Follow(ctx context.Context, job billing.ChangedJob) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		invoice, err := tx.LockInvoice(ctx, job.InvoiceID)
+		if err != nil {
+			return err
+		}
+		issuer, err := s.issuer(ctx, tx)
+		if err != nil || !issuer.Ready() {
+			return err
+		}
+		earlier, err := tx.CFDIsOf(ctx, invoice.ID)
+		if err != nil {
+			return err
+		}
+		if ingreso, ok := inForce(earlier); ok {
+			return s.followPayments(ctx, tx, ingreso, earlier)
+		}
+		return s.followInvoice(ctx, tx, invoice, issuer)
+	})
+}
+
+func (s *Service) followInvoice(ctx context.Context, tx *db.Store, invoice db.Invoice, issuer Issuer) error {
+	when, err := tx.CFDIWhen(ctx, invoice.ClientID)
+	if err != nil {
+		return err
+	}
+	if when == "" {
+		when = issuer.When
+	}
+	due := when == db.CFDIOnPayment && invoice.Status == db.InvoicePaid ||
+		when == db.CFDIOnIssue && (invoice.Open() || invoice.Status == db.InvoicePaid)
+	if !due || invoice.CreatedAt.Before(issuer.AutomaticSince) {
+		return nil
+	}
+	profile, err := profileOf(ctx, tx, invoice.ClientID, 0)
+	if f, ok := fault.As(err); ok && f.Code == "FISCAL_PROFILE_MISSING" {
+		return nil // the client completes it and asks, or the sale falls into the global invoice
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.add(ctx, tx, db.CFDI{Kind: db.CFDIIngreso, ClientID: invoice.ClientID, InvoiceID: invoice.ID, ProfileID: profile.ID, MetodoPago: metodo(invoice)})
+	return err
+}
+
+// followPayments asks for the receipt (REP) of each payment of a stamped PPD document.
+func (s *Service) followPayments(ctx context.Context, tx *db.Store, ingreso db.CFDI, earlier []db.CFDI) error {
+	if ingreso.MetodoPago != "PPD" || ingreso.Status != db.CFDIStamped {
+		return nil
+	}
+	payments, err := tx.Payments(ctx, ingreso.InvoiceID)
+	if err != nil {
+		return err
+	}
+	for _, payment := range payments {
+		if payment.Applied <= 0 {
+			continue // taken back
+		}
+		if slices.ContainsFunc(earlier, func(c db.CFDI) bool {
+			return c.Kind == db.CFDIPago && c.PaymentID == payment.ID && c.Status != db.CFDICancelled
+		}) {
+			continue
+		}
+		if _, err := s.add(ctx, tx, db.CFDI{Kind: db.CFDIPago, ClientID: ingreso.ClientID, InvoiceID: ingreso.InvoiceID, PaymentID: payment.ID,
+			RelatedID: ingreso.ID, ProfileID: ingreso.ProfileID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Documents returns the fiscal documents of invoices that the actor may see, by invoice and without their
+// files, in the order in which they were asked for.
+func (s *Service) Documents(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice][]db.CFDI, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.CFDIsOf(ctx, invoices...)
+	byInvoice := map[id.Invoice][]db.CFDI{}
+	for _, row := range rows {
+		if access.Can(ctx, access.Invoices, row.ClientID) {
+			byInvoice[row.InvoiceID] = append(byInvoice[row.InvoiceID], row)
+		}
+	}
+	return byInvoice, err
+}
+
+// Document returns one fiscal document with its files. Permission invoices.
+func (s *Service) Document(ctx context.Context, cfdi id.CFDI) (db.CFDI, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.CFDI{}, err
+	}
+	row, err := s.Store.CFDI(ctx, cfdi)
+	if err != nil {
+		return db.CFDI{}, err
+	}
+	if err := access.Require(ctx, access.Invoices, row.ClientID); err != nil {
+		return db.CFDI{}, err
+	}
+	return row, nil
+}
+
+// All lists the documents of every client, the newest first, with how many are in each state. status is
+// a state, "waiting" or "". Staff only.
+func (s *Service) All(ctx context.Context, status string, page db.Page) (db.List[db.CFDI], map[string]int, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return db.List[db.CFDI]{}, nil, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.CFDI]{}, nil, err
+	}
+	counts, err := s.Store.CFDICounts(ctx)
+	if err != nil {
+		return db.List[db.CFDI]{}, nil, err
+	}
+	list, err := s.Store.CFDIs(ctx, status, page)
+	return list, counts, err
+}

@@ -1,0 +1,90 @@
+package fiscal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+)
+
+// Service is the activity's verbs: what makes fiscal documents of invoices. The rules of the documents
+// themselves are the functions of this package. Each verb asks internal/access first.
+type Service struct {
+	Store   *db.Store
+	Now     func() time.Time
+	Keyring *Keyring // nil: no CSD can be uploaded or used
+	PAC     Stamper  // nil: documents wait
+	// Timeout of one call to the PAC; 0 is a minute. A call that takes longer counts as lost, and the
+	// same bytes are sent again.
+	Timeout time.Duration
+	Mailer  mail.Sender // nil: documents are not mailed
+	Render  func(ctx context.Context, l Letter) (mail.Message, error)
+	Printer func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print
+	Log     *slog.Logger                                                       // nil: slog.Default
+}
+
+func (s *Service) timeout() time.Duration {
+	if s.Timeout == 0 {
+		return time.Minute
+	}
+	return s.Timeout
+}
+
+func (s *Service) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
+}
+
+// refusal turns what is wrong by the SAT's rules into a fault. A violation speaks both languages itself.
+func refusal(vs Violations) error {
+	var checks fault.Checks
+	for _, v := range vs.Refusals() {
+		checks.Add(v.Path, "FISCAL_RULE", "message", &v)
+	}
+	return checks.Err()
+}
+
+// asViolations is the list behind an error of this package.
+func asViolations(err error) (Violations, bool) {
+	switch e := err.(type) { //nolint:errorlint // this package returns them unwrapped
+	case *Violation:
+		return Violations{*e}, true
+	case Violations:
+		return e, true
+	}
+	return nil, false
+}
+
+// StampJob sends a sealed document to the PAC.
+type StampJob struct {
+	CFDI    id.CFDI `json:"cfdi"`
+	Build   int     `json:"build"`   // of the record when it was asked for
+	Attempt int     `json:"attempt"` // from 0
+}
+
+// Kind names the job.
+func (StampJob) Kind() string { return "fiscal:stamp" }
+
+// Key makes one job of any number of requests for the same attempt.
+func (j StampJob) Key() string {
+	return fmt.Sprintf("%s:%s:%d:%d", j.Kind(), j.CFDI, j.Build, j.Attempt)
+}
+
+// MailJob mails a stamped document to one recipient.
+type MailJob struct {
+	CFDI    id.CFDI    `json:"cfdi"`
+	Contact id.Contact `json:"contact,omitempty"` // 0: the client's own address
+}
+
+// Kind names the job.
+func (MailJob) Kind() string { return "fiscal:mail" }
+
+// Key makes one job per document and recipient.
+func (j MailJob) Key() string { return fmt.Sprintf("%s:%s:%s", j.Kind(), j.CFDI, j.Contact) }

@@ -1,0 +1,233 @@
+package fiscal
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Stamp does a StampJob, so that a document is stamped once whatever happens:
+//
+//  1. One transaction reserves the folio, builds, seals and stores the sealed bytes.
+//  2. The PAC is called outside of any transaction, with those bytes and a key of ours.
+//  3. One transaction stores the stamped bytes and asks for the mails.
+//
+// A repetition, after a crash at any point or an answer that was lost, sends the same bytes and key, and the
+// PAC answers with the first stamp (307). A new document is built only after a final refusal.
+//
+// The returned error means that nothing could be noted; the queue tries again.
+func (s *Service) Stamp(ctx context.Context, job StampJob) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	row, claimed, err := s.claim(ctx, job.CFDI)
+	if err != nil || !claimed {
+		return err
+	}
+	started := s.Now()
+	result, err := s.call(ctx, row)
+	// What happened is noted even when the process is being stopped.
+	noting, done := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer done()
+	return s.note(noting, row, result, err, s.Now().Sub(started))
+}
+
+// errBusy leaves a document to the worker that is at it.
+var errBusy = fault.New(fault.Unavailable, "FISCAL_BUSY")
+
+// claim makes the document this worker's until the lease ends, sealed and ready to send. It is false when
+// there is nothing to do: stamped already, or refused.
+func (s *Service) claim(ctx context.Context, cfdi id.CFDI) (row db.CFDI, claimed bool, err error) {
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		if row, err = tx.LockCFDI(ctx, cfdi); err != nil {
+			return err
+		}
+		if !row.Waiting() {
+			return nil
+		}
+		if row.LeaseUntil != nil && row.LeaseUntil.After(s.Now()) {
+			return errBusy
+		}
+		if row.Status == db.CFDIDraft {
+			wrong, err := s.seal(ctx, tx, &row)
+			if err != nil {
+				return err
+			}
+			row.Attempts++
+			if wrong != nil {
+				row.Status, row.Code, row.Message = db.CFDIStampFailed, wrong.Code, wrong.ES
+				s.log(&row, "refused_here", wrong.Code, wrong.ES, 0)
+				return tx.SaveCFDI(ctx, &row)
+			}
+			s.log(&row, "sealed", "", "", 0)
+		} else {
+			row.Attempts++
+		}
+		// The PAC gets less time than the lease, so that a claim never outlives its worker's call.
+		lease := s.Now().Add(2 * s.timeout())
+		row.Status, row.LeaseUntil, claimed = db.CFDIStamping, &lease, true
+		return tx.SaveCFDI(ctx, &row)
+	})
+	return row, claimed && err == nil, err
+}
+
+// seal builds and seals the document of a draft. wrong is what the rules refuse: nobody but a person
+// can do something about it, and no folio is taken.
+func (s *Service) seal(ctx context.Context, tx *db.Store, row *db.CFDI) (wrong *Violation, err error) {
+	issuer, err := tx.FiscalIssuer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := tx.ActiveCSD(ctx)
+	if err != nil {
+		return nil, err
+	}
+	csd, err := s.openStoredCSD(stored)
+	if err != nil {
+		return nil, err
+	}
+	if bad := csd.Check(issuer.Rfc, s.Now()).Refusals(); len(bad) > 0 {
+		return &bad[0], nil
+	}
+	// A trial first, so that a refused document takes no folio.
+	trial, err := s.compose(ctx, tx, *row, issuer, 1)
+	if vs, ok := asViolations(err); ok {
+		return &vs[0], nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if bad := Validate(trial, Options{Now: s.Now()}).Refusals(); len(bad) > 0 {
+		return &bad[0], nil
+	}
+	if row.Folio == 0 || row.Serie != trial.Serie || row.RfcEmisor != issuer.Rfc { // a refused document kept its folio
+		if row.Folio, err = tx.NextFolio(ctx, "cfdi "+issuer.Rfc+" "+trial.Serie); err != nil {
+			return nil, err
+		}
+	}
+	c, err := s.compose(ctx, tx, *row, issuer, row.Folio)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := Seal(c, csd)
+	var text *TextError
+	if errors.As(err, &text) {
+		return refuse("text_invalid", "301", "", "Un texto del documento tiene caracteres que el CFDI no admite.", "A text of the document has characters that a CFDI cannot carry."), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fecha, err := ParseFecha(c.Fecha, c.LugarExpedicion)
+	if err != nil {
+		return nil, err
+	}
+	row.RfcEmisor, row.Serie, row.RfcReceptor, row.NombreReceptor = issuer.Rfc, c.Serie, c.Receptor.Rfc, c.Receptor.Nombre
+	row.Total, row.Moneda, row.Fecha, row.Sealed = string(c.Total), c.Moneda, fecha, sealed
+	if c.TipoDeComprobante == TipoPago {
+		row.Total, row.Moneda = string(c.Pagos().Totales.MontoTotalPagos), "MXN"
+	}
+	row.Build++
+	return nil, nil
+}
+
+// key is what the PAC knows a sealed document by: the same for the same bytes.
+func key(row db.CFDI) string { return fmt.Sprintf("%s-%d", row.ID, row.Build) }
+
+func (s *Service) call(ctx context.Context, row db.CFDI) (*StampResult, error) {
+	if s.PAC == nil {
+		return nil, &PACError{Kind: KindAuth, Code: "pac_missing", Message: "no PAC is configured"}
+	}
+	calling, cancel := context.WithTimeout(ctx, s.timeout())
+	defer cancel()
+	result, err := s.PAC.Stamp(calling, row.Sealed, key(row))
+	if err != nil {
+		return nil, err
+	}
+	checked, err := CheckStamped(row.Sealed, result.XML)
+	if err == nil {
+		checked.Repeated = result.Repeated
+	}
+	return checked, err
+}
+
+// note stores the outcome. What is not final is tried again later with the same bytes.
+func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult, failure error, took time.Duration) error {
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		row, err := tx.LockCFDI(ctx, claimed.ID)
+		if err != nil || !row.Waiting() || row.Build != claimed.Build {
+			return err // noted by somebody else
+		}
+		row.LeaseUntil = nil
+		if failure == nil {
+			return s.noteStamped(ctx, tx, &row, result, took)
+		}
+		code, message := describe(failure)
+		kind := KindOf(failure)
+		s.log(&row, string(kind), code, message, took)
+		row.Code, row.Message = code, message
+		switch kind {
+		case KindRejected:
+			row.Status = db.CFDIStampFailed
+			return tx.SaveCFDI(ctx, &row)
+		case KindUnknown:
+			row.Status = db.CFDIStamping
+		default:
+			row.Status = db.CFDISealed
+		}
+		if err := tx.SaveCFDI(ctx, &row); err != nil {
+			return err
+		}
+		return tx.EnqueueAt(ctx, stampJob(row), s.Now().Add(RetryDelay(row.Attempts)))
+	})
+}
+
+func (s *Service) noteStamped(ctx context.Context, tx *db.Store, row *db.CFDI, result *StampResult, took time.Duration) error {
+	event, now, sum := "stamped", s.Now(), sha256.Sum256(result.XML)
+	if result.Repeated {
+		event = "repeated"
+	}
+	s.log(row, event, "", result.Timbre.UUID, took)
+	row.Status, row.UUID, row.XML, row.XMLSHA256, row.StampedAt = db.CFDIStamped, result.Timbre.UUID, result.XML, sum[:], &now
+	row.Code, row.Message = "", ""
+	if err := tx.SaveCFDI(ctx, row); err != nil {
+		return err
+	}
+	if err := s.enqueueMails(ctx, tx, *row); err != nil {
+		return err
+	}
+	if row.Kind != db.CFDIIngreso || row.MetodoPago != "PPD" {
+		return nil
+	}
+	// What was paid meanwhile waits for this document: its receipts name its UUID.
+	return tx.Enqueue(ctx, billing.ChangedJob{InvoiceID: row.InvoiceID, Version: now.UnixMicro()})
+}
+
+// maxLog is how many attempts a record keeps: the first half and the newest.
+const maxLog = 60
+
+func (s *Service) log(row *db.CFDI, event, code, message string, took time.Duration) {
+	row.Log = append(row.Log, db.CFDIAttempt{At: s.Now().UTC(), Event: event, Code: code, Message: message, Millis: took.Milliseconds()})
+	if len(row.Log) > maxLog {
+		row.Log = append(row.Log[:maxLog/2], row.Log[maxLog/2+1:]...)
+	}
+}
+
+func describe(err error) (code, message string) {
+	var pac *PACError
+	if errors.As(err, &pac) {
+		message = pac.Message
+		if pac.Detail != "" {
+			message += " (" + pac.Detail + ")"
+		}
+		return pac.Code, message
+	}
+	return "error", err.Error()
+}
