@@ -17,14 +17,6 @@ func (r *resolver) fiscalProfiles(ctx context.Context, client ids.Client) ([]*db
 	return pointers(rows), nil
 }
 
-func pointers[T any](rows []T) []*T {
-	out := make([]*T, len(rows))
-	for i := range rows {
-		out[i] = &rows[i]
-	}
-	return out
-}
-
 // filePath is where a stamped document is downloaded.
 func (r *resolver) filePath(row *db.CFDI, format string) *string {
 	if r.CFDIPath == nil || !row.Stamped() {

@@ -116,3 +116,12 @@ func tooMany(path string, n, most int) error {
 	}
 	return checks.Err()
 }
+
+// pointers are the rows as gqlgen wants lists of objects.
+func pointers[T any](rows []T) []*T {
+	out := make([]*T, len(rows))
+	for i := range rows {
+		out[i] = &rows[i]
+	}
+	return out
+}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -15,9 +16,16 @@ func (r *resolver) signIn(ctx context.Context, in model.SignInInput) (*model.Sig
 	signed, err := r.Account.SignIn(ctx, account.SignInInput{Email: in.Email, Password: in.Password, Staff: in.Staff,
 		Address: caller.Address, Device: caller.Device})
 	if err != nil {
-		return &model.SignInPayload{}, err
+		return &model.SignInPayload{Factors: []model.SecondFactor{}}, err
 	}
-	return &model.SignInPayload{Token: &signed.Token, ExpiresAt: &signed.ExpiresAt, Viewer: &signed.Actor}, nil
+	if signed.Pending != "" {
+		payload := &model.SignInPayload{Pending: &signed.Pending, Factors: []model.SecondFactor{}}
+		for _, factor := range signed.Factors {
+			payload.Factors = append(payload.Factors, model.SecondFactor(strings.ToUpper(string(factor))))
+		}
+		return payload, nil
+	}
+	return &model.SignInPayload{Token: &signed.Token, ExpiresAt: &signed.ExpiresAt, Viewer: &signed.Actor, Factors: []model.SecondFactor{}}, nil
 }
 
 // retryAfter is how many seconds a caller has to wait; nil when the error is another one.

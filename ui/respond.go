@@ -131,6 +131,14 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if f.Kind == fault.Unauthenticated && s.askToSignIn(w, r) {
 			return
 		}
+		if f.Code == "SECOND_FACTOR_REQUIRED" && f.Kind == fault.Forbidden && r.Method == http.MethodGet && !layout.Partial(r) {
+			to := "/clientes/seguridad"
+			if strings.HasPrefix(r.URL.Path, "/consola") {
+				to = "/consola/seguridad"
+			}
+			_ = layout.Redirect(w, r, to)
+			return
+		}
 		if wait := int(f.RetryAfter.Seconds()) + 1; f.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(wait))
 		} else if f.Kind == fault.Unavailable {

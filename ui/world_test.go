@@ -3,12 +3,14 @@ package ui
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/internal/secret"
 )
 
 const (
@@ -49,6 +52,58 @@ type world struct {
 	client, other  db.Client
 	invoice, alien db.Invoice
 	contacts       map[string]db.Contact
+	notices        []account.Notice // what was mailed
+}
+
+// discard takes every mail.
+type discard struct{}
+
+func (discard) Send(context.Context, mail.Message) (mail.Receipt, error) {
+	return mail.Receipt{Reply: "250 ok"}, nil
+}
+
+// mailed does the account's background work and returns the newest notice of a kind.
+func mailed[N account.Notice](w *world) N {
+	w.Helper()
+	for {
+		jobs, err := w.store.TakeJobs(w.Context(), 500, time.Minute)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if len(jobs) == 0 {
+			break
+		}
+		for _, job := range jobs {
+			ctx := system(w.Context())
+			switch job.Kind {
+			case "account:reset":
+				err = work(ctx, job.Payload, w.account.SendReset)
+			case "account:link":
+				err = work(ctx, job.Payload, w.account.SendLink)
+			}
+			if err != nil {
+				w.Fatal(err)
+			}
+			if err := w.store.FinishJob(w.Context(), job.ID); err != nil {
+				w.Fatal(err)
+			}
+		}
+	}
+	for _, notice := range slices.Backward(w.notices) {
+		if n, ok := notice.(N); ok {
+			return n
+		}
+	}
+	var none N
+	return none
+}
+
+func work[J any](ctx context.Context, payload json.RawMessage, verb func(context.Context, J) error) error {
+	var job J
+	if err := json.Unmarshal(payload, &job); err != nil {
+		return err
+	}
+	return verb(ctx, job)
 }
 
 type limiter struct{ wait time.Duration }
@@ -69,7 +124,15 @@ func newWorld(tb testing.TB) *world {
 	files := memblob.OpenBucket(nil)
 	tb.Cleanup(func() { _ = files.Close() })
 	w := &world{TB: tb, store: store, log: &bytes.Buffer{}, contacts: map[string]db.Contact{}}
-	w.account = &account.Service{Store: store, Now: clock, Limiter: limiter{}}
+	secrets, err := secret.New("una-clave-solo-para-estas-pruebas-0123456789")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.account = &account.Service{Store: store, Now: clock, Limiter: limiter{}, Secrets: secrets, Mailer: discard{},
+		Mail: func(_ context.Context, n account.Notice) (mail.Message, error) {
+			w.notices = append(w.notices, n)
+			return mail.Message{ID: n.Head().MessageID, To: n.Head().To}, nil
+		}}
 	w.billing = &billing.Service{Store: store, Now: clock, Files: files}
 	w.serve(Config{})
 

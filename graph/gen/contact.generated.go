@@ -1645,11 +1645,14 @@ func (ec *executionContext) unmarshalInputSubAccountInput(ctx context.Context, o
 	if _, present := asMap["active"]; !present {
 		asMap["active"] = true
 	}
+	if _, present := asMap["invite"]; !present {
+		asMap["invite"] = false
+	}
 	if _, present := asMap["permissions"]; !present {
 		asMap["permissions"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"active", "password", "passwordAgain", "permissions", "expiresOn"}
+	fieldsInOrder := [...]string{"active", "invite", "password", "passwordAgain", "permissions", "expiresOn"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1663,6 +1666,13 @@ func (ec *executionContext) unmarshalInputSubAccountInput(ctx context.Context, o
 				return it, err
 			}
 			it.Active = data
+		case "invite":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invite"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Invite = data
 		case "password":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
 			data, err := ec.unmarshalOString2string(ctx, v)

@@ -1553,6 +1553,16 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐAudit(ctx context.Context, v any) (id.Audit, error) {
+	var res id.Audit
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐAudit(ctx context.Context, sel ast.SelectionSet, v id.Audit) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐCFDI(ctx context.Context, v any) (id.CFDI, error) {
 	var res id.CFDI
 	err := res.UnmarshalGQL(v)
@@ -1620,6 +1630,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐInvoiceLine(ctx context.Context, sel ast.SelectionSet, v id.InvoiceLine) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSession(ctx context.Context, v any) (id.Session, error) {
+	var res id.Session
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSession(ctx context.Context, sel ast.SelectionSet, v id.Session) graphql.Marshaler {
 	return v
 }
 

@@ -24,6 +24,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AuditEntry() AuditEntryResolver
 	Client() ClientResolver
 	Contact() ContactResolver
 	Delivery() DeliveryResolver
@@ -31,6 +32,7 @@ type ResolverRoot interface {
 	Invoice() InvoiceResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Session() SessionResolver
 	Viewer() ViewerResolver
 }
 
@@ -38,15 +40,56 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AcceptInvitationPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Viewer     func(childComplexity int) int
+	}
+
+	AccessAnswer struct {
+		Allowed    func(childComplexity int) int
+		Permission func(childComplexity int) int
+	}
+
 	AddContactPayload struct {
 		Contact    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	AuditConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	AuditEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	AuditEntry struct {
+		Actor   func(childComplexity int) int
+		Address func(childComplexity int) int
+		After   func(childComplexity int) int
+		At      func(childComplexity int) int
+		Before  func(childComplexity int) int
+		Device  func(childComplexity int) int
+		ID      func(childComplexity int) int
+		Object  func(childComplexity int) int
+		Verb    func(childComplexity int) int
 	}
 
 	Balance struct {
 		Invoices func(childComplexity int) int
 		Overdue  func(childComplexity int) int
 		Total    func(childComplexity int) int
+	}
+
+	CancelInvitationPayload struct {
+		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Client struct {
@@ -84,6 +127,11 @@ type ComplexityRoot struct {
 	ClientEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	CompletePasswordResetPayload struct {
+		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Contact struct {
@@ -160,6 +208,10 @@ type ComplexityRoot struct {
 		At     func(childComplexity int) int
 		Detail func(childComplexity int) int
 		Event  func(childComplexity int) int
+	}
+
+	EndSessionPayload struct {
+		UserErrors func(childComplexity int) int
 	}
 
 	FiscalDocument struct {
@@ -254,12 +306,20 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptInvitation      func(childComplexity int, input model.AcceptInvitationInput) int
 		AddContact            func(childComplexity int, input model.AddContactInput) int
+		CancelInvitation      func(childComplexity int, input model.CancelInvitationInput) int
+		CompletePasswordReset func(childComplexity int, input model.CompletePasswordResetInput) int
 		DeleteContact         func(childComplexity int, input model.DeleteContactInput) int
+		EndSession            func(childComplexity int, input model.EndSessionInput) int
 		IssueInvoice          func(childComplexity int, input model.IssueInvoiceInput) int
+		ProveFactor           func(childComplexity int, input model.ProveFactorInput) int
 		RecordPayment         func(childComplexity int, input model.RecordPaymentInput) int
 		RequestFiscalDocument func(childComplexity int, input model.RequestFiscalDocumentInput) int
 		RequestInvoicePDF     func(childComplexity int, input model.RequestInvoicePDFInput) int
+		RequestPasswordReset  func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation      func(childComplexity int, input model.ResendInvitationInput) int
+		ResumeAccess          func(childComplexity int, input model.ResumeAccessInput) int
 		SaveFiscalProfile     func(childComplexity int, input model.SaveFiscalProfileInput) int
 		SendReminders         func(childComplexity int, input model.SendRemindersInput) int
 		SetEmailPreferences   func(childComplexity int, input model.SetEmailPreferencesInput) int
@@ -267,6 +327,8 @@ type ComplexityRoot struct {
 		SetSubAccount         func(childComplexity int, input model.SetSubAccountInput) int
 		SignIn                func(childComplexity int, input model.SignInInput) int
 		SignOut               func(childComplexity int) int
+		SignOutEverywhere     func(childComplexity int) int
+		SuspendAccess         func(childComplexity int, input model.SuspendAccessInput) int
 		UpdateContact         func(childComplexity int, input model.UpdateContactInput) int
 	}
 
@@ -280,7 +342,17 @@ type ComplexityRoot struct {
 		Permission func(childComplexity int) int
 	}
 
+	ProveFactorPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Viewer     func(childComplexity int) int
+	}
+
 	Query struct {
+		Access      func(childComplexity int, login string, client string) int
+		Audit       func(childComplexity int, client *string, verb *string, first int, after *string) int
 		Client      func(childComplexity int, id string) int
 		Clients     func(childComplexity int, search *string, first int, after *string) int
 		Contact     func(childComplexity int, id string) int
@@ -290,6 +362,7 @@ type ComplexityRoot struct {
 		Node        func(childComplexity int, id string) int
 		Nodes       func(childComplexity int, ids []string) int
 		Permissions func(childComplexity int) int
+		Sessions    func(childComplexity int) int
 		Topics      func(childComplexity int) int
 		Viewer      func(childComplexity int) int
 	}
@@ -325,6 +398,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RequestPasswordResetPayload struct {
+		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ResendInvitationPayload struct {
+		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ResumeAccessPayload struct {
+		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SaveFiscalProfilePayload struct {
 		FiscalProfile func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
@@ -335,6 +423,15 @@ type ComplexityRoot struct {
 		Planned    func(childComplexity int) int
 		Skipped    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	Session struct {
+		Address    func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		Current    func(childComplexity int) int
+		Device     func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
 	}
 
 	SetEmailPreferencesPayload struct {
@@ -356,10 +453,16 @@ type ComplexityRoot struct {
 
 	SignInPayload struct {
 		ExpiresAt  func(childComplexity int) int
+		Factors    func(childComplexity int) int
+		Pending    func(childComplexity int) int
 		RetryAfter func(childComplexity int) int
 		Token      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 		Viewer     func(childComplexity int) int
+	}
+
+	SignOutEverywherePayload struct {
+		UserErrors func(childComplexity int) int
 	}
 
 	SignOutPayload struct {
@@ -372,6 +475,11 @@ type ComplexityRoot struct {
 		LoginEmail  func(childComplexity int) int
 		Permissions func(childComplexity int) int
 		State       func(childComplexity int) int
+	}
+
+	SuspendAccessPayload struct {
+		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	TopicLabel struct {
@@ -422,6 +530,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	_ = ec
 	switch typeName + "." + field {
 
+	case "AcceptInvitationPayload.expiresAt":
+		if e.ComplexityRoot.AcceptInvitationPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.ExpiresAt(childComplexity), true
+	case "AcceptInvitationPayload.retryAfter":
+		if e.ComplexityRoot.AcceptInvitationPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.RetryAfter(childComplexity), true
+	case "AcceptInvitationPayload.token":
+		if e.ComplexityRoot.AcceptInvitationPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.Token(childComplexity), true
+	case "AcceptInvitationPayload.userErrors":
+		if e.ComplexityRoot.AcceptInvitationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.UserErrors(childComplexity), true
+	case "AcceptInvitationPayload.viewer":
+		if e.ComplexityRoot.AcceptInvitationPayload.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptInvitationPayload.Viewer(childComplexity), true
+
+	case "AccessAnswer.allowed":
+		if e.ComplexityRoot.AccessAnswer.Allowed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccessAnswer.Allowed(childComplexity), true
+	case "AccessAnswer.permission":
+		if e.ComplexityRoot.AccessAnswer.Permission == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccessAnswer.Permission(childComplexity), true
+
 	case "AddContactPayload.contact":
 		if e.ComplexityRoot.AddContactPayload.Contact == nil {
 			break
@@ -434,6 +586,93 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddContactPayload.UserErrors(childComplexity), true
+
+	case "AuditConnection.edges":
+		if e.ComplexityRoot.AuditConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditConnection.Edges(childComplexity), true
+	case "AuditConnection.nodes":
+		if e.ComplexityRoot.AuditConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditConnection.Nodes(childComplexity), true
+	case "AuditConnection.pageInfo":
+		if e.ComplexityRoot.AuditConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditConnection.PageInfo(childComplexity), true
+
+	case "AuditEdge.cursor":
+		if e.ComplexityRoot.AuditEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEdge.Cursor(childComplexity), true
+	case "AuditEdge.node":
+		if e.ComplexityRoot.AuditEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEdge.Node(childComplexity), true
+
+	case "AuditEntry.actor":
+		if e.ComplexityRoot.AuditEntry.Actor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Actor(childComplexity), true
+	case "AuditEntry.address":
+		if e.ComplexityRoot.AuditEntry.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Address(childComplexity), true
+	case "AuditEntry.after":
+		if e.ComplexityRoot.AuditEntry.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.After(childComplexity), true
+	case "AuditEntry.at":
+		if e.ComplexityRoot.AuditEntry.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.At(childComplexity), true
+	case "AuditEntry.before":
+		if e.ComplexityRoot.AuditEntry.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Before(childComplexity), true
+	case "AuditEntry.device":
+		if e.ComplexityRoot.AuditEntry.Device == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Device(childComplexity), true
+	case "AuditEntry.id":
+		if e.ComplexityRoot.AuditEntry.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ID(childComplexity), true
+	case "AuditEntry.object":
+		if e.ComplexityRoot.AuditEntry.Object == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Object(childComplexity), true
+	case "AuditEntry.verb":
+		if e.ComplexityRoot.AuditEntry.Verb == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Verb(childComplexity), true
 
 	case "Balance.invoices":
 		if e.ComplexityRoot.Balance.Invoices == nil {
@@ -453,6 +692,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Balance.Total(childComplexity), true
+
+	case "CancelInvitationPayload.contact":
+		if e.ComplexityRoot.CancelInvitationPayload.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelInvitationPayload.Contact(childComplexity), true
+	case "CancelInvitationPayload.userErrors":
+		if e.ComplexityRoot.CancelInvitationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelInvitationPayload.UserErrors(childComplexity), true
 
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
@@ -639,6 +891,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClientEdge.Node(childComplexity), true
+
+	case "CompletePasswordResetPayload.retryAfter":
+		if e.ComplexityRoot.CompletePasswordResetPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompletePasswordResetPayload.RetryAfter(childComplexity), true
+	case "CompletePasswordResetPayload.userErrors":
+		if e.ComplexityRoot.CompletePasswordResetPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CompletePasswordResetPayload.UserErrors(childComplexity), true
 
 	case "Contact.address1":
 		if e.ComplexityRoot.Contact.Address1 == nil {
@@ -959,6 +1224,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeliveryEvent.Event(childComplexity), true
+
+	case "EndSessionPayload.userErrors":
+		if e.ComplexityRoot.EndSessionPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSessionPayload.UserErrors(childComplexity), true
 
 	case "FiscalDocument.cancelledAt":
 		if e.ComplexityRoot.FiscalDocument.CancelledAt == nil {
@@ -1375,6 +1647,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Formatted(childComplexity), true
 
+	case "Mutation.acceptInvitation":
+		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(model.AcceptInvitationInput)), true
 	case "Mutation.addContact":
 		if e.ComplexityRoot.Mutation.AddContact == nil {
 			break
@@ -1386,6 +1669,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddContact(childComplexity, args["input"].(model.AddContactInput)), true
+	case "Mutation.cancelInvitation":
+		if e.ComplexityRoot.Mutation.CancelInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelInvitation(childComplexity, args["input"].(model.CancelInvitationInput)), true
+	case "Mutation.completePasswordReset":
+		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_completePasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CompletePasswordReset(childComplexity, args["input"].(model.CompletePasswordResetInput)), true
 	case "Mutation.deleteContact":
 		if e.ComplexityRoot.Mutation.DeleteContact == nil {
 			break
@@ -1397,6 +1702,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteContact(childComplexity, args["input"].(model.DeleteContactInput)), true
+	case "Mutation.endSession":
+		if e.ComplexityRoot.Mutation.EndSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
 	case "Mutation.issueInvoice":
 		if e.ComplexityRoot.Mutation.IssueInvoice == nil {
 			break
@@ -1408,6 +1724,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssueInvoice(childComplexity, args["input"].(model.IssueInvoiceInput)), true
+	case "Mutation.proveFactor":
+		if e.ComplexityRoot.Mutation.ProveFactor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_proveFactor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProveFactor(childComplexity, args["input"].(model.ProveFactorInput)), true
 	case "Mutation.recordPayment":
 		if e.ComplexityRoot.Mutation.RecordPayment == nil {
 			break
@@ -1441,6 +1768,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RequestInvoicePDF(childComplexity, args["input"].(model.RequestInvoicePDFInput)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(model.RequestPasswordResetInput)), true
+	case "Mutation.resendInvitation":
+		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resendInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
+	case "Mutation.resumeAccess":
+		if e.ComplexityRoot.Mutation.ResumeAccess == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resumeAccess_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResumeAccess(childComplexity, args["input"].(model.ResumeAccessInput)), true
 	case "Mutation.saveFiscalProfile":
 		if e.ComplexityRoot.Mutation.SaveFiscalProfile == nil {
 			break
@@ -1513,6 +1873,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SignOut(childComplexity), true
+	case "Mutation.signOutEverywhere":
+		if e.ComplexityRoot.Mutation.SignOutEverywhere == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.SignOutEverywhere(childComplexity), true
+	case "Mutation.suspendAccess":
+		if e.ComplexityRoot.Mutation.SuspendAccess == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_suspendAccess_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SuspendAccess(childComplexity, args["input"].(model.SuspendAccessInput)), true
 	case "Mutation.updateContact":
 		if e.ComplexityRoot.Mutation.UpdateContact == nil {
 			break
@@ -1551,6 +1928,59 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PermissionLabel.Permission(childComplexity), true
 
+	case "ProveFactorPayload.expiresAt":
+		if e.ComplexityRoot.ProveFactorPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProveFactorPayload.ExpiresAt(childComplexity), true
+	case "ProveFactorPayload.retryAfter":
+		if e.ComplexityRoot.ProveFactorPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProveFactorPayload.RetryAfter(childComplexity), true
+	case "ProveFactorPayload.token":
+		if e.ComplexityRoot.ProveFactorPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProveFactorPayload.Token(childComplexity), true
+	case "ProveFactorPayload.userErrors":
+		if e.ComplexityRoot.ProveFactorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProveFactorPayload.UserErrors(childComplexity), true
+	case "ProveFactorPayload.viewer":
+		if e.ComplexityRoot.ProveFactorPayload.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProveFactorPayload.Viewer(childComplexity), true
+
+	case "Query.access":
+		if e.ComplexityRoot.Query.Access == nil {
+			break
+		}
+
+		args, err := ec.field_Query_access_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Access(childComplexity, args["login"].(string), args["client"].(string)), true
+	case "Query.audit":
+		if e.ComplexityRoot.Query.Audit == nil {
+			break
+		}
+
+		args, err := ec.field_Query_audit_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["verb"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.client":
 		if e.ComplexityRoot.Query.Client == nil {
 			break
@@ -1646,6 +2076,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Permissions(childComplexity), true
+	case "Query.sessions":
+		if e.ComplexityRoot.Query.Sessions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Sessions(childComplexity), true
 	case "Query.topics":
 		if e.ComplexityRoot.Query.Topics == nil {
 			break
@@ -1760,6 +2196,45 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RequestInvoicePdfPayload.UserErrors(childComplexity), true
 
+	case "RequestPasswordResetPayload.retryAfter":
+		if e.ComplexityRoot.RequestPasswordResetPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestPasswordResetPayload.RetryAfter(childComplexity), true
+	case "RequestPasswordResetPayload.userErrors":
+		if e.ComplexityRoot.RequestPasswordResetPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestPasswordResetPayload.UserErrors(childComplexity), true
+
+	case "ResendInvitationPayload.contact":
+		if e.ComplexityRoot.ResendInvitationPayload.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.Contact(childComplexity), true
+	case "ResendInvitationPayload.userErrors":
+		if e.ComplexityRoot.ResendInvitationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResendInvitationPayload.UserErrors(childComplexity), true
+
+	case "ResumeAccessPayload.contact":
+		if e.ComplexityRoot.ResumeAccessPayload.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResumeAccessPayload.Contact(childComplexity), true
+	case "ResumeAccessPayload.userErrors":
+		if e.ComplexityRoot.ResumeAccessPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResumeAccessPayload.UserErrors(childComplexity), true
+
 	case "SaveFiscalProfilePayload.fiscalProfile":
 		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
 			break
@@ -1797,6 +2272,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SendRemindersPayload.UserErrors(childComplexity), true
+
+	case "Session.address":
+		if e.ComplexityRoot.Session.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Address(childComplexity), true
+	case "Session.createdAt":
+		if e.ComplexityRoot.Session.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.CreatedAt(childComplexity), true
+	case "Session.current":
+		if e.ComplexityRoot.Session.Current == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Current(childComplexity), true
+	case "Session.device":
+		if e.ComplexityRoot.Session.Device == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.Device(childComplexity), true
+	case "Session.id":
+		if e.ComplexityRoot.Session.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.ID(childComplexity), true
+	case "Session.lastUsedAt":
+		if e.ComplexityRoot.Session.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Session.LastUsedAt(childComplexity), true
 
 	case "SetEmailPreferencesPayload.client":
 		if e.ComplexityRoot.SetEmailPreferencesPayload.Client == nil {
@@ -1855,6 +2367,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignInPayload.ExpiresAt(childComplexity), true
+	case "SignInPayload.factors":
+		if e.ComplexityRoot.SignInPayload.Factors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInPayload.Factors(childComplexity), true
+	case "SignInPayload.pending":
+		if e.ComplexityRoot.SignInPayload.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInPayload.Pending(childComplexity), true
 	case "SignInPayload.retryAfter":
 		if e.ComplexityRoot.SignInPayload.RetryAfter == nil {
 			break
@@ -1879,6 +2403,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SignInPayload.Viewer(childComplexity), true
+
+	case "SignOutEverywherePayload.userErrors":
+		if e.ComplexityRoot.SignOutEverywherePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignOutEverywherePayload.UserErrors(childComplexity), true
 
 	case "SignOutPayload.userErrors":
 		if e.ComplexityRoot.SignOutPayload.UserErrors == nil {
@@ -1917,6 +2448,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubAccount.State(childComplexity), true
+
+	case "SuspendAccessPayload.contact":
+		if e.ComplexityRoot.SuspendAccessPayload.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SuspendAccessPayload.Contact(childComplexity), true
+	case "SuspendAccessPayload.userErrors":
+		if e.ComplexityRoot.SuspendAccessPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SuspendAccessPayload.UserErrors(childComplexity), true
 
 	case "TopicLabel.detail":
 		if e.ComplexityRoot.TopicLabel.Detail == nil {
@@ -2045,15 +2589,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AddContactInput", ec.unmarshalInputAddContactInput),
+			graphql.NewInputUnmarshaler("CancelInvitationInput", ec.unmarshalInputCancelInvitationInput),
+			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
 			graphql.NewInputUnmarshaler("ContactDetailsChanges", ec.unmarshalInputContactDetailsChanges),
 			graphql.NewInputUnmarshaler("ContactDetailsInput", ec.unmarshalInputContactDetailsInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
+			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
 			graphql.NewInputUnmarshaler("IssueInvoiceInput", ec.unmarshalInputIssueInvoiceInput),
+			graphql.NewInputUnmarshaler("ProveFactorInput", ec.unmarshalInputProveFactorInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
+			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
+			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
+			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
 			graphql.NewInputUnmarshaler("SendRemindersInput", ec.unmarshalInputSendRemindersInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
@@ -2061,6 +2613,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
+			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 		)
 	}
@@ -2418,6 +2971,8 @@ input ContactDetailsChanges {
 input SubAccountInput {
   "True gives or changes the access; false takes it away and keeps the email preferences."
   active: Boolean! = true
+  "True mails an invitation in the place of a password, to who has no access yet."
+  invite: Boolean! = false
   "The new password, at least 10 characters. Required for a new login; left out, an existing one keeps its own."
   password: String
   "The new password again."
@@ -2977,6 +3532,299 @@ extend type Mutation {
   ): RequestInvoicePdfPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/people.graphqls", Input: `"An answer to the second step of a sign-in."
+input ProveFactorInput {
+  "The pending token that ` + "`" + `signIn` + "`" + ` gave."
+  pending: String!
+  "What the code is of: TOTP or RECOVERY."
+  factor: SecondFactor!
+  "The code."
+  code: String!
+}
+
+"The result of the second step."
+type ProveFactorPayload {
+  "The bearer token, shown this once."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Who signed in."
+  viewer: Viewer
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: CODE_WRONG, SIGN_IN_AGAIN or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"Asks for a new password by mail."
+input RequestPasswordResetInput {
+  "The address. The answer is the same whether or not there is an account."
+  email: String!
+  "True for a person of the company, false for a client's login."
+  staff: Boolean! = false
+}
+
+"The result of asking for a new password."
+type RequestPasswordResetPayload {
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "What is wrong with the request itself."
+  userErrors: [UserError!]!
+}
+
+"A new password with a mailed link."
+input CompletePasswordResetInput {
+  "The token of the link."
+  token: String!
+  "The new password, at least 10 characters."
+  password: String!
+  "The new password again."
+  passwordAgain: String!
+}
+
+"The result of setting a new password. Nobody is signed in by it."
+type CompletePasswordResetPayload {
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, or what is wrong with the password."
+  userErrors: [UserError!]!
+}
+
+"An invitation to be accepted by setting a password."
+input AcceptInvitationInput {
+  "The token of the link."
+  token: String!
+  "The new password, at least 10 characters. Left out by who is signed in with the login that is to accept."
+  password: String
+  "The new password again."
+  passwordAgain: String
+}
+
+"The result of accepting an invitation."
+type AcceptInvitationPayload {
+  "The bearer token, shown this once. One who was signed in goes on with this one."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Who signed in."
+  viewer: Viewer
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, LOGIN_EXISTS_SIGN_IN, or what is wrong with the password."
+  userErrors: [UserError!]!
+}
+
+"The contact whose access is meant."
+input ResendInvitationInput {
+  "The contact's id."
+  contactId: ID!
+}
+
+"The result of resendInvitation."
+type ResendInvitationPayload {
+  "The contact; null when there are errors."
+  contact: Contact
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The contact whose access is meant."
+input CancelInvitationInput {
+  "The contact's id."
+  contactId: ID!
+}
+
+"The result of cancelInvitation."
+type CancelInvitationPayload {
+  "The contact; null when there are errors."
+  contact: Contact
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The contact whose access is meant."
+input SuspendAccessInput {
+  "The contact's id."
+  contactId: ID!
+}
+
+"The result of suspendAccess."
+type SuspendAccessPayload {
+  "The contact; null when there are errors."
+  contact: Contact
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The contact whose access is meant."
+input ResumeAccessInput {
+  "The contact's id."
+  contactId: ID!
+}
+
+"The result of resumeAccess."
+type ResumeAccessPayload {
+  "The contact; null when there are errors."
+  contact: Contact
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A device that is signed in."
+type Session {
+  "The id, ` + "`" + `ses_...` + "`" + `."
+  id: ID!
+  "The network address it signed in from."
+  address: String!
+  "Its user agent."
+  device: String!
+  "When it signed in."
+  createdAt: DateTime!
+  "When it was last used, to five minutes."
+  lastUsedAt: DateTime!
+  "Whether it is the one that asks."
+  current: Boolean!
+}
+
+"A session to be ended."
+input EndSessionInput {
+  "The session's id."
+  sessionId: ID!
+}
+
+"The result of ending a session."
+type EndSessionPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of signing out everywhere."
+type SignOutEverywherePayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"One of the 13 permissions and whether a person holds it."
+type AccessAnswer {
+  "The permission."
+  permission: Permission!
+  "Whether the person holds it now."
+  allowed: Boolean!
+}
+
+"An entry of the audit log."
+type AuditEntry {
+  "The id, ` + "`" + `aud_...` + "`" + `."
+  id: ID!
+  "When it happened."
+  at: DateTime!
+  "Who acted, as shown."
+  actor: String!
+  "The network address of the request."
+  address: String!
+  "The user agent of the request."
+  device: String!
+  "What was done: noun.verb, as in contact.update."
+  verb: String!
+  "The global id of what was changed."
+  object: String!
+  "What was before, as JSON; null where nothing was."
+  before: String
+  "What is after, as JSON; null where nothing is."
+  after: String
+}
+
+"A page of the audit log."
+type AuditConnection {
+  "The entries with their cursors."
+  edges: [AuditEdge!]!
+  "The entries."
+  nodes: [AuditEntry!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An entry in a list."
+type AuditEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The entry."
+  node: AuditEntry!
+}
+
+extend type Query {
+  "The devices on which the caller is signed in."
+  sessions: [Session!]!
+  "What a person may do for a client: all 13 permissions. For the company's other systems; staff and tokens with the scope access:read."
+  access(
+    "The login's id (` + "`" + `log_...` + "`" + `), or the address it signs in with."
+    login: String!
+    "The client's id."
+    client: ID!
+  ): [AccessAnswer!]!
+  "What happened, the newest first: to the owner of the client, and to staff."
+  audit(
+    "The client's id; left out by staff for all."
+    client: ID
+    "A verb such as contact.update, or contact. for all about contacts."
+    verb: String
+    "How many, at most 100."
+    first: Int! = 20
+    "The cursor to continue after."
+    after: String
+  ): AuditConnection!
+}
+
+extend type Mutation {
+  "Answers the second step of a sign-in with a code."
+  proveFactor(
+    "The answer."
+    input: ProveFactorInput!
+  ): ProveFactorPayload!
+  "Mails a link to set a new password, if there is an account."
+  requestPasswordReset(
+    "Whose."
+    input: RequestPasswordResetInput!
+  ): RequestPasswordResetPayload!
+  "Sets a new password with a mailed link and ends all sessions."
+  completePasswordReset(
+    "The link and the password."
+    input: CompletePasswordResetInput!
+  ): CompletePasswordResetPayload!
+  "Accepts an invitation with a mailed link."
+  acceptInvitation(
+    "The link, and a password."
+    input: AcceptInvitationInput!
+  ): AcceptInvitationPayload!
+  "Mails a new invitation link; the old one works no more. Needs CONTACTS."
+  resendInvitation(
+    "Which contact."
+    input: ResendInvitationInput!
+  ): ResendInvitationPayload!
+  "Takes an invitation back; preferences stay. Needs CONTACTS."
+  cancelInvitation(
+    "Which contact."
+    input: CancelInvitationInput!
+  ): CancelInvitationPayload!
+  "Closes the access until it is resumed and ends sessions at once. Needs CONTACTS."
+  suspendAccess(
+    "Which contact."
+    input: SuspendAccessInput!
+  ): SuspendAccessPayload!
+  "Opens suspended access again. Needs CONTACTS."
+  resumeAccess(
+    "Which contact."
+    input: ResumeAccessInput!
+  ): ResumeAccessPayload!
+  "Signs one of the caller's devices out."
+  endSession(
+    "Which session."
+    input: EndSessionInput!
+  ): EndSessionPayload!
+  "Ends all sessions of the caller, this one too."
+  signOutEverywhere: SignOutEverywherePayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/reminder.graphqls", Input: `"One mail of one step of one invoice to one recipient: a row of the ledger that sends each reminder once."
 type Delivery implements Node {
   "The global id, ` + "`" + `del_...` + "`" + `."
@@ -3398,10 +4246,14 @@ input SignInInput {
 
 "The result of signing in."
 type SignInPayload {
-  "The bearer token: send it as ` + "`" + `Authorization: Bearer <token>` + "`" + `. It is shown this once."
+  "The bearer token: send it as ` + "`" + `Authorization: Bearer <token>` + "`" + `. It is shown this once; null while a second factor is awaited."
   token: String
   "When the token ends if it is not used. Use moves it."
   expiresAt: DateTime
+  "The token of the second step, for ` + "`" + `proveFactor` + "`" + `: ten minutes, six attempts. Null where no second factor is awaited."
+  pending: String
+  "What can answer the second step; empty where there is none."
+  factors: [SecondFactor!]!
   "Who signed in. What a client holds is read with the token, in the next request."
   viewer: Viewer
   "Seconds to wait before the next attempt, with the code RATE_LIMITED."
@@ -3425,6 +4277,16 @@ extend type Mutation {
   "Ends the session whose token the request carries."
   signOut: SignOutPayload!
 }
+
+"A way to prove the second factor."
+enum SecondFactor {
+  "A code of an authenticator app."
+  TOTP
+  "A passkey, in a browser only."
+  PASSKEY
+  "A recovery code, which works once."
+  RECOVERY
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -3432,6 +4294,32 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_AcceptInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_AcceptInvitationPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AcceptInvitationPayload_expiresAt(ctx, field)
+	case "viewer":
+		return ec.fieldContext_AcceptInvitationPayload_viewer(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_AcceptInvitationPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AcceptInvitationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcceptInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AccessAnswer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "permission":
+		return ec.fieldContext_AccessAnswer_permission(ctx, field)
+	case "allowed":
+		return ec.fieldContext_AccessAnswer_allowed(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccessAnswer", field.Name)
+}
 
 func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -3441,6 +4329,52 @@ func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, f
 		return ec.fieldContext_AddContactPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AddContactPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AuditConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_AuditConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AuditConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AuditEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AuditEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AuditEntry_id(ctx, field)
+	case "at":
+		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "actor":
+		return ec.fieldContext_AuditEntry_actor(ctx, field)
+	case "address":
+		return ec.fieldContext_AuditEntry_address(ctx, field)
+	case "device":
+		return ec.fieldContext_AuditEntry_device(ctx, field)
+	case "verb":
+		return ec.fieldContext_AuditEntry_verb(ctx, field)
+	case "object":
+		return ec.fieldContext_AuditEntry_object(ctx, field)
+	case "before":
+		return ec.fieldContext_AuditEntry_before(ctx, field)
+	case "after":
+		return ec.fieldContext_AuditEntry_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AuditEntry", field.Name)
 }
 
 func (ec *executionContext) childFields_Balance(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3453,6 +4387,16 @@ func (ec *executionContext) childFields_Balance(ctx context.Context, field graph
 		return ec.fieldContext_Balance_overdue(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Balance", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contact":
+		return ec.fieldContext_CancelInvitationPayload_contact(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelInvitationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelInvitationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3527,6 +4471,16 @@ func (ec *executionContext) childFields_ClientEdge(ctx context.Context, field gr
 		return ec.fieldContext_ClientEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ClientEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CompletePasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "retryAfter":
+		return ec.fieldContext_CompletePasswordResetPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CompletePasswordResetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CompletePasswordResetPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3679,6 +4633,14 @@ func (ec *executionContext) childFields_DeliveryEvent(ctx context.Context, field
 		return ec.fieldContext_DeliveryEvent_detail(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_EndSessionPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -3883,6 +4845,22 @@ func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type PermissionLabel", field.Name)
 }
 
+func (ec *executionContext) childFields_ProveFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_ProveFactorPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ProveFactorPayload_expiresAt(ctx, field)
+	case "viewer":
+		return ec.fieldContext_ProveFactorPayload_viewer(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_ProveFactorPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProveFactorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProveFactorPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RecordPaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invoice":
@@ -3945,6 +4923,36 @@ func (ec *executionContext) childFields_RequestInvoicePdfPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type RequestInvoicePdfPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestPasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "retryAfter":
+		return ec.fieldContext_RequestPasswordResetPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RequestPasswordResetPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestPasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResendInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contact":
+		return ec.fieldContext_ResendInvitationPayload_contact(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResendInvitationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResendInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResumeAccessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contact":
+		return ec.fieldContext_ResumeAccessPayload_contact(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ResumeAccessPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResumeAccessPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalProfile":
@@ -3967,6 +4975,24 @@ func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context
 		return ec.fieldContext_SendRemindersPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SendRemindersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Session_id(ctx, field)
+	case "address":
+		return ec.fieldContext_Session_address(ctx, field)
+	case "device":
+		return ec.fieldContext_Session_device(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Session_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_Session_lastUsedAt(ctx, field)
+	case "current":
+		return ec.fieldContext_Session_current(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
 func (ec *executionContext) childFields_SetEmailPreferencesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4009,6 +5035,10 @@ func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field
 		return ec.fieldContext_SignInPayload_token(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_SignInPayload_expiresAt(ctx, field)
+	case "pending":
+		return ec.fieldContext_SignInPayload_pending(ctx, field)
+	case "factors":
+		return ec.fieldContext_SignInPayload_factors(ctx, field)
 	case "viewer":
 		return ec.fieldContext_SignInPayload_viewer(ctx, field)
 	case "retryAfter":
@@ -4017,6 +5047,14 @@ func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field
 		return ec.fieldContext_SignInPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignInPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SignOutEverywherePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SignOutEverywherePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SignOutEverywherePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4041,6 +5079,16 @@ func (ec *executionContext) childFields_SubAccount(ctx context.Context, field gr
 		return ec.fieldContext_SubAccount_expiresOn(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_SuspendAccessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contact":
+		return ec.fieldContext_SuspendAccessPayload_contact(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SuspendAccessPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SuspendAccessPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_TopicLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -105,6 +105,52 @@ func (ec *executionContext) fieldContext_SignInPayload_expiresAt(_ context.Conte
 	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, "DateTime")
 }
 
+func (ec *executionContext) _SignInPayload_pending(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInPayload_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SignInPayload_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, "String")
+}
+
+func (ec *executionContext) _SignInPayload_factors(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInPayload_factors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.SecondFactor) graphql.Marshaler {
+			return ec.marshalNSecondFactor2ᚕgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignInPayload_factors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, "SecondFactor")
+}
+
 func (ec *executionContext) _SignInPayload_viewer(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -586,6 +632,16 @@ func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.Selectio
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "pending":
+			out.Values[i] = ec._SignInPayload_pending(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "factors":
+			out.Values[i] = ec._SignInPayload_factors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "viewer":
 			out.Values[i] = ec._SignInPayload_viewer(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -765,6 +821,46 @@ func (ec *executionContext) _ViewerClient(ctx context.Context, sel ast.Selection
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
+
+func (ec *executionContext) unmarshalNSecondFactor2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactor(ctx context.Context, v any) (model.SecondFactor, error) {
+	var res model.SecondFactor
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSecondFactor2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactor(ctx context.Context, sel ast.SelectionSet, v model.SecondFactor) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNSecondFactor2ᚕgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactorᚄ(ctx context.Context, v any) ([]model.SecondFactor, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]model.SecondFactor, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNSecondFactor2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactor(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNSecondFactor2ᚕgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactorᚄ(ctx context.Context, sel ast.SelectionSet, v []model.SecondFactor) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNSecondFactor2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSecondFactor(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
 
 func (ec *executionContext) unmarshalNSignInInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSignInInput(ctx context.Context, v any) (model.SignInInput, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)

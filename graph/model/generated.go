@@ -17,6 +17,30 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
+// An invitation to be accepted by setting a password.
+type AcceptInvitationInput struct {
+	// The token of the link.
+	Token string `json:"token"`
+	// The new password, at least 10 characters. Left out by who is signed in with the login that is to accept.
+	Password *string `json:"password,omitempty"`
+	// The new password again.
+	PasswordAgain *string `json:"passwordAgain,omitempty"`
+}
+
+// The result of accepting an invitation.
+type AcceptInvitationPayload struct {
+	// The bearer token, shown this once. One who was signed in goes on with this one.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Who signed in.
+	Viewer *access.Actor `json:"viewer,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, LOGIN_EXISTS_SIGN_IN, or what is wrong with the password.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A new contact: details, login, permissions and preferences at once.
 type AddContactInput struct {
 	// The client's id.
@@ -32,6 +56,38 @@ type AddContactInput struct {
 // The result of adding a contact.
 type AddContactPayload struct {
 	// The new contact; null when there are errors.
+	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of the audit log.
+type AuditConnection struct {
+	// The entries with their cursors.
+	Edges []*AuditEdge `json:"edges"`
+	// The entries.
+	Nodes []*db.AuditRow `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An entry in a list.
+type AuditEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The entry.
+	Node *db.AuditRow `json:"node"`
+}
+
+// The contact whose access is meant.
+type CancelInvitationInput struct {
+	// The contact's id.
+	ContactID string `json:"contactId"`
+}
+
+// The result of cancelInvitation.
+type CancelInvitationPayload struct {
+	// The contact; null when there are errors.
 	Contact *db.Contact `json:"contact,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
@@ -53,6 +109,24 @@ type ClientEdge struct {
 	Cursor string `json:"cursor"`
 	// The client.
 	Node *db.Client `json:"node"`
+}
+
+// A new password with a mailed link.
+type CompletePasswordResetInput struct {
+	// The token of the link.
+	Token string `json:"token"`
+	// The new password, at least 10 characters.
+	Password string `json:"password"`
+	// The new password again.
+	PasswordAgain string `json:"passwordAgain"`
+}
+
+// The result of setting a new password. Nobody is signed in by it.
+type CompletePasswordResetPayload struct {
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, or what is wrong with the password.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // A page of contacts.
@@ -103,6 +177,18 @@ type DeliveryEdge struct {
 	Cursor string `json:"cursor"`
 	// The delivery.
 	Node *db.Delivery `json:"node"`
+}
+
+// A session to be ended.
+type EndSessionInput struct {
+	// The session's id.
+	SessionID string `json:"sessionId"`
+}
+
+// The result of ending a session.
+type EndSessionPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // A page of invoices.
@@ -183,6 +269,30 @@ type PermissionLabel struct {
 	Label string `json:"label"`
 }
 
+// An answer to the second step of a sign-in.
+type ProveFactorInput struct {
+	// The pending token that `signIn` gave.
+	Pending string `json:"pending"`
+	// What the code is of: TOTP or RECOVERY.
+	Factor SecondFactor `json:"factor"`
+	// The code.
+	Code string `json:"code"`
+}
+
+// The result of the second step.
+type ProveFactorPayload struct {
+	// The bearer token, shown this once.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Who signed in.
+	Viewer *access.Actor `json:"viewer,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: CODE_WRONG, SIGN_IN_AGAIN or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Everything that can be read.
 type Query struct {
 }
@@ -237,6 +347,50 @@ type RequestInvoicePDFInput struct {
 type RequestInvoicePDFPayload struct {
 	// The invoice: when its PDF is not ready, it is being made; ask again in a second.
 	Invoice *Invoice `json:"invoice,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Asks for a new password by mail.
+type RequestPasswordResetInput struct {
+	// The address. The answer is the same whether or not there is an account.
+	Email string `json:"email"`
+	// True for a person of the company, false for a client's login.
+	Staff bool `json:"staff"`
+}
+
+// The result of asking for a new password.
+type RequestPasswordResetPayload struct {
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// What is wrong with the request itself.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The contact whose access is meant.
+type ResendInvitationInput struct {
+	// The contact's id.
+	ContactID string `json:"contactId"`
+}
+
+// The result of resendInvitation.
+type ResendInvitationPayload struct {
+	// The contact; null when there are errors.
+	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The contact whose access is meant.
+type ResumeAccessInput struct {
+	// The contact's id.
+	ContactID string `json:"contactId"`
+}
+
+// The result of resumeAccess.
+type ResumeAccessPayload struct {
+	// The contact; null when there are errors.
+	Contact *db.Contact `json:"contact,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -363,10 +517,14 @@ type SignInInput struct {
 
 // The result of signing in.
 type SignInPayload struct {
-	// The bearer token: send it as `Authorization: Bearer <token>`. It is shown this once.
+	// The bearer token: send it as `Authorization: Bearer <token>`. It is shown this once; null while a second factor is awaited.
 	Token *string `json:"token,omitempty"`
 	// When the token ends if it is not used. Use moves it.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// The token of the second step, for `proveFactor`: ten minutes, six attempts. Null where no second factor is awaited.
+	Pending *string `json:"pending,omitempty"`
+	// What can answer the second step; empty where there is none.
+	Factors []SecondFactor `json:"factors"`
 	// Who signed in. What a client holds is read with the token, in the next request.
 	Viewer *access.Actor `json:"viewer,omitempty"`
 	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
@@ -375,9 +533,29 @@ type SignInPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The result of signing out everywhere.
+type SignOutEverywherePayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The result of signing out.
 type SignOutPayload struct {
 	// Why it was refused.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The contact whose access is meant.
+type SuspendAccessInput struct {
+	// The contact's id.
+	ContactID string `json:"contactId"`
+}
+
+// The result of suspendAccess.
+type SuspendAccessPayload struct {
+	// The contact; null when there are errors.
+	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -429,6 +607,67 @@ type ViewerClient struct {
 	Permissions []access.Permission `json:"permissions"`
 	// Whether the login is the client's owner.
 	Owner bool `json:"owner"`
+}
+
+// A way to prove the second factor.
+type SecondFactor string
+
+const (
+	// A code of an authenticator app.
+	SecondFactorTotp SecondFactor = "TOTP"
+	// A passkey, in a browser only.
+	SecondFactorPasskey SecondFactor = "PASSKEY"
+	// A recovery code, which works once.
+	SecondFactorRecovery SecondFactor = "RECOVERY"
+)
+
+var AllSecondFactor = []SecondFactor{
+	SecondFactorTotp,
+	SecondFactorPasskey,
+	SecondFactorRecovery,
+}
+
+func (e SecondFactor) IsValid() bool {
+	switch e {
+	case SecondFactorTotp, SecondFactorPasskey, SecondFactorRecovery:
+		return true
+	}
+	return false
+}
+
+func (e SecondFactor) String() string {
+	return string(e)
+}
+
+func (e *SecondFactor) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = SecondFactor(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid SecondFactor", str)
+	}
+	return nil
+}
+
+func (e SecondFactor) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *SecondFactor) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e SecondFactor) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // The sort of caller.

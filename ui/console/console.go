@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,13 +54,33 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := append(c.table(), c.fiscalTable()...)
+	routes := slices.Concat(c.table(), c.fiscalTable(), c.peopleRoutes())
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
 		}
 	}
-	return routes
+	// The security page is open to who must still prove a second factor.
+	for _, route := range c.identity().Routes() {
+		if route.Who == layout.Staff {
+			route.Handle = personOnly(route.Handle)
+		}
+		routes = append(routes, route)
+	}
+	return append(routes, layout.Route{Method: "GET", Path: "/consola/contrasena/{token}", Who: layout.Everybody, Handle: c.newPassword})
+}
+
+// personOnly is staffOnly for what people of the company do before they have proved a second factor.
+func personOnly(next layout.Handler) layout.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		switch access.From(r.Context()).Kind {
+		case access.Staff:
+			return next(w, r)
+		case access.Login:
+			return fault.New(fault.Forbidden, "STAFF_ONLY")
+		}
+		return fault.New(fault.Unauthenticated, string(fault.Unauthenticated))
+	}
 }
 
 func staffOnly(next layout.Handler) layout.Handler {
@@ -101,7 +122,7 @@ func (c *Console) table() []layout.Route {
 // show answers with a page of the console.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
 	ctx := r.Context()
-	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: "/consola", SignOut: "/consola/salir"}
+	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: "/consola", Account: "/consola/seguridad", SignOut: "/consola/salir"}
 	sections := []layout.Link{
 		{Label: t(ctx, "nav.home"), URL: "/consola", Icon: "home"},
 		{Label: t(ctx, "nav.clients"), URL: "/consola/clientes", Icon: "people"},
@@ -113,6 +134,13 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 	}
 	if c.Mailbox {
 		sections = append(sections, layout.Link{Label: t(ctx, "nav.mailbox"), URL: "/buzon", Icon: "mail"})
+	}
+	if access.RequireCapability(ctx, access.ReadAudit) == nil {
+		sections = append(sections, layout.Link{Label: t(ctx, "nav.activity"), URL: "/consola/actividad", Icon: "clock"})
+	}
+	if access.RequireCapability(ctx, access.ManageStaff) == nil {
+		sections = append(sections, layout.Link{Label: t(ctx, "nav.staff"), URL: "/consola/personal", Icon: "shield"},
+			layout.Link{Label: t(ctx, "nav.tokens"), URL: "/consola/tokens", Icon: "key"})
 	}
 	for _, link := range sections {
 		link.Current = r.URL.Path == link.URL || link.URL != "/consola" && strings.HasPrefix(r.URL.Path, link.URL+"/") ||

@@ -32,7 +32,8 @@ func TestStaffOnly(t *testing.T) {
 	if err != nil || len(list.Rows) == 0 {
 		t.Fatalf("deliveries: %d, %v", len(list.Rows), err)
 	}
-	ids := map[string]string{"clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String()}
+	ids := map[string]string{"clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
+		"personal": "stf_999999", "tokens": "tok_999999"}
 
 	owner := access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: client.ID, Owner: true}}}
 	for _, route := range New(Config{}).Routes() {
@@ -47,6 +48,11 @@ func TestStaffOnly(t *testing.T) {
 			if p.status != want || strings.Contains(p.body, "Aurora") {
 				t.Errorf("%s %s as %s: %d, want %d", route.Method, address, actor.Kind, p.status, want)
 			}
+		}
+		// What a person of the company does to people, or to their own account, needs one who is stored: the table of
+		// access in package ui has them.
+		if area == "personal" || area == "tokens" || area == "seguridad" || strings.HasSuffix(address, "/ver") {
+			continue
 		}
 		w.actor = staff
 		if p := w.do(route.Method, address, url.Values{}); p.status >= 500 || p.status == 404 || p.status == 403 || p.status == 401 {

@@ -6,6 +6,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/ui/identity"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
@@ -34,7 +35,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	visitor := access.From(ctx)
 	form := signInForm{Email: r.PostFormValue("email"), Next: layout.LocalPath(r.PostFormValue("next"), "/consola")}
 	signed, err := c.Account.SignIn(ctx, account.SignInInput{Email: form.Email, Password: r.PostFormValue("password"), Staff: true,
-		Address: visitor.Address, Device: visitor.Device})
+		Address: visitor.Address, Device: visitor.Device, DeviceKey: layout.DeviceKey(r)})
 	if errs, ok := invalid(ctx, err); ok {
 		form.Errors = errs
 		status := http.StatusUnprocessableEntity
@@ -46,8 +47,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	layout.StartSession(w, r, layout.StaffCookie, signed.Token, signed.ExpiresAt.Sub(c.Now()))
-	return layout.Redirect(w, r, form.Next)
+	return c.identity().Signed(w, r, signed, form.Next)
 }
 
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request) error {
@@ -57,4 +57,14 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) error {
 	}
 	layout.EndSession(w, r, layout.StaffCookie)
 	return layout.Redirect(w, r, "/consola/entrar")
+}
+
+// identity is the pages with which staff prove who they are.
+func (c *Console) identity() identity.Area {
+	return identity.Area{Root: "/consola", Cookie: layout.StaffCookie, Staff: true, Account: c.Account, Now: c.Now, Show: c.show}
+}
+
+// newPassword is the page of a mailed link.
+func (c *Console) newPassword(w http.ResponseWriter, r *http.Request) error {
+	return c.identity().NewPassword(w, r, r.PathValue("token"))
 }

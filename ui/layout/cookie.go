@@ -18,6 +18,7 @@ const (
 const (
 	languageCookie = "avisa_lang"
 	flashCookie    = "avisa_flash"
+	deviceCookie   = "avisa_device"
 )
 
 type secureKey struct{}
@@ -43,6 +44,21 @@ func StartSession(w http.ResponseWriter, r *http.Request, cookie, token string, 
 // EndSession takes the token away from the browser.
 func EndSession(w http.ResponseWriter, r *http.Request, cookie string) {
 	setCookie(w, r, cookie, "", -1)
+}
+
+// SetDevice makes the browser one that its people are known to use, for a year; "" keeps what it has.
+func SetDevice(w http.ResponseWriter, r *http.Request, key string) {
+	if key != "" {
+		setCookie(w, r, deviceCookie, key, 365*24*60*60)
+	}
+}
+
+// DeviceKey is the browser's own key, "" for a new one.
+func DeviceKey(r *http.Request) string {
+	if c, err := r.Cookie(deviceCookie); err == nil {
+		return c.Value
+	}
+	return ""
 }
 
 // SetLanguage remembers a chosen language for a year.

@@ -20,6 +20,7 @@ import (
 // finds its field by name.
 const (
 	fieldActive        = "subAccount.active"
+	fieldInvite        = "subAccount.invite"
 	fieldPassword      = "subAccount.password"
 	fieldPasswordAgain = "subAccount.passwordAgain"
 	fieldPermissions   = "subAccount.permissions"
@@ -33,6 +34,7 @@ type contactForm struct {
 	Row         contactRow // existing contact; its ID is 0 for a new one
 	Details     account.ContactDetails
 	Active      bool
+	Invite      bool // mail an invitation in the place of a password
 	Permissions []access.Permission
 	ExpiresOn   string
 	Topics      []mail.Topic
@@ -50,6 +52,7 @@ func editContactForm(client db.Client, row contactRow) contactForm {
 	form := contactForm{Client: client, Row: row, Details: account.DetailsOf(row.Contact), Topics: row.Topics}
 	if row.Access != nil {
 		form.Active, form.Permissions, form.ExpiresOn = true, row.Access.Permissions, string(row.Access.ExpiresOn)
+		form.Invite = row.Access.Status == db.SubAccountInvited
 	}
 	return form
 }
@@ -77,6 +80,7 @@ func (f *contactForm) decode(values url.Values) {
 		return // nobody changes their own access
 	}
 	f.Active, f.ExpiresOn = values.Get(fieldActive) != "", strings.TrimSpace(values.Get(fieldExpiresOn))
+	f.Invite = f.choosesInvite() && values.Get(fieldInvite) != ""
 	f.Permissions = nil
 	for _, permission := range values[fieldPermissions] {
 		f.Permissions = append(f.Permissions, access.Permission(permission))
@@ -95,6 +99,10 @@ func (f *contactForm) input(values url.Values) (*account.SubAccountInput, []mail
 		return &account.SubAccountInput{}, f.Topics, nil
 	}
 	sub := &account.SubAccountInput{Active: true, Password: values.Get(fieldPassword), PasswordAgain: values.Get(fieldPasswordAgain), Permissions: f.Permissions}
+	if f.Invite {
+		// Without JavaScript the fields for a password are sent too; the choice says which of the two counts.
+		sub.Invite, sub.Password, sub.PasswordAgain = true, "", ""
+	}
 	if f.ExpiresOn != "" {
 		day, err := date.Parse(f.ExpiresOn)
 		if err != nil {
@@ -105,6 +113,11 @@ func (f *contactForm) input(values url.Values) (*account.SubAccountInput, []mail
 		sub.ExpiresOn = day
 	}
 	return sub, f.Topics, nil
+}
+
+// choosesInvite reports whether an invitation can be mailed: to who has no access yet, or was invited.
+func (f *contactForm) choosesInvite() bool {
+	return f.Row.Access == nil || f.Row.Access.Status == db.SubAccountInvited
 }
 
 // The preset that sets both switches, permission and preference; access.Presets has those that set

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -32,8 +33,8 @@ func (c contactRow) State() string {
 	return c.Access.State()
 }
 
-func (p *Portal) contactRows(ctx context.Context, client id.Client, page db.Page) (rows []contactRow, next string, err error) {
-	list, err := p.Account.Contacts(ctx, client, page)
+func (p *Portal) contactRows(ctx context.Context, client id.Client, state string, page db.Page) (rows []contactRow, next string, err error) {
+	list, err := p.Account.ContactsInState(ctx, client, state, page)
 	if err != nil {
 		return nil, "", err
 	}
@@ -64,7 +65,8 @@ func (p *Portal) withAccess(ctx context.Context, contacts ...db.Contact) ([]cont
 type contactsView struct {
 	Client db.Client
 	Rows   []contactRow
-	First  bool // the first page of the list
+	State  string // of access; "" for all
+	First  bool   // the first page of the list
 	Next   templ.SafeURL
 }
 
@@ -75,15 +77,34 @@ func (p *Portal) Contacts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	after := r.URL.Query().Get("despues")
-	rows, next, err := p.contactRows(r.Context(), client.ID, db.Page{First: 50, After: after})
+	state := r.URL.Query().Get("estado")
+	if !slices.Contains(contactStates, state) {
+		state = ""
+	}
+	rows, next, err := p.contactRows(r.Context(), client.ID, state, db.Page{First: 50, After: after})
 	if err != nil {
 		return err
 	}
-	view := contactsView{Client: client, Rows: rows, First: after == ""}
+	view := contactsView{Client: client, Rows: rows, State: state, First: after == "" && state == ""}
 	if next != "" {
-		view.Next = at(client.ID, "contactos") + templ.SafeURL("?despues="+url.QueryEscape(next))
+		view.Next = at(client.ID, "contactos") + templ.SafeURL("?"+url.Values{"estado": {state}, "despues": {next}}.Encode())
 	}
 	return p.show(w, r, http.StatusOK, client, sectionContacts, t(r.Context(), "contacts.title"), contactsPage(view))
+}
+
+// contactStates are the tabs of the list.
+var contactStates = []string{"", db.SubAccountInvited, db.SubAccountActive, db.SubAccountSuspended, "expired", "none"}
+
+func (v contactsView) tabs(ctx context.Context) []component.Tab {
+	tabs := make([]component.Tab, 0, len(contactStates))
+	for _, state := range contactStates {
+		tab := component.Tab{Label: t(ctx, "contacts.all"), URL: at(v.Client.ID, "contactos"), Current: state == v.State}
+		if state != "" {
+			tab.Label, tab.URL = component.T(ctx, "common.access."+state), tab.URL+templ.SafeURL("?estado="+state)
+		}
+		tabs = append(tabs, tab)
+	}
+	return tabs
 }
 
 // contact returns the contact of the path, which must be one of the client's.

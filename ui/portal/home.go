@@ -46,7 +46,7 @@ func (p *Portal) Home(w http.ResponseWriter, r *http.Request) error {
 	view := homeView{Client: client, Today: p.today(client),
 		SeesContacts: access.Can(ctx, access.Contacts, client.ID), SeesInvoices: access.Can(ctx, access.Invoices, client.ID)}
 	if view.SeesContacts {
-		contacts, next, err := p.contactRows(ctx, client.ID, db.Page{First: shownOnHome})
+		contacts, next, err := p.contactRows(ctx, client.ID, "", db.Page{First: shownOnHome})
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package portal
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/ui/component"
+	"github.com/nubedigitalmx/avisa/ui/identity"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
@@ -40,14 +42,14 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return append(p.fiscalRoutes(), []layout.Route{
+	return slices.Concat(p.fiscalRoutes(), p.identity().Routes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
 		{Method: "GET", Path: "/clientes", Who: layout.Logins, Handle: p.Start},
 		{Method: "GET", Path: "/clientes/{$}", Who: layout.Logins, Handle: p.Start},
 		{Method: "GET", Path: "/clientes/{client}", Who: layout.Logins, Handle: p.Home},
-		{Method: "GET", Path: "/clientes/{client}/{page}", Who: layout.Logins, Handle: p.FromMail},
+		{Method: "GET", Path: "/clientes/{client}/{page}", Who: layout.Everybody, Handle: p.FromMail},
 		{Method: "GET", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.Contacts},
 		{Method: "POST", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.AddContact},
 		{Method: "GET", Path: "/clientes/{client}/contactos/nuevo", Who: layout.Logins, Handle: p.NewContact},
@@ -55,10 +57,16 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}", Who: layout.Logins, Handle: p.UpdateContact},
 		{Method: "GET", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.ConfirmDelete},
 		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.DeleteContact},
+		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/acceso", Who: layout.Logins, Handle: p.ChangeAccess},
+		{Method: "POST", Path: "/clientes/invitacion/aceptar", Who: layout.Everybody, Handle: p.AcceptInvitation},
+		{Method: "GET", Path: "/clientes/{client}/titularidad", Who: layout.Logins, Handle: p.Ownership},
+		{Method: "POST", Path: "/clientes/{client}/titularidad", Who: layout.Logins, Handle: p.ChangeOwnership},
+		{Method: "GET", Path: "/clientes/{client}/actividad", Who: layout.Logins, Handle: p.Activity},
+		{Method: "GET", Path: "/clientes/{client}/actividad/archivo", Who: layout.Logins, Handle: p.ActivityFile},
 		{Method: "GET", Path: "/clientes/{client}/facturas", Who: layout.Logins, Handle: p.Invoices},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}", Who: layout.Logins, Handle: p.Invoice},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/pdf", Who: layout.Logins, Handle: p.PDFState},
-	}...)
+	})
 }
 
 // t is a text of the client area in the reader's language.
@@ -85,6 +93,8 @@ const (
 	sectionHome     = "home"
 	sectionContacts = "contacts"
 	sectionInvoices = "invoices"
+	sectionActivity = "activity"
+	sectionAccount  = "account"
 )
 
 // show answers with a page about a client: navigation holds what the reader may open.
@@ -92,6 +102,9 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 	ctx := r.Context()
 	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: string(at(client.ID)), Client: client.Name, SignOut: "/clientes/salir",
 		Nav: []layout.Link{{Label: t(ctx, "nav.home"), URL: string(at(client.ID)), Icon: "home", Current: section == sectionHome}}}
+	if !access.From(ctx).Viewing {
+		page.Account = "/clientes/seguridad"
+	}
 	if access.Can(ctx, access.Contacts, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.contacts"), URL: string(at(client.ID, "contactos")), Icon: "people", Current: section == sectionContacts})
 	}
@@ -100,6 +113,10 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 	}
 	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
+	}
+	if access.RequireOwner(ctx, client.ID) == nil {
+		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.activity"), URL: string(at(client.ID, "actividad")), Icon: "clock", Current: section == sectionActivity},
+			layout.Link{Label: t(ctx, "nav.account"), URL: string(at(client.ID, "titularidad")), Icon: "key", Current: section == sectionAccount})
 	}
 	if grants := access.From(ctx).Grants; len(grants) > 1 {
 		ids := make([]id.Client, 0, len(grants))
@@ -121,18 +138,49 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 	return layout.Write(w, r, status, page, body)
 }
 
+// identity is the pages with which people prove who they are.
+func (p *Portal) identity() identity.Area {
+	return identity.Area{Root: "/clientes", Cookie: layout.LoginCookie, Account: p.Account, Now: p.Now, Show: p.showOwn}
+}
+
+// showOwn answers with a page about the person, not about a client: the first client's navigation leads on.
+func (p *Portal) showOwn(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
+	ctx := r.Context()
+	if grants := access.From(ctx).Grants; len(grants) > 0 {
+		client, err := p.Account.Client(ctx, grants[0].Client)
+		if err != nil {
+			return err
+		}
+		return p.show(w, r, status, client, "", title, body)
+	}
+	return layout.Write(w, r, status, layout.Page{Title: title, Area: t(ctx, "area"), Home: "/clientes", Account: "/clientes/seguridad", SignOut: "/clientes/salir"}, body)
+}
+
 // Start leads to the first client that the login reaches.
 func (p *Portal) Start(w http.ResponseWriter, r *http.Request) error {
-	grants := access.From(r.Context()).Grants
+	actor := access.From(r.Context())
+	grants := actor.Grants
 	if len(grants) == 0 {
+		if len(actor.Locked) > 0 { // every client asks for a second factor first
+			return layout.Redirect(w, r, "/clientes/seguridad")
+		}
 		return fault.Missing()
 	}
 	return layout.Redirect(w, r, string(at(grants[0].Client)))
 }
 
 // FromMail leads on from the addresses in mails, which name no client: /clientes/contactos comes
-// through Home, /clientes/facturas/inv_1 through here.
+// through Home, /clientes/facturas/inv_1 and the links of invitations and for a new password through here.
 func (p *Portal) FromMail(w http.ResponseWriter, r *http.Request) error {
+	switch r.PathValue("client") {
+	case "contrasena":
+		return p.identity().NewPassword(w, r, r.PathValue("page"))
+	case "invitacion":
+		return p.Invitation(w, r, r.PathValue("page"))
+	}
+	if access.From(r.Context()).Kind != access.Login {
+		return fault.New(fault.Unauthenticated, string(fault.Unauthenticated))
+	}
 	invoiceID, err := id.ParseInvoice(r.PathValue("page"))
 	if err != nil || r.PathValue("client") != "facturas" {
 		return fault.Missing()
@@ -168,7 +216,8 @@ func (p *Portal) SignIn(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	visitor := access.From(ctx)
 	form := signInForm{Email: r.PostFormValue("email"), Next: layout.LocalPath(r.PostFormValue("next"), "")}
-	in, err := p.Account.SignIn(ctx, account.SignInInput{Email: form.Email, Password: r.PostFormValue("password"), Address: visitor.Address, Device: visitor.Device})
+	in, err := p.Account.SignIn(ctx, account.SignInInput{Email: form.Email, Password: r.PostFormValue("password"), Address: visitor.Address,
+		Device: visitor.Device, DeviceKey: layout.DeviceKey(r)})
 	if f, ok := fault.As(err); ok && (f.Kind == fault.Unauthenticated || f.Kind == fault.RateLimited) {
 		form.Error = locale.Error(component.Lang(ctx), f.Code, f.Args)
 		status := http.StatusUnprocessableEntity
@@ -180,12 +229,18 @@ func (p *Portal) SignIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	layout.StartSession(w, r, layout.LoginCookie, in.Token, in.ExpiresAt.Sub(p.Now()))
-	return layout.Redirect(w, r, layout.LocalPath(form.Next, "/clientes"))
+	return p.identity().Signed(w, r, in, form.Next)
 }
 
-// SignOut ends the session.
+// SignOut ends the session. Staff who saw as a client go back to it in the console.
 func (p *Portal) SignOut(w http.ResponseWriter, r *http.Request) error {
+	if actor := access.From(r.Context()); actor.Viewing {
+		if err := p.Account.SignOut(r.Context()); err != nil {
+			return err
+		}
+		layout.EndSession(w, r, layout.LoginCookie)
+		return layout.Redirect(w, r, "/consola/clientes/"+actor.Grants[0].Client.String())
+	}
 	if access.From(r.Context()).Kind == access.Login {
 		if err := p.Account.SignOut(r.Context()); err != nil {
 			return err

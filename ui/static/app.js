@@ -82,6 +82,42 @@ document.addEventListener('click', (event) => {
   }
 });
 
+// Passkeys (Web Authentication). The form's fields are sent to data-passkey, which answers what to ask the
+// browser; then the form itself is sent with the browser's answer.
+const answerPasskey = async (form) => {
+  const problem = form.querySelector('[data-passkey-error]');
+  problem.hidden = true;
+  problem.dataset.text ??= problem.textContent;
+  form.setAttribute('aria-busy', 'true');
+  try {
+    const response = await fetch(form.dataset.passkey, { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+    const asked = await response.json();
+    if (!response.ok) throw new Error(asked.error);
+    const { publicKey } = asked.options;
+    const credential =
+      'passkeyNew' in form.dataset
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey) })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(publicKey) });
+    if (form.elements.ceremony) form.elements.ceremony.value = asked.ceremony;
+    form.elements.response.value = JSON.stringify(credential.toJSON());
+    form.submit();
+  } catch (error) {
+    // What the server says is for people; what the browser says is not.
+    problem.textContent = error.constructor === Error && error.message ? error.message : problem.dataset.text;
+    problem.hidden = false;
+    form.removeAttribute('aria-busy');
+  }
+};
+document.addEventListener(
+  'submit',
+  (event) => {
+    if (!event.target.dataset.passkey || event.defaultPrevented) return;
+    event.preventDefault();
+    answerPasskey(event.target);
+  },
+  true,
+);
+
 // Menus close when something else is clicked, and with Escape.
 const closeMenus = (except) =>
   document.querySelectorAll('details[data-menu][open]').forEach((menu) => menu !== except && (menu.open = false));

@@ -1,0 +1,357 @@
+package ui
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/graph"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/layout"
+)
+
+var update = flag.Bool("update", false, "write who gets what into testdata")
+
+// forms are what the posts of pages carry. They name a thing where the verb needs one, and are otherwise
+// empty or wrong: 422 and 409 mean that the caller was let in and the form was refused. Nothing that the
+// next caller meets is changed.
+var forms = map[string]url.Values{
+	"/idioma": {"lang": {"en"}},
+	"/clientes/{client}/contactos/{contact}/acceso": {"accion": {"suspender"}},
+	"/clientes/{client}/titularidad":                {"accion": {"factor"}},
+	"/consola/recordatorios/enviar":                 {"factura": {"{invoice}"}},
+}
+
+// documents asks for every field of the API's roots, and for those of a client that are lists. The ids are
+// of one client's things; {fresh} is a contact that may be deleted.
+var documents = map[string]string{
+	"Query.client":      `{ client(id: "{client}") { id } }`,
+	"Query.clients":     `{ clients { nodes { id } } }`,
+	"Query.contact":     `{ contact(id: "{contact}") { id } }`,
+	"Query.invoice":     `{ invoice(id: "{invoice}") { id } }`,
+	"Query.invoices":    `{ invoices(client: "{client}") { nodes { id } } }`,
+	"Query.deliveries":  `{ deliveries(client: "{client}") { nodes { id } } }`,
+	"Query.node":        `{ node(id: "{contact}") { id } }`,
+	"Query.nodes":       `{ nodes(ids: ["{contact}"]) { id } }`,
+	"Query.permissions": `{ permissions { __typename } }`,
+	"Query.topics":      `{ topics { __typename } }`,
+	"Query.viewer":      `{ viewer { can(permission: INVOICES, client: "{client}") } }`,
+	"Query.sessions":    `{ sessions { id } }`,
+	"Query.access":      `{ access(login: "nadie@nada.example", client: "{client}") { allowed } }`,
+	"Query.audit":       `{ audit(client: "{client}") { nodes { id } } }`,
+
+	"Client.owes":           `{ client(id: "{client}") { owes { __typename } } }`,
+	"Client.contacts":       `{ client(id: "{client}") { contacts { nodes { id } } } }`,
+	"Client.invoices":       `{ client(id: "{client}") { invoices { nodes { id } } } }`,
+	"Client.fiscalProfiles": `{ client(id: "{client}") { fiscalProfiles { id } } }`,
+	"Client.deliveries":     `{ client(id: "{client}") { deliveries { nodes { id } } } }`,
+
+	"Mutation.signIn":                `mutation { signIn(input: {email: "nadie@nada.example", password: "x"}) { userErrors { code } } }`,
+	"Mutation.signOut":               `mutation { signOut { userErrors { code } } }`,
+	"Mutation.proveFactor":           `mutation { proveFactor(input: {pending: "x", factor: TOTP, code: "0"}) { userErrors { code } } }`,
+	"Mutation.requestPasswordReset":  `mutation { requestPasswordReset(input: {email: "nadie@nada.example"}) { userErrors { code } } }`,
+	"Mutation.completePasswordReset": `mutation { completePasswordReset(input: {token: "x", password: "x", passwordAgain: "x"}) { userErrors { code } } }`,
+	"Mutation.acceptInvitation":      `mutation { acceptInvitation(input: {token: "x", password: "x"}) { userErrors { code } } }`,
+	"Mutation.endSession":            `mutation { endSession(input: {sessionId: "ses_999999"}) { userErrors { code } } }`,
+	"Mutation.signOutEverywhere":     `mutation { signOutEverywhere { userErrors { code } } }`,
+	"Mutation.addContact":            `mutation { addContact(input: {clientId: "{client}", details: {email: ""}}) { userErrors { code } } }`,
+	"Mutation.updateContact":         `mutation { updateContact(input: {contactId: "{contact}", topics: [INVOICE]}) { userErrors { code } } }`,
+	"Mutation.deleteContact":         `mutation { deleteContact(input: {contactId: "{fresh}"}) { userErrors { code } } }`,
+	"Mutation.setSubAccount":         `mutation { setSubAccount(input: {contactId: "{contact}", subAccount: {active: false}}) { userErrors { code } } }`,
+	"Mutation.setEmailPreferences":   `mutation { setEmailPreferences(input: {clientId: "{client}", topics: [DOMAIN]}) { userErrors { code } } }`,
+	"Mutation.resendInvitation":      `mutation { resendInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.cancelInvitation":      `mutation { cancelInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.suspendAccess":         `mutation { suspendAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.resumeAccess":          `mutation { resumeAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.issueInvoice":          `mutation { issueInvoice(input: {clientId: "{client}", dueDate: "2026-05-15", lines: []}) { userErrors { code } } }`,
+	"Mutation.recordPayment":         `mutation { recordPayment(input: {invoiceId: "{invoice}", amount: "0", method: TRANSFER, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.requestInvoicePdf":     `mutation { requestInvoicePdf(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.saveFiscalProfile":     `mutation { saveFiscalProfile(input: {clientId: "{client}", rfc: "x", nombre: "x"}) { userErrors { code } } }`,
+	"Mutation.requestFiscalDocument": `mutation { requestFiscalDocument(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.setReminderPause":      `mutation { setReminderPause(input: {clientId: "{client}"}) { userErrors { code } } }`,
+	"Mutation.sendReminders":         `mutation { sendReminders(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+}
+
+// someone is a kind of actor. Every request is made in a session of its own, so that one that ends it
+// changes nothing for the next.
+type someone struct {
+	name    string
+	session db.Session // with LoginID or StaffID; neither: anonymous, or a token
+	bearer  string     // an API token
+}
+
+type table struct {
+	*world
+	actors []someone
+	fill   *strings.Replacer
+	serial int
+}
+
+func newTable(t *testing.T) *table {
+	w := newWorld(t)
+	fiscalDocuments := &fiscal.Service{Store: w.store, Now: w.account.Now}
+	w.serve(Config{Fiscal: fiscalDocuments, GraphQL: graph.NewHandler(graph.Config{Account: w.account, Billing: w.billing, Fiscal: fiscalDocuments, Reminder: &reminder.Service{Store: w.store, Now: w.account.Now},
+		Introspection: true, PDFPath: PDFPath, Now: w.account.Now})})
+	w.render(w.invoice)
+	w.addContact("Recibos", bookkeeperless, []mail.Topic{mail.Invoice})
+	tb := &table{world: w}
+	ctx := t.Context()
+	login := func(name string, sub db.SubAccount) {
+		row := db.Login{Email: name + "@tabla.example", PasswordHash: "x", Language: "es-MX"}
+		contact := db.Contact{ClientID: w.client.ID, Email: row.Email, Country: "MX", Language: "es-MX", Timezone: "America/Mexico_City", Topics: []mail.Topic{}}
+		tb.must(w.store.AddLogin(ctx, &row))
+		tb.must(w.store.AddContact(ctx, &contact))
+		sub.ClientID, sub.ContactID, sub.LoginID = w.client.ID, contact.ID, row.ID
+		if sub.Status == "" {
+			sub.Status = db.SubAccountActive
+		}
+		tb.must(w.store.AddSubAccount(ctx, &sub))
+		tb.actors = append(tb.actors, someone{name: name, session: db.Session{LoginID: row.ID}})
+	}
+	loginOf := func(email string) id.Login {
+		rows, err := w.store.LoginsByEmail(ctx, email)
+		tb.must(err)
+		return rows[0].ID
+	}
+	tb.actors = append(tb.actors, someone{name: "anonymous"}, someone{name: "owner", session: db.Session{LoginID: loginOf(owner)}})
+	for _, p := range access.Permissions() {
+		login(string(p), db.SubAccount{Permissions: []access.Permission{p}})
+	}
+	login("no-permission", db.SubAccount{Permissions: []access.Permission{}})
+	tb.actors = append(tb.actors, someone{name: "other-owner", session: db.Session{LoginID: loginOf(stranger)}})
+	login("suspended", db.SubAccount{Permissions: access.Permissions(), Status: db.SubAccountSuspended})
+	login("expired", db.SubAccount{Permissions: access.Permissions(), ExpiresOn: "2026-04-01"})
+	var admin db.Staff
+	for _, role := range access.Roles() {
+		row := db.Staff{Name: string(role), Email: string(role) + "@tabla.example", PasswordHash: "x", Language: "es-MX", Role: role, Active: true}
+		tb.must(w.store.AddStaff(ctx, &row))
+		tb.actors = append(tb.actors, someone{name: "staff:" + string(role), session: db.Session{StaffID: row.ID}})
+		if role == access.Admin {
+			admin = row
+		}
+	}
+	tb.actors = append(tb.actors, someone{name: "staff-viewing", session: db.Session{StaffID: admin.ID, Viewing: w.client.ID}})
+	asAdmin := access.With(ctx, access.Actor{Kind: access.Staff, Staff: admin.ID, Role: access.Admin})
+	for _, scope := range access.Scopes() {
+		_, text, err := w.account.AddToken(asAdmin, account.AddTokenInput{Name: string(scope), Scopes: []access.Capability{scope}, Days: 30})
+		tb.must(err)
+		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
+	}
+	tb.fill = strings.NewReplacer("{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
+		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{page}", "x", "{$}", "")
+	return tb
+}
+
+// bookkeeperless is a contact without a login, which the requests name.
+const bookkeeperless = "recibos@cafe.example"
+
+func (tb *table) must(err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// fresh is a contact that may be deleted.
+func (tb *table) fresh() string {
+	tb.serial++
+	row := db.Contact{ClientID: tb.client.ID, Email: fmt.Sprintf("nuevo-%d@cafe.example", tb.serial), Country: "MX", Language: "es-MX", Timezone: "America/Mexico_City", Topics: []mail.Topic{}}
+	tb.must(tb.store.AddContact(tb.Context(), &row))
+	return row.ID.String()
+}
+
+// ask makes a request as somebody.
+func (tb *table) ask(who someone, method, path, body, contentType string) *http.Response {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(tb.Context(), method, tb.server.URL+path, strings.NewReader(body))
+	tb.must(err)
+	request.Header.Set("Accept", "text/html, application/json")
+	request.Header.Set("Content-Type", contentType)
+	if who.bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+who.bearer)
+	}
+	if who.session.LoginID+id.Login(who.session.StaffID) != 0 {
+		tb.serial++
+		token := fmt.Sprintf("session-of-the-table-%08d", tb.serial)
+		hash := sha256.Sum256([]byte(token))
+		session := who.session
+		session.TokenHash, session.CreatedAt, session.LastUsedAt, session.ExpiresAt = hash[:], now, now, now.Add(time.Hour)
+		tb.must(tb.store.AddSession(tb.Context(), &session))
+		name := layout.LoginCookie
+		if session.StaffID != 0 && session.Viewing == 0 {
+			name = layout.StaffCookie
+		}
+		request.AddCookie(&http.Cookie{Name: name, Value: token})
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	tb.must(err)
+	return response
+}
+
+// lines says who gets which outcome, one outcome a line, in the order in which they first appear.
+func (tb *table) lines(title string, outcome func(someone) string) string {
+	var order []string
+	names := map[string][]string{}
+	for _, who := range tb.actors {
+		got := outcome(who)
+		if !slices.Contains(order, got) {
+			order = append(order, got)
+		}
+		names[got] = append(names[got], who.name)
+	}
+	out := title + "\n"
+	for _, got := range order {
+		who := strings.Join(names[got], " ")
+		if len(names[got]) == len(tb.actors) {
+			who = "everybody"
+		}
+		out += fmt.Sprintf("  %-26s %s\n", got, who)
+	}
+	return out
+}
+
+// Who gets what: every page, download and form, and every field of the API, for every kind of actor. The file
+// is made to be read. A new route is in it by itself; a new field of the API must be given a document.
+func TestAccessTable(t *testing.T) {
+	t.Parallel()
+	tb := newTable(t)
+	var out strings.Builder
+	out.WriteString("Who gets what. An outcome, then the actors that get it. 422 and 409: let in, and the form was refused.\n\n")
+	for _, route := range Routes(Config{Account: tb.account, Billing: tb.billing, GraphQL: http.NotFoundHandler(), Now: tb.account.Now}) {
+		out.WriteString(tb.lines(route.Method+" "+route.Path+"  ("+string(route.Who)+")", func(who someone) string {
+			path := tb.path(route.Path)
+			form := url.Values{}
+			for name, values := range forms[route.Path] {
+				form.Set(name, tb.fill.Replace(values[0]))
+			}
+			response := tb.ask(who, route.Method, path, form.Encode(), "application/x-www-form-urlencoded")
+			_ = response.Body.Close()
+			return outcome(response)
+		}))
+	}
+	out.WriteString("\nGraphQL\n\n")
+	for _, name := range tb.fields(t) {
+		out.WriteString(tb.lines(name, func(who someone) string {
+			query := tb.fill.Replace(documents[name])
+			if strings.Contains(query, "{fresh}") {
+				query = strings.ReplaceAll(query, "{fresh}", tb.fresh())
+			}
+			body, _ := json.Marshal(map[string]string{"query": query})
+			response := tb.ask(who, http.MethodPost, "/graphql", string(body), "application/json")
+			defer func() { _ = response.Body.Close() }()
+			return answered(t, response)
+		}))
+	}
+	const golden = "testdata/access.golden"
+	if *update {
+		tb.must(os.MkdirAll("testdata", 0o755))
+		tb.must(os.WriteFile(golden, []byte(out.String()), 0o644))
+		return
+	}
+	want, err := os.ReadFile(golden)
+	tb.must(err)
+	if out.String() == string(want) {
+		return
+	}
+	got, old := strings.Split(out.String(), "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(got), len(old)) {
+		if got[i] != old[i] {
+			t.Fatalf("%s:%d differs; look at it, and write it with -update if it is meant\nis   %s\nwant %s", golden, i+1, got[i], old[i])
+		}
+	}
+	t.Fatalf("%s has %d lines, want %d", golden, len(got), len(old))
+}
+
+// path fills a pattern with ids of the client's own things.
+func (tb *table) path(pattern string) string {
+	if strings.HasSuffix(pattern, "/eliminar") {
+		pattern = strings.Replace(pattern, "{contact}", tb.fresh(), 1)
+	}
+	for section, key := range map[string]string{"/clientes/{id}": tb.client.ID.String(), "/contactos/{id}": tb.contacts[bookkeeperless].ID.String(),
+		"/facturas/{id}": tb.invoice.ID.String(), "/recordatorios/{id}": "dlv_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
+		if strings.HasPrefix(pattern, "/consola"+section) {
+			pattern = strings.Replace(pattern, "{id}", key, 1)
+		}
+	}
+	return tb.fill.Replace(pattern)
+}
+
+func outcome(r *http.Response) string {
+	to := r.Header.Get("Location")
+	switch {
+	case r.StatusCode != http.StatusSeeOther:
+		return fmt.Sprint(r.StatusCode)
+	case strings.Contains(to, "/entrar"):
+		return "to sign in"
+	}
+	return "done, leads on"
+}
+
+// answered is "ok" or the code of the first error.
+func answered(t *testing.T, r *http.Response) string {
+	t.Helper()
+	var body struct {
+		Data   map[string]any
+		Errors []struct{ Extensions struct{ Code string } }
+	}
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return fmt.Sprint(r.StatusCode)
+	}
+	if len(body.Errors) > 0 {
+		return body.Errors[0].Extensions.Code
+	}
+	for _, payload := range body.Data {
+		if payload, ok := payload.(map[string]any); ok {
+			if wrong, ok := payload["userErrors"].([]any); ok && len(wrong) > 0 {
+				return fmt.Sprint(wrong[0].(map[string]any)["code"])
+			}
+			if can, ok := payload["can"].(bool); ok {
+				return fmt.Sprintf("can: %t", can)
+			}
+		}
+	}
+	return "ok"
+}
+
+// fields lists the schema's fields that need a document, and fails for one that has none.
+func (tb *table) fields(t *testing.T) []string {
+	t.Helper()
+	schema, err := gqlparser.LoadSchema(&ast.Source{Name: "sdl", Input: graph.SDL()})
+	tb.must(err)
+	var names []string
+	for _, definition := range []*ast.Definition{schema.Query, schema.Types["Client"], schema.Mutation} {
+		for _, field := range definition.Fields {
+			name := definition.Name + "." + field.Name
+			own := definition.Name == "Client" && schema.Types[field.Type.Name()].Kind != ast.Object
+			if strings.HasPrefix(field.Name, "__") || own {
+				continue
+			}
+			if documents[name] == "" {
+				t.Errorf("%s is not in the table of access: give it a document", name)
+			}
+			names = append(names, name)
+		}
+	}
+	if len(names) != len(documents) {
+		t.Errorf("%d fields, %d documents", len(names), len(documents))
+	}
+	return names
+}

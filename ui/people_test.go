@@ -1,0 +1,91 @@
+package ui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/nubedigitalmx/avisa/internal/account"
+)
+
+func (w *world) staff() *visitor {
+	w.Helper()
+	v := w.visit()
+	v.post("/consola/entrar", url.Values{"email": {personnel}, "password": {password}}).want(w, http.StatusSeeOther)
+	return v
+}
+
+func TestStaff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.staff()
+	form := url.Values{"name": {"Sofía Cobranza"}, "email": {"sofia@hospedaje.example"}, "role": {"billing"}, "password": {"corta"}}
+	if v.post("/consola/personal", form).want(t, http.StatusUnprocessableEntity).fieldError("f-password") == "" {
+		t.Error("a short password says nothing")
+	}
+	v.post("/consola/personal", with(form, "password", password)).want(t, http.StatusSeeOther)
+	v.get("/consola/personal").want(t, http.StatusOK).shows(t, "Sofía Cobranza", "sofia@hospedaje.example")
+	sofia := w.visit()
+	sofia.post("/consola/entrar", url.Values{"email": {"sofia@hospedaje.example"}, "password": {password}}).want(t, http.StatusSeeOther)
+	sofia.get("/consola").want(t, http.StatusOK).hides(t, "/consola/personal", "/consola/tokens")
+	sofia.get("/consola/personal").want(t, http.StatusForbidden)
+	people, err := w.account.Staff(system(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range people {
+		at := "/consola/personal/" + p.ID.String()
+		if p.Email == personnel { // one's own role stays
+			v.post(at, url.Values{"name": {p.Name}, "role": {"readonly"}, "active": {"on"}}).want(t, http.StatusForbidden)
+		} else {
+			v.post(at, url.Values{"name": {p.Name}, "role": {"billing"}}).want(t, http.StatusSeeOther)
+		}
+	}
+	sofia.get("/consola").want(t, http.StatusSeeOther)
+}
+
+func TestAPITokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.staff()
+	v.post("/consola/tokens", url.Values{"name": {"Soporte"}, "days": {"30"}}).want(t, http.StatusUnprocessableEntity).shows(t, "Este dato es obligatorio.")
+	made := v.post("/consola/tokens", url.Values{"name": {"Soporte"}, "days": {"30"}, "scopes": {"access:read"}}).want(t, http.StatusOK)
+	text := answer{root: made.find("id", "new-token")[0]}.text()
+	if !strings.HasPrefix(text, account.TokenPrefix) {
+		t.Fatalf("shows %q", text)
+	}
+	v.get("/consola/tokens").want(t, http.StatusOK).shows(t, "Soporte", "access:read", "sin usar").hides(t, text)
+	if _, err := w.account.Authenticate(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := w.account.Tokens(system(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.post("/consola/tokens/"+rows[0].ID.String()+"/revocar", nil).want(t, http.StatusSeeOther)
+	v.get("/consola/tokens").shows(t, "Revocado")
+	if _, err := w.account.Authenticate(t.Context(), text); err == nil {
+		t.Error("a revoked token still opens")
+	}
+}
+
+func TestViewAs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	v := w.staff()
+	client := w.client.ID.String()
+	v.get("/consola/clientes/"+client).shows(t, "Ver como este cliente")
+	v.post("/consola/clientes/"+client+"/ver", nil).want(t, http.StatusSeeOther)
+	v.get("/clientes/"+client).want(t, http.StatusOK).shows(t, "Personal ve esta cuenta como su titular. No se puede cambiar nada.")
+	v.post("/clientes/"+client+"/contactos", contactValues()).want(t, http.StatusForbidden)
+	v.get("/clientes/"+w.other.ID.String()).want(t, http.StatusNotFound)
+	if to := v.post("/clientes/salir", nil).want(t, http.StatusSeeOther).Header.Get("Location"); to != "/consola/clientes/"+client {
+		t.Errorf("led to %s", to)
+	}
+	v.get("/clientes/"+client).want(t, http.StatusSeeOther)
+	v.get("/consola/actividad?cliente="+client).want(t, http.StatusOK).shows(t, "client.view", "client.view-end")
+	if file := v.get("/consola/actividad/archivo?que=client.view").want(t, http.StatusOK); strings.Count(file.body, "\n") != 2 {
+		t.Errorf("the file is\n%s", file.body)
+	}
+}
