@@ -124,13 +124,6 @@ func (s *Store) FinishGatewayEvent(ctx context.Context, row *GatewayEvent) error
 	return translate(err)
 }
 
-// GatewayEvents lists the newest events, for staff who look for a payment.
-func (s *Store) GatewayEvents(ctx context.Context, limit int) ([]GatewayEvent, error) {
-	rows := []GatewayEvent{}
-	err := s.idb.NewSelect().Model(&rows).OrderExpr("received_at DESC").Limit(int64(limit)).Scan(ctx)
-	return rows, translate(err)
-}
-
 // RevokeLinks makes the personal pay links of an invoice void that were made until now.
 func (s *Store) RevokeLinks(ctx context.Context, invoiceID id.Invoice, now time.Time) error {
 	_, err := s.idb.NewUpdate().Table("invoice").Set("links_revoked_at = ?", now).Where("id = ?", invoiceID).Exec(ctx)

@@ -52,12 +52,6 @@ func (s *Store) EndSession(ctx context.Context, sessionID id.Session) error {
 	return translate(err)
 }
 
-// EndLoginSessions removes all sessions of a login but one (0: all).
-func (s *Store) EndLoginSessions(ctx context.Context, loginID id.Login, except id.Session) error {
-	_, err := s.idb.NewDelete().Table("session").Where("login_id = ?", loginID).Where("id <> ?", except).Exec(ctx)
-	return translate(err)
-}
-
 // RotateSession replaces the token of a session, and notes a second factor that was proved.
 func (s *Store) RotateSession(ctx context.Context, sessionID id.Session, tokenHash []byte, factorAt *time.Time) error {
 	_, err := s.idb.NewUpdate().Table("session").Set("token_hash = ?", tokenHash).Set("factor_at = coalesce(?, factor_at)", factorAt).

@@ -51,13 +51,6 @@ func (s *Store) SubAccountsByContact(ctx context.Context, contacts []id.Contact)
 	return rows, translate(err)
 }
 
-// SubAccountByLogin returns what a login holds for one client.
-func (s *Store) SubAccountByLogin(ctx context.Context, clientID id.Client, loginID id.Login) (SubAccount, error) {
-	var row SubAccount
-	err := s.idb.NewSelect().Model(&row).Where("client_id = ?", clientID).Where("login_id = ?", loginID).Scan(ctx)
-	return row, translate(err)
-}
-
 // Grants returns what a login holds right now: active sub-accounts that have not expired in their
 // client's time zone.
 func (s *Store) Grants(ctx context.Context, loginID id.Login, now time.Time) ([]access.Grant, error) {
