@@ -13,7 +13,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // BLOB_URL=file://...
-	_ "gocloud.dev/blob/s3blob"   // BLOB_URL=s3://...
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph"
