@@ -24,7 +24,8 @@ type browser struct {
 	shot int
 }
 
-func newBrowser(t *testing.T, base string) *browser {
+// newChromium starts a headless Chromium for windows to be opened in.
+func newChromium(t *testing.T) context.Context {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -42,11 +43,22 @@ func newBrowser(t *testing.T, base string) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	// The browser lives as long as the context of the first call: not one with a shorter time-out.
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start Chromium: %v", err)
+	}
+	return ctx
+}
+
+// newWindow is a tab with cookies of its own.
+func newWindow(chromium context.Context, t *testing.T, base string) *browser {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	t.Cleanup(cancel)
+	// Browser and tab live as long as the context of their first call: not one with a shorter time-out.
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("open a window: %v", err)
 	}
 	dir := filepath.Join("..", "..", "artifacts", strings.ToLower(t.Name()))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -71,14 +83,18 @@ func (b *browser) do(what string, action chromedp.Action[chromedp.Void]) {
 
 func (b *browser) open(path string) { b.Helper(); b.do("open "+path, chromedp.Navigate(b.base+path)) }
 
-// js runs a function body in the page.
-func js[T any](b *browser, body string, args ...any) T {
-	b.Helper()
+func evaluate[T any](b *browser, body string, args ...any) (T, error) {
 	quoted := make([]any, len(args))
 	for i, a := range args {
 		quoted[i] = fmt.Sprintf("%q", a)
 	}
-	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](fmt.Sprintf("(()=>{"+body+"})()", quoted...)))
+	return chromedp.Run(b.ctx, chromedp.Evaluate[T](fmt.Sprintf("(()=>{"+body+"})()", quoted...)))
+}
+
+// js runs a function body in the page.
+func js[T any](b *browser, body string, args ...any) T {
+	b.Helper()
+	out, err := evaluate[T](b, body, args...)
 	if err != nil {
 		b.see("failed")
 		b.Fatalf("%s: %v", body, err)
@@ -86,16 +102,18 @@ func js[T any](b *browser, body string, args ...any) T {
 	return out
 }
 
-// until waits for a condition in the page.
+// until waits for a condition in the page. A page on its way out answers nothing: it is asked again.
 func (b *browser) until(what, condition string, args ...any) {
 	b.Helper()
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if js[bool](b, "return Boolean("+condition+")", args...) {
+	var last error
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var seen bool
+		if seen, last = evaluate[bool](b, "return Boolean("+condition+")", args...); seen {
 			return
 		}
 	}
 	b.see("failed")
-	b.Fatalf("not seen: %s", what)
+	b.Fatalf("not seen: %s %v", what, last)
 }
 
 func (b *browser) sees(text string) {
@@ -104,7 +122,7 @@ func (b *browser) sees(text string) {
 }
 
 // control is the input that a visible label names.
-const control = `const l=[...document.querySelectorAll('label')].find(l=>l.innerText.trim().startsWith(%s));
+const control = `const l=[...document.querySelectorAll('label')].find(l=>l.checkVisibility() && l.innerText.trim().startsWith(%s));
 	const c=l&&(l.control||l.querySelector('input,select,textarea'));`
 
 func (b *browser) fill(label, value string) {
@@ -122,13 +140,28 @@ func (b *browser) tick(label string) {
 	js[bool](b, control+`if(!c.checked) c.click(); return c.checked`, label)
 }
 
-// press clicks the button or link with that text and waits for the next page or part.
+// target is the visible button or link with a text.
+const target = `[...document.querySelectorAll('main button, main a, main summary, form button, form a, header a, header summary')].find(e=>e.checkVisibility() && e.innerText.trim().includes(%s))`
+
+// press clicks the button or link with that text. What it brings is waited for with sees.
 func (b *browser) press(text string) {
 	b.Helper()
-	const target = `[...document.querySelectorAll('main button, main a, main summary, form button, form a')].find(e=>e.offsetParent!==null && e.innerText.trim().includes(%s))`
 	b.until("the button "+text, target, text)
 	js[bool](b, `const e=`+target+`; e.scrollIntoView({block:'center'}); e.click(); return true`, text)
-	time.Sleep(150 * time.Millisecond)
+}
+
+// submit presses the button of the form that has the focus: its words may be elsewhere on the page too.
+func (b *browser) submit() {
+	b.Helper()
+	js[bool](b, `document.activeElement.form.querySelector('button:not([type=button])').click(); return true`)
+}
+
+// follow presses what leads to another page, and waits for that.
+func (b *browser) follow(text string) {
+	b.Helper()
+	js[bool](b, `window.left=false; return true`)
+	b.press(text)
+	b.until("the page behind "+text, `window.left===undefined && document.readyState==='complete'`)
 }
 
 // see leaves a screenshot of the whole page in the ignored folder artifacts.
@@ -175,20 +208,20 @@ func startDemo(t *testing.T) (base string) {
 // then what they are for: the mail arrives, and the contact signs in and downloads the invoice.
 func TestArticleInTheBrowser(t *testing.T) {
 	base := startDemo(t)
-	b := newBrowser(t, base)
+	b := newWindow(newChromium(t), t, base)
 
 	// Step 1: sign in.
 	b.open("/clientes")
 	b.see("sign-in")
 	b.fill("Correo", demoOwner)
 	b.fill("Contraseña", demoPassword)
-	b.press("Iniciar sesión")
+	b.follow("Iniciar sesión")
 
 	// Step 2: "Su Información", "Contactos", "+ Nuevo Contacto".
 	b.sees("Su Información")
 	b.sees("Contactos")
 	b.see("home")
-	b.press("Nuevo Contacto")
+	b.follow("Nuevo Contacto")
 
 	// Steps 3 to 6: details, sub-account, permissions, preferences.
 	b.fill("Nombre", "Prueba")
@@ -213,9 +246,9 @@ func TestArticleInTheBrowser(t *testing.T) {
 	b.open("/consola")
 	b.fill("Correo", demoStaff)
 	b.fill("Contraseña", demoPassword)
-	b.press("Iniciar sesión")
+	b.follow("Iniciar sesión")
 	b.see("console")
-	b.press("Enviar recordatorios ahora")
+	b.follow("Enviar recordatorios ahora")
 	b.see("console-run")
 
 	// The mail is in the mailbox.
@@ -227,11 +260,11 @@ func TestArticleInTheBrowser(t *testing.T) {
 
 	// The contact signs in with its own password, sees the invoice and downloads the PDF.
 	b.open("/clientes")
-	b.press("Salir")
+	b.follow("Salir")
 	b.open("/clientes/entrar")
 	b.fill("Correo", "prueba@navegador.example")
 	b.fill("Contraseña", "Trigal-Sereno-2026")
-	b.press("Iniciar sesión")
+	b.follow("Iniciar sesión")
 	b.sees("Facturas")
 	b.size(390, 844)
 	b.see("contact-home-phone")
