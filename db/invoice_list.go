@@ -18,7 +18,8 @@ type InvoiceFilter struct {
 	Reach      access.Reach
 	Client     id.Client
 	IDs        []id.Invoice
-	Status     string // a stored state, InvoiceOverdue, or "open" for everything still owed
+	Origin     id.Invoice // of late fees: the late invoice
+	Status     string     // a stored state, InvoiceOverdue, or "open" for everything still owed
 	Currency   money.Currency
 	IssuedFrom date.Date // first and last day of issue
 	IssuedTo   date.Date
@@ -50,6 +51,9 @@ func (f InvoiceFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	if f.IDs != nil {
 		q = q.Where("invoice.id IN (?)", bun.List(orNone(f.IDs)))
+	}
+	if f.Origin != 0 {
+		q = q.Where("invoice.origin_id = ?", f.Origin)
 	}
 	if f.NoDrafts {
 		q = q.Where("invoice.status <> 'draft'")

@@ -17,9 +17,11 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/graph"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -101,6 +103,7 @@ type table struct {
 	*world
 	actors []someone
 	fill   *strings.Replacer
+	things map[string]string // ids of the client's own things, by the part of an address before them
 	serial int
 }
 
@@ -113,6 +116,7 @@ func newTable(t *testing.T) *table {
 	w.addContact("Recibos", bookkeeperless, []mail.Topic{mail.Invoice})
 	tb := &table{world: w}
 	ctx := t.Context()
+	tb.addThings()
 	login := func(name string, sub db.SubAccount) {
 		row := db.Login{Email: name + "@tabla.example", PasswordHash: "x", Language: "es-MX"}
 		contact := db.Contact{ClientID: w.client.ID, Email: row.Email, Country: "MX", Language: "es-MX", Timezone: "America/Mexico_City", Topics: []mail.Topic{}}
@@ -157,6 +161,15 @@ func newTable(t *testing.T) *table {
 	tb.fill = strings.NewReplacer("{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
 		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{page}", "x", "{$}", "")
 	return tb
+}
+
+// addThings makes one of each thing that a page or a field is asked for by its id.
+func (tb *table) addThings() {
+	ctx := system(tb.Context())
+	credited := dbtest.Invoice(tb, tb.store, tb.client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
+	note, err := tb.billing.IssueCreditNote(ctx, billing.CreditNoteInput{InvoiceID: credited.ID, Reason: "Tabla", RequestKey: "table-note"})
+	tb.must(err)
+	tb.things = map[string]string{"/notas-de-credito/": note.ID.String()}
 }
 
 // bookkeeperless is a contact without a login, which the requests name.
@@ -284,6 +297,9 @@ func TestAccessTable(t *testing.T) {
 func (tb *table) path(pattern string) string {
 	if strings.HasSuffix(pattern, "/eliminar") {
 		pattern = strings.Replace(pattern, "{contact}", tb.fresh(), 1)
+	}
+	for section, key := range tb.things {
+		pattern = strings.Replace(pattern, section+"{id}", section+key, 1)
 	}
 	for section, key := range map[string]string{"/clientes/{id}": tb.client.ID.String(), "/contactos/{id}": tb.contacts[bookkeeperless].ID.String(),
 		"/facturas/{id}": tb.invoice.ID.String(), "/recordatorios/{id}": "dlv_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {

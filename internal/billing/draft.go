@@ -2,6 +2,8 @@ package billing
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -31,8 +33,10 @@ func (s *Service) SaveDraft(ctx context.Context, in SaveDraftInput) (db.Invoice,
 				return 0, err
 			}
 			row.RequestKey = in.RequestKey
-			err = tx.AddInvoice(ctx, &row, d.lines)
-			return int64(row.ID), err
+			if err := tx.AddInvoice(ctx, &row, d.lines); err != nil {
+				return 0, err
+			}
+			return int64(row.ID), auditDraft(ctx, tx, "invoice.draft", db.Invoice{}, row)
 		})
 		if err != nil {
 			return db.Invoice{}, err
@@ -52,12 +56,31 @@ func (s *Service) SaveDraft(ctx context.Context, in SaveDraftInput) (db.Invoice,
 			return err
 		}
 		row.ID = old.ID
+		if err := auditDraft(ctx, tx, "invoice.edit", old, row); err != nil {
+			return err
+		}
 		return tx.SaveDraft(ctx, &row, d.lines)
 	})
 	if err != nil {
 		return db.Invoice{}, err
 	}
 	return s.Store.Invoice(ctx, in.InvoiceID)
+}
+
+// auditDraft writes what a draft was and is; one of them may be none.
+func auditDraft(ctx context.Context, tx *db.Store, verb string, before, after db.Invoice) error {
+	entry := db.AuditEntry{Verb: verb}
+	state := func(row db.Invoice) map[string]any {
+		entry.Client, entry.Object = row.ClientID, row.ID.String()
+		return map[string]any{"total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate}
+	}
+	if before.ID != 0 {
+		entry.Before = state(before)
+	}
+	if after.ID != 0 {
+		entry.After = state(after)
+	}
+	return tx.Audit(ctx, entry)
 }
 
 func lockDraft(ctx context.Context, tx *db.Store, invoiceID id.Invoice) (db.Invoice, error) {
@@ -74,7 +97,11 @@ func (s *Service) DeleteDraft(ctx context.Context, invoiceID id.Invoice) error {
 		return err
 	}
 	return s.Store.InTx(ctx, func(tx *db.Store) error {
-		if _, err := lockDraft(ctx, tx, invoiceID); err != nil {
+		row, err := lockDraft(ctx, tx, invoiceID)
+		if err != nil {
+			return err
+		}
+		if err := auditDraft(ctx, tx, "invoice.delete", row, db.Invoice{}); err != nil {
 			return err
 		}
 		return tx.DeleteDraft(ctx, invoiceID)
@@ -94,48 +121,95 @@ func (s *Service) IssueDraft(ctx context.Context, in IssueDraftInput) (db.Invoic
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.Invoice{}, err
 	}
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		old, err := tx.LockInvoice(ctx, in.InvoiceID)
-		if err != nil || old.Status != db.InvoiceDraft {
-			return err
-		}
-		lines, err := tx.InvoiceLines(ctx, old.ID)
-		if err != nil {
-			return err
-		}
-		input := IssueInput{ClientID: old.ClientID, Currency: old.Currency, IssueDate: in.IssueDate, DueDate: in.DueDate, Notes: old.Notes, Kind: old.Kind,
-			OriginID: old.OriginID, ExternalRef: old.ExternalRef}
-		if old.RateDate == old.IssueDate { // given by hand, or that day's rate
-			input.ExchangeRate, input.RateSource = old.ExchangeRate, old.RateSource
-		}
-		if input.DueDate == "" {
-			input.DueDate = old.DueDate
-		}
-		for _, line := range lines {
-			input.Lines = append(input.Lines, lineInput(line))
-		}
-		var checks fault.Checks
-		d := input.check(&checks)
-		row, err := s.compose(ctx, tx, &d, &checks)
-		if err != nil {
-			return err
-		}
-		row.ID = old.ID
-		if err := s.number(ctx, tx, &row, invoiceSeries); err != nil {
-			return err
-		}
-		if err := auditIssue(ctx, tx, row); err != nil {
-			return err
-		}
-		if err := tx.SaveDraft(ctx, &row, d.lines); err != nil {
-			return err
-		}
-		return tx.EnqueueAll(ctx, []db.Job{s.renderJob(row), Changed(row)})
-	})
+	err := s.Store.InTx(ctx, func(tx *db.Store) error { return s.issueDraft(ctx, tx, in) })
 	if err != nil {
 		return db.Invoice{}, err
 	}
 	return s.Store.Invoice(ctx, in.InvoiceID)
+}
+
+// maxDrafts is how many drafts are issued at once.
+const maxDrafts = 100
+
+// IssueDrafts issues drafts as they are, all of them or none: a fault names those that stand in the
+// way by their place. What is issued already stays as it is. Staff only.
+func (s *Service) IssueDrafts(ctx context.Context, ids []id.Invoice) ([]db.Invoice, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return nil, err
+	}
+	var checks fault.Checks
+	if len(ids) == 0 {
+		checks.Add("invoices", "REQUIRED")
+	}
+	if len(ids) > maxDrafts {
+		checks.Add("invoices", "LINES_TOO_MANY", "max", maxDrafts)
+	}
+	if err := checks.Err(); err != nil {
+		return nil, err
+	}
+	sorted := slices.Sorted(slices.Values(ids)) // so that no two requests wait for each other
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		for _, invoiceID := range slices.Compact(sorted) {
+			err := s.issueDraft(ctx, tx, IssueDraftInput{InvoiceID: invoiceID})
+			f, ok := fault.As(err)
+			switch {
+			case ok && len(f.Fields) > 0:
+				checks.Add(fmt.Sprintf("invoices[%d]", slices.Index(ids, invoiceID)), f.Fields[0].Code)
+			case err != nil:
+				return err
+			}
+		}
+		return checks.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.InvoicesByID(ctx, sorted)
+}
+
+func (s *Service) issueDraft(ctx context.Context, tx *db.Store, in IssueDraftInput) error {
+	old, err := tx.LockInvoice(ctx, in.InvoiceID)
+	if err != nil || old.Status != db.InvoiceDraft {
+		return err
+	}
+	lines, err := tx.InvoiceLines(ctx, old.ID)
+	if err != nil {
+		return err
+	}
+	input := InputOf(old, lines)
+	input.IssueDate = in.IssueDate
+	if in.DueDate != "" {
+		input.DueDate = in.DueDate
+	}
+	var checks fault.Checks
+	d := input.check(&checks)
+	row, err := s.compose(ctx, tx, &d, &checks)
+	if err != nil {
+		return err
+	}
+	row.ID = old.ID
+	if err := s.number(ctx, tx, &row, invoiceSeries); err != nil {
+		return err
+	}
+	if err := auditIssue(ctx, tx, row); err != nil {
+		return err
+	}
+	if err := tx.SaveDraft(ctx, &row, d.lines); err != nil {
+		return err
+	}
+	return tx.EnqueueAll(ctx, []db.Job{s.renderJob(row), Changed(row)})
+}
+
+// InputOf is the input that makes a stored invoice again, without its day of issue and request key.
+func InputOf(row db.Invoice, lines []db.InvoiceLine) IssueInput {
+	in := IssueInput{ClientID: row.ClientID, Currency: row.Currency, DueDate: row.DueDate, Notes: row.Notes, Kind: row.Kind, OriginID: row.OriginID, ExternalRef: row.ExternalRef}
+	if row.RateDate == row.IssueDate { // given by hand, or that day's rate
+		in.ExchangeRate, in.RateSource = row.ExchangeRate, row.RateSource
+	}
+	for _, line := range lines {
+		in.Lines = append(in.Lines, lineInput(line))
+	}
+	return in
 }
 
 // lineInput is the input that makes the line again.

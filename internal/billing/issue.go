@@ -87,6 +87,14 @@ func (s *Service) IssueInvoice(ctx context.Context, in IssueInput) (db.Invoice, 
 	return s.Store.Invoice(ctx, id.Invoice(invoiceID))
 }
 
+// Quote computes what the lines of an invoice come to, without saving or numbering anything; a fault
+// names the lines that are wrong.
+func Quote(currency money.Currency, lines []LineInput) (Totals, error) {
+	var checks fault.Checks
+	totals, _ := checkLines(&checks, currency, lines)
+	return totals, checks.Err()
+}
+
 // draft is an input that was checked on its own.
 type draft struct {
 	in     IssueInput

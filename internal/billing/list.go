@@ -16,7 +16,8 @@ import (
 type InvoiceQuery struct {
 	Client     id.Client // 0: every client that the actor reaches
 	IDs        []id.Invoice
-	Status     string // a state of db.Invoice, "overdue" or "open"; "" any
+	Origin     id.Invoice // late fees of this invoice alone
+	Status     string     // a state of db.Invoice, "overdue" or "open"; "" any
 	Currency   money.Currency
 	IssuedFrom date.Date
 	IssuedTo   date.Date
@@ -49,7 +50,7 @@ func (s *Service) filter(ctx context.Context, query InvoiceQuery) (db.InvoiceFil
 	if query.DueFrom != "" && query.DueTo != "" && query.DueTo < query.DueFrom {
 		checks.Add("dueTo", "DATE_ORDER")
 	}
-	return db.InvoiceFilter{Reach: reach, Client: query.Client, IDs: query.IDs, Status: query.Status, Currency: query.Currency,
+	return db.InvoiceFilter{Reach: reach, Client: query.Client, IDs: query.IDs, Origin: query.Origin, Status: query.Status, Currency: query.Currency,
 		IssuedFrom: query.IssuedFrom, IssuedTo: query.IssuedTo, DueFrom: query.DueFrom, DueTo: query.DueTo, MinTotal: query.MinTotal, MaxTotal: query.MaxTotal,
 		Search: query.Search, Order: query.Order, Today: s.Today(), NoDrafts: access.RequireStaff(ctx) != nil}, checks.Err()
 }

@@ -102,6 +102,27 @@ type Download struct {
 	io.ReadCloser
 }
 
+// PreviewPDF draws the PDF of an invoice as it is now, without keeping the file or logging a download: a
+// draft carries a watermark. Staff only.
+func (s *Service) PreviewPDF(ctx context.Context, invoiceID id.Invoice) (Download, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return Download{}, err
+	}
+	row, err := s.Store.Invoice(ctx, invoiceID)
+	if err != nil {
+		return Download{}, err
+	}
+	lines, err := s.Store.InvoiceLines(ctx, row.ID)
+	if err != nil {
+		return Download{}, err
+	}
+	var out bytes.Buffer
+	if err := writePDF(&out, row, lines, date.Today(s.Now(), row.ClientSnapshot.Timezone)); err != nil {
+		return Download{}, fmt.Errorf("preview %s: %w", row.ID, err)
+	}
+	return Download{Name: fileName(row), Size: int64(out.Len()), ReadCloser: io.NopCloser(&out)}, nil
+}
+
 // OpenInvoicePDF opens the PDF for whoever may see the invoice and writes the download log. While
 // the PDF is not rendered yet the answer is Unavailable PDF_NOT_READY.
 func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, address string) (Download, error) {

@@ -116,3 +116,11 @@ func (s *Service) Products(ctx context.Context, page db.Page) (db.List[db.Produc
 	}
 	return s.Store.Products(ctx, page)
 }
+
+// Product returns one product. Staff only.
+func (s *Service) Product(ctx context.Context, productID id.Product) (db.Product, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return db.Product{}, err
+	}
+	return s.Store.Product(ctx, productID)
+}

@@ -40,8 +40,8 @@ type View struct {
 }
 
 // subjects are what a filter on the verb can choose: the noun that it begins with.
-var subjects = []string{"access", "client", "company", "contact", "handover", "invitation", "invoice", "login", "passkey", "password", "payment",
-	"recovery", "reminder", "session", "staff", "token", "totp"}
+var subjects = []string{"access", "client", "company", "contact", "credit", "credit_note", "exchange_rate", "handover", "import", "invitation", "invoice", "login",
+	"movement", "passkey", "password", "payment", "product", "recovery", "refund", "reminder", "service", "session", "staff", "token", "totp"}
 
 func (l Log) query(r *http.Request) account.AuditQuery {
 	values := r.URL.Query()

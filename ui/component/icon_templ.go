@@ -21,6 +21,10 @@ var shapes = map[string]string{
 	"person":   "M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 21v-1a6 6 0 0 1 6-6h3a6 6 0 0 1 6 6v1",
 	"invoice":  "M6 3h12v18l-3-2-3 2-3-2-3 2zM9.5 8h5M9.5 12h5",
 	"download": "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14",
+	"upload":   "M12 15V4M7.5 8.5L12 4l4.5 4.5M5 20h14",
+	"chart":    "M4 20h16M7 16v-4M12 16V7M17 16v-7",
+	"cash":     "M3 7h18v10H3zM12 14.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM6.5 10v4M17.5 10v4",
+	"box":      "M4 8l8-4 8 4v8l-8 4-8-4zM4 8l8 4 8-4M12 12v8",
 	"mail":     "M3.5 6h17v12h-17zM3.5 7l8.5 6.5L20.5 7",
 	"key":      "M8 17a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM12.5 12.5H21v3.5M17.5 12.5v3",
 	"eye":      "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z",
@@ -89,7 +93,7 @@ func Icon(name, class string) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(shapes[name])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 40, Col: 24}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 44, Col: 24}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {

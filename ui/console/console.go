@@ -54,7 +54,7 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := slices.Concat(c.table(), c.fiscalTable(), c.peopleRoutes())
+	routes := slices.Concat(c.table(), c.billingTable(), c.fiscalTable(), c.peopleRoutes())
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
@@ -103,11 +103,8 @@ func (c *Console) table() []layout.Route {
 		{Method: "GET", Path: "/consola/clientes/{id}", Who: layout.Staff, Handle: c.clientPage},
 		{Method: "POST", Path: "/consola/clientes/{id}/pausa", Who: layout.Staff, Handle: c.pauseClient},
 		{Method: "GET", Path: "/consola/clientes/{id}/pausa", Who: layout.Staff, Handle: toParent},
-		{Method: "GET", Path: "/consola/clientes/{id}/facturas/nueva", Who: layout.Staff, Handle: c.newInvoice},
-		{Method: "POST", Path: "/consola/clientes/{id}/facturas/nueva", Who: layout.Staff, Handle: c.issueInvoice},
 		{Method: "GET", Path: "/consola/contactos/{id}", Who: layout.Staff, Handle: c.contactPage},
 		{Method: "POST", Path: "/consola/contactos/{id}", Who: layout.Staff, Handle: c.saveContact},
-		{Method: "GET", Path: "/consola/facturas", Who: layout.Staff, Handle: c.invoices},
 		{Method: "GET", Path: "/consola/facturas/{id}", Who: layout.Staff, Handle: c.invoicePage},
 		{Method: "POST", Path: "/consola/facturas/{id}/pagos", Who: layout.Staff, Handle: c.recordPayment},
 		{Method: "POST", Path: "/consola/facturas/{id}/pausa", Who: layout.Staff, Handle: c.pauseInvoice},

@@ -16,6 +16,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -32,7 +33,12 @@ func TestStaffOnly(t *testing.T) {
 	if err != nil || len(list.Rows) == 0 {
 		t.Fatalf("deliveries: %d, %v", len(list.Rows), err)
 	}
-	ids := map[string]string{"clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
+	other := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
+	note, err := w.billing.IssueCreditNote(access.With(t.Context(), staff), billing.CreditNoteInput{InvoiceID: other.ID, Reason: "Prueba", RequestKey: "n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{"notas-de-credito": note.ID.String(), "clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
 		"personal": "stf_999999", "tokens": "tok_999999"}
 
 	owner := access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: client.ID, Owner: true}}}
@@ -422,7 +428,7 @@ func TestTextsExist(t *testing.T) {
 		}
 	}
 	for _, f := range invoiceFilters {
-		if !locale.Has("console.invoices.filter." + f.Key) {
+		if !locale.Has("billing.list.filter." + f.Key) {
 			t.Errorf("no label for %q", f.Key)
 		}
 	}

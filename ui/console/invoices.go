@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/billing"
@@ -17,59 +15,6 @@ import (
 	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
-
-// invoiceFilters are the states that the list can be filtered by, in the order of the page.
-var invoiceFilters = []struct{ Key, Status string }{
-	{"", ""}, {"por-cobrar", "open"}, {"vencidas", db.InvoiceOverdue}, {"pagadas", db.InvoicePaid}, {"canceladas", db.InvoiceCancelled},
-}
-
-type invoicesView struct {
-	Filter string
-	Search string
-	Today  date.Date
-	Rows   []db.Invoice
-	Totals []db.InvoiceTotals
-	Next   string
-}
-
-func (v invoicesView) at(filter, after string) string {
-	q := url.Values{}
-	set(q, "estado", filter)
-	set(q, "buscar", v.Search)
-	set(q, "despues", after)
-	return withQuery("/consola/facturas", q)
-}
-
-func (v invoicesView) tabs(ctx context.Context) []component.Tab {
-	var tabs []component.Tab
-	for _, f := range invoiceFilters {
-		tabs = append(tabs, tab(t(ctx, "invoices.filter."+f.Key), v.at(f.Key, ""), f.Key == v.Filter))
-	}
-	return tabs
-}
-
-func (c *Console) invoices(w http.ResponseWriter, r *http.Request) error {
-	ctx, q := r.Context(), r.URL.Query()
-	view := invoicesView{Search: strings.TrimSpace(q.Get("buscar")), Today: c.Billing.Today()}
-	query := billing.InvoiceQuery{Search: view.Search}
-	for _, f := range invoiceFilters {
-		if f.Key == q.Get("estado") {
-			view.Filter, query.Status = f.Key, f.Status
-		}
-	}
-	list, err := c.Billing.Invoices(ctx, query, db.Page{First: pageSize, After: q.Get("despues")})
-	if err != nil {
-		return err
-	}
-	view.Rows = list.Rows
-	if view.Totals, err = c.Billing.OpenTotals(ctx, 0); err != nil {
-		return err
-	}
-	if next := list.Next(); next != "" {
-		view.Next = view.at(view.Filter, next)
-	}
-	return c.show(w, r, http.StatusOK, t(ctx, "invoices.title"), invoicesPage(view))
-}
 
 // download is an entry of the download log with who it was.
 type download struct {
@@ -84,17 +29,18 @@ type invoiceView struct {
 	Payments   []db.Payment
 	Deliveries []deliveryRow
 	Plan       []reminder.PlanEntry // who gets what and when, the past too
-	Downloads  []download
-	Logged     bool // there is a download log to show
-	Payment    paymentForm
-	Pause      pauseForm
-	Run        *db.PlanResult
+	settlement
+	Downloads []download
+	Logged    bool // there is a download log to show
+	Payment   paymentForm
+	Pause     pauseForm
+	Run       *db.PlanResult
 }
 
 // hasForms reports whether the page offers payment and pause: while something is owed, and when a
 // form that was sent has something wrong.
-func (v invoiceView) hasForms() bool {
-	return v.Invoice.Open() || v.Payment.Errors != nil || v.Pause.Errors != nil
+func (v invoiceView) hasForms(ctx context.Context) bool {
+	return v.Invoice.Open() || v.Payment.Errors != nil || v.Pause.Errors != nil || bills(ctx) && v.Invoice.CloseReason == ""
 }
 
 // paymentForm is the payment form as it was sent.
@@ -138,12 +84,12 @@ func (c *Console) invoicePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.showInvoice(w, r, http.StatusOK, row, nil, nil)
+	return c.showInvoice(w, r, http.StatusOK, row, invoiceForms{})
 }
 
 // showInvoice shows the page of an invoice; a form that was sent with errors takes the place of the
 // empty one.
-func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int, row db.Invoice, payment *paymentForm, pause *pauseForm) error {
+func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int, row db.Invoice, forms invoiceForms) error {
 	ctx := r.Context()
 	view := invoiceView{Invoice: row, Today: date.Today(c.Now(), row.ClientSnapshot.Timezone), Run: runResult(r), Logged: c.Downloads != nil}
 	lines, err := c.Billing.Lines(ctx, row.ID)
@@ -164,19 +110,22 @@ func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int
 	if view.Plan, err = c.Reminder.ReminderPlan(ctx, row.ID); err != nil {
 		return err
 	}
+	if view.settlement, err = c.settlement(ctx, row, forms); err != nil {
+		return err
+	}
 	if view.Downloads, err = c.downloads(ctx, row); err != nil {
 		return err
 	}
 	view.Payment = paymentForm{Amount: money.FormatPlain(row.Balance, row.Currency), Method: "transfer", ReceivedOn: string(view.Today), RequestKey: rand.Text()}
-	if payment != nil {
-		view.Payment = *payment
+	if forms.payment != nil {
+		view.Payment = *forms.payment
 	}
 	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}
-	if pause != nil {
-		view.Pause = *pause
+	if forms.pause != nil {
+		view.Pause = *forms.pause
 	}
 	view.Pause.Action, view.Pause.Paused, view.Pause.Today = invoicePath(row.ID)+"/pausa", row.PausedUntil, view.Today
-	return c.show(w, r, status, t(ctx, "invoice.title", "number", row.Number), invoicePageView(view))
+	return c.show(w, r, status, invoiceName(ctx, row), invoicePageView(view))
 }
 
 // downloads is the download log of an invoice with the people behind it.
@@ -230,7 +179,7 @@ func (c *Console) recordPayment(w http.ResponseWriter, r *http.Request) error {
 	}
 	if errs, ok := invalid(ctx, err); ok {
 		form.Errors = errs
-		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, &form, nil)
+		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, invoiceForms{payment: &form})
 	}
 	if err != nil {
 		return err
@@ -268,7 +217,7 @@ func (c *Console) pauseInvoice(w http.ResponseWriter, r *http.Request) error {
 	}
 	if errs, ok := invalid(ctx, err); ok {
 		form := pauseForm{Until: r.PostFormValue("until"), Reason: r.PostFormValue("reason"), Errors: errs}
-		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, nil, &form)
+		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, invoiceForms{pause: &form})
 	}
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gocloud.dev/blob/memblob"
 	"golang.org/x/net/html"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -33,6 +34,7 @@ var staff = access.Actor{Kind: access.Staff, Staff: 1, Role: access.Admin, Name:
 type world struct {
 	testing.TB
 	store   *db.Store
+	billing *billing.Service
 	handler http.Handler
 	actor   access.Actor
 	lang    string
@@ -49,11 +51,17 @@ func newWorld(tb testing.TB) *world {
 	store := dbtest.New(tb)
 	dbtest.Company(tb, store, now.AddDate(0, -2, 0))
 	clock := func() time.Time { return now }
+	files := memblob.OpenBucket(nil)
+	tb.Cleanup(func() { _ = files.Close() })
+	bills := &billing.Service{Store: store, Now: clock, Files: files}
 	c := New(Config{
-		Account: &account.Service{Store: store, Now: clock, Limiter: unlimited{}}, Billing: &billing.Service{Store: store, Now: clock},
+		Account: &account.Service{Store: store, Now: clock, Limiter: unlimited{}}, Billing: bills,
 		Reminder: &reminder.Service{Store: store, Now: clock}, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
 	})
-	w := &world{TB: tb, store: store, actor: staff, lang: locale.Spanish}
+	if err := store.AddStaff(tb.Context(), &db.Staff{Name: staff.Name, Email: "cobranza@hospedaje.example", PasswordHash: "x", Language: locale.Spanish, Role: access.Admin, Active: true}); err != nil {
+		tb.Fatal(err)
+	}
+	w := &world{TB: tb, store: store, billing: bills, actor: staff, lang: locale.Spanish}
 	mux := http.NewServeMux()
 	for _, route := range c.Routes() {
 		mux.HandleFunc(route.Method+" "+route.Path, func(rw http.ResponseWriter, r *http.Request) {
