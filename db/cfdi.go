@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -36,11 +37,14 @@ type CFDI struct {
 
 	ID                id.CFDI          `bun:"id,pk,autoincrement"`
 	Kind              string           `bun:"kind"`
-	ClientID          id.Client        `bun:"client_id"`
-	InvoiceID         id.Invoice       `bun:"invoice_id,nullzero"`
+	ClientID          id.Client        `bun:"client_id,nullzero"`  // 0: of a global invoice
+	InvoiceID         id.Invoice       `bun:"invoice_id,nullzero"` // of a receipt: the first of its invoices
 	PaymentID         id.Payment       `bun:"payment_id,nullzero"`
+	CreditNoteID      id.CreditNote    `bun:"credit_note_id,nullzero"`
 	RelatedID         id.CFDI          `bun:"related_id,nullzero"`
-	ProfileID         id.FiscalProfile `bun:"profile_id"`
+	ProfileID         id.FiscalProfile `bun:"profile_id,nullzero"`
+	PeriodStart       date.Date        `bun:"period_start,nullzero"` // of a global invoice
+	Periodicidad      string           `bun:"periodicidad"`          // of a global invoice, c_Periodicidad
 	MetodoPago        string           `bun:"metodo_pago"`
 	Status            string           `bun:"status"`
 	RfcEmisor         string           `bun:"rfc_emisor"`
@@ -91,7 +95,7 @@ func (c CFDI) Waiting() bool {
 // withoutFiles are the columns of a list: documents can be large.
 var withoutFiles = []string{"sealed", "xml", "acuse"}
 
-// AddCFDI inserts a document and sets its id. The key cfdi_invoice_once or cfdi_payment_once is
+// AddCFDI inserts a document and sets its id. The key cfdi_invoice_once or cfdi_credit_note_once is
 // violated when there is one in force.
 func (s *Store) AddCFDI(ctx context.Context, row *CFDI) error {
 	if row.Log == nil {
@@ -118,7 +122,7 @@ func (s *Store) LockCFDI(ctx context.Context, cfdi id.CFDI) (CFDI, error) {
 // SaveCFDI writes everything that may change. A stamped XML is never written over.
 func (s *Store) SaveCFDI(ctx context.Context, row *CFDI) error {
 	row.UpdatedAt = time.Now()
-	result, err := s.idb.NewUpdate().Model(row).ExcludeColumn("kind", "client_id", "invoice_id", "payment_id", "created_at").
+	result, err := s.idb.NewUpdate().Model(row).ExcludeColumn("kind", "client_id", "invoice_id", "payment_id", "credit_note_id", "period_start", "periodicidad", "created_at").
 		WherePK().Where("xml IS NULL OR xml = ?", row.XML).Exec(ctx)
 	if err != nil {
 		return translate(err)
@@ -130,13 +134,23 @@ func (s *Store) SaveCFDI(ctx context.Context, row *CFDI) error {
 }
 
 // CFDIsOf returns the documents of invoices without their files, in the order in which they were asked for.
+// A receipt of several invoices is there once for each of them, with its InvoiceID.
 func (s *Store) CFDIsOf(ctx context.Context, invoices ...id.Invoice) ([]CFDI, error) {
 	rows := []CFDI{}
 	if len(invoices) == 0 {
 		return rows, nil
 	}
-	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).Where("invoice_id IN (?)", bun.List(invoices)).OrderExpr("id").Scan(ctx)
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(append([]string{"invoice_id"}, withoutFiles...)...).ColumnExpr("about.invoice_id").
+		Join(`JOIN (SELECT id, invoice_id FROM cfdi WHERE invoice_id IN (?0) UNION
+			SELECT cfdi_id, invoice_id FROM cfdi_coverage WHERE kind = 'pago' AND invoice_id IN (?0)) AS about ON about.id = cfdi.id`, bun.List(invoices)).
+		OrderExpr("cfdi.id, about.invoice_id").Scan(ctx)
 	return rows, translate(err)
+}
+
+// UUIDTaken reports whether a document other than one has the UUID.
+func (s *Store) UUIDTaken(ctx context.Context, uuid string, other id.CFDI) (bool, error) {
+	taken, err := s.idb.NewSelect().Model((*CFDI)(nil)).Where("upper(uuid) = upper(?)", uuid).Where("id <> ?", other).Exists(ctx)
+	return taken, translate(err)
 }
 
 // CFDIs lists documents without their files, the newest first; status "" is all, "waiting" all on their way.

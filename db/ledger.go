@@ -127,6 +127,7 @@ type CreditNote struct {
 	Total          money.Minor    `bun:"total"`
 	Lines          []CreditLine   `bun:"lines,type:jsonb"`
 	Reason         string         `bun:"reason"`
+	Return         bool           `bun:"is_return"` // what was sold came back
 	ClientSnapshot Client         `bun:"client_snapshot,type:jsonb"`
 	IssuerSnapshot Company        `bun:"issuer_snapshot,type:jsonb"`
 	CreatedAt      time.Time      `bun:"created_at,nullzero,default:now()"`

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
@@ -44,6 +45,20 @@ func (r *fiscalDocumentResolver) PDFPath(ctx context.Context, obj *db.CFDI) (*st
 func (r *invoiceResolver) FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error) {
 	rows, err := load(ctx).cfdis.Load(ctx, obj.ID)
 	return pointers(rows), err
+}
+
+func (r *invoiceResolver) FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error) {
+	asking, err := load(ctx).askings.Load(ctx, obj.ID)
+	if err != nil || asking.Until.IsZero() {
+		return nil, err
+	}
+	until := asking.Until.UTC()
+	return &until, nil
+}
+
+func (r *invoiceResolver) InGlobalInvoice(ctx context.Context, obj *model.Invoice) (bool, error) {
+	asking, err := load(ctx).askings.Load(ctx, obj.ID)
+	return asking.InGlobal, err
 }
 
 func (r *mutationResolver) SaveFiscalProfile(ctx context.Context, input model.SaveFiscalProfileInput) (*model.SaveFiscalProfilePayload, error) {

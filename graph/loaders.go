@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -26,6 +27,7 @@ type loaders struct {
 	invoices *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines    *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
 	cfdis    *dataloadgen.Loader[id.Invoice, []db.CFDI]
+	askings  *dataloadgen.Loader[id.Invoice, fiscal.Asking]
 	steps    *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	today    func() date.Date // the same for all invoices of an answer
 }
@@ -56,6 +58,9 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
 			return r.Fiscal.Documents(ctx, ids...)
+		}),
+		askings: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice]fiscal.Asking, error) {
+			return r.Fiscal.Askings(ctx, ids...)
 		}),
 	}
 }

@@ -74,6 +74,7 @@ func New(config Config) *Worker {
 		billing.ChangedJob{}.Kind(): handle(w.Fiscal.Follow),
 		fiscal.StampJob{}.Kind():    handle(w.Fiscal.Stamp),
 		fiscal.MailJob{}.Kind():     handle(w.Fiscal.Mail),
+		fiscal.TakeBackJob{}.Kind(): handle(w.Fiscal.TakeBack),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{
@@ -81,6 +82,8 @@ func New(config Config) *Worker {
 		{"billing:renew", 10 * time.Minute, w.renew},
 		{"reminder:late-fees", time.Hour, w.chargeLateFees},
 		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
+		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
+		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
 	}
 	return w

@@ -72,13 +72,12 @@ func TestFiscalPages(t *testing.T) {
 	if page.fieldError("f-key") != "El archivo .key no es una llave privada del SAT." || strings.Contains(page.body, "secreto-123") {
 		t.Error(page.fieldError("f-key"))
 	}
-	csd, err := fiscal.RestoreCSD(cer, key)
-	if err != nil {
-		t.Fatal(err)
+	encrypted := fiscaltest.KeyFile(t, key, "secreto-123")
+	page = staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": cer, "key": encrypted}, url.Values{"password": {"secreto-124"}}).want(t, http.StatusUnprocessableEntity)
+	if page.fieldError("f-password") == "" || strings.Contains(page.body, "secreto-124") {
+		t.Error(page.text())
 	}
-	if _, err := service.KeepCSD(system(t.Context()), csd); err != nil {
-		t.Fatal(err)
-	}
+	staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": cer, "key": encrypted}, url.Values{"password": {"secreto-123"}}).want(t, http.StatusSeeOther)
 	staff.get("/consola/fiscal/emisor").want(t, http.StatusOK).shows(t, "30001000000599990001", "EKU9003173C9")
 
 	v := w.as(bookkeeper)

@@ -205,7 +205,7 @@ func (a *app) seedFiscal(ctx context.Context, client db.Client) error {
 	if _, err := a.store.FiscalIssuer(ctx); err == nil || !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	if _, err := a.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501"}); err != nil {
+	if _, err := a.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", Periodicidad: "04"}); err != nil {
 		return err
 	}
 	csd, err := testCSD(demoIssuer)

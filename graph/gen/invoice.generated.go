@@ -32,6 +32,8 @@ type InvoiceResolver interface {
 	ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error)
 	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
 	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
+	FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error)
+	InGlobalInvoice(ctx context.Context, obj *model.Invoice) (bool, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -811,6 +813,52 @@ func (ec *executionContext) fieldContext_Invoice_fiscalDocuments(_ context.Conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Invoice_fiscalDocumentUntil(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_fiscalDocumentUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invoice().FiscalDocumentUntil(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_fiscalDocumentUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, true, true, "DateTime")
+}
+
+func (ec *executionContext) _Invoice_inGlobalInvoice(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_inGlobalInvoice(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invoice().InGlobalInvoice(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_inGlobalInvoice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, true, true, "Boolean")
 }
 
 func (ec *executionContext) _InvoiceConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.InvoiceConnection) (ret graphql.Marshaler) {
@@ -1785,6 +1833,18 @@ func (ec *executionContext) _Invoice(ctx context.Context, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Invoice_fiscalDocuments(ctx, field, obj)
+				})
+		case "fiscalDocumentUntil":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invoice_fiscalDocumentUntil(ctx, field, obj)
+				})
+		case "inGlobalInvoice":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invoice_inGlobalInvoice(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

@@ -244,33 +244,35 @@ type ComplexityRoot struct {
 	}
 
 	Invoice struct {
-		Balance         func(childComplexity int) int
-		CancelledAt     func(childComplexity int) int
-		Client          func(childComplexity int) int
-		CreatedAt       func(childComplexity int) int
-		Currency        func(childComplexity int) int
-		Deliveries      func(childComplexity int, statuses []string, first int, after *string) int
-		Discount        func(childComplexity int) int
-		DueDate         func(childComplexity int) int
-		FiscalDocuments func(childComplexity int) int
-		ID              func(childComplexity int) int
-		IssueDate       func(childComplexity int) int
-		Lines           func(childComplexity int) int
-		Notes           func(childComplexity int) int
-		Number          func(childComplexity int) int
-		PDFPath         func(childComplexity int) int
-		PDFReady        func(childComplexity int) int
-		PDFSize         func(childComplexity int) int
-		Paid            func(childComplexity int) int
-		PaidAt          func(childComplexity int) int
-		PauseReason     func(childComplexity int) int
-		PausedUntil     func(childComplexity int) int
-		ReminderPlan    func(childComplexity int) int
-		Status          func(childComplexity int) int
-		Subtotal        func(childComplexity int) int
-		Tax             func(childComplexity int) int
-		Total           func(childComplexity int) int
-		Withheld        func(childComplexity int) int
+		Balance             func(childComplexity int) int
+		CancelledAt         func(childComplexity int) int
+		Client              func(childComplexity int) int
+		CreatedAt           func(childComplexity int) int
+		Currency            func(childComplexity int) int
+		Deliveries          func(childComplexity int, statuses []string, first int, after *string) int
+		Discount            func(childComplexity int) int
+		DueDate             func(childComplexity int) int
+		FiscalDocumentUntil func(childComplexity int) int
+		FiscalDocuments     func(childComplexity int) int
+		ID                  func(childComplexity int) int
+		InGlobalInvoice     func(childComplexity int) int
+		IssueDate           func(childComplexity int) int
+		Lines               func(childComplexity int) int
+		Notes               func(childComplexity int) int
+		Number              func(childComplexity int) int
+		PDFPath             func(childComplexity int) int
+		PDFReady            func(childComplexity int) int
+		PDFSize             func(childComplexity int) int
+		Paid                func(childComplexity int) int
+		PaidAt              func(childComplexity int) int
+		PauseReason         func(childComplexity int) int
+		PausedUntil         func(childComplexity int) int
+		ReminderPlan        func(childComplexity int) int
+		Status              func(childComplexity int) int
+		Subtotal            func(childComplexity int) int
+		Tax                 func(childComplexity int) int
+		Total               func(childComplexity int) int
+		Withheld            func(childComplexity int) int
 	}
 
 	InvoiceConnection struct {
@@ -1425,6 +1427,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.DueDate(childComplexity), true
+	case "Invoice.fiscalDocumentUntil":
+		if e.ComplexityRoot.Invoice.FiscalDocumentUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.FiscalDocumentUntil(childComplexity), true
 	case "Invoice.fiscalDocuments":
 		if e.ComplexityRoot.Invoice.FiscalDocuments == nil {
 			break
@@ -1437,6 +1445,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.ID(childComplexity), true
+	case "Invoice.inGlobalInvoice":
+		if e.ComplexityRoot.Invoice.InGlobalInvoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.InGlobalInvoice(childComplexity), true
 	case "Invoice.issueDate":
 		if e.ComplexityRoot.Invoice.IssueDate == nil {
 			break
@@ -3104,6 +3118,10 @@ extend type Mutation {
 	{Name: "../schema/fiscal.graphqls", Input: `extend type Invoice {
   "The fiscal documents (CFDI) of the invoice: invoice, credit notes and payment receipts, in the order in which they were asked for."
   fiscalDocuments: [FiscalDocument!]!
+  "Until when the client can ask for the fiscal document of the paid invoice: afterwards its sale falls into a global invoice. Null while it is not paid."
+  fiscalDocumentUntil: DateTime
+  "Whether the sale is in a global invoice, so that no fiscal document of its own can be asked for."
+  inGlobalInvoice: Boolean!
 }
 
 extend type Client {
@@ -3249,7 +3267,7 @@ extend type Mutation {
     "The profile."
     input: SaveFiscalProfileInput!
   ): SaveFiscalProfilePayload!
-  "Asks for the fiscal document of a paid invoice until the end of the month of the payment; staff may ask for any. Needs the permission INVOICES."
+  "Asks for the fiscal document of a paid invoice until fiscalDocumentUntil; staff may ask for any that is in no global invoice. Needs the permission INVOICES."
   requestFiscalDocument(
     "The invoice."
     input: RequestFiscalDocumentInput!
@@ -4757,6 +4775,10 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_deliveries(ctx, field)
 	case "fiscalDocuments":
 		return ec.fieldContext_Invoice_fiscalDocuments(ctx, field)
+	case "fiscalDocumentUntil":
+		return ec.fieldContext_Invoice_fiscalDocumentUntil(ctx, field)
+	case "inGlobalInvoice":
+		return ec.fieldContext_Invoice_inGlobalInvoice(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invoice", field.Name)
 }

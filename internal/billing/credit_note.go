@@ -17,6 +17,7 @@ type CreditNoteInput struct {
 	InvoiceID  id.Invoice
 	Lines      []LineInput // in the invoice's currency; none takes all lines of the invoice back
 	Reason     string
+	Return     bool   // what was sold came back; otherwise it is a discount or a correction
 	RequestKey string // required: a second request with the same key returns the first note
 }
 
@@ -95,7 +96,7 @@ func (s *Service) creditNote(ctx context.Context, tx *db.Store, invoice *db.Invo
 	note := db.CreditNote{ClientID: invoice.ClientID, InvoiceID: invoice.ID, Series: creditNoteSeries, Folio: folio, Number: number(creditNoteSeries, folio),
 		Currency: invoice.Currency, ExchangeRate: invoice.ExchangeRate, IssueDate: date.Today(s.Now(), invoice.ClientSnapshot.Timezone),
 		Subtotal: totals.SubTotal, Discount: totals.Descuento, Tax: totals.TotalTraslados, Withheld: totals.TotalRetenciones, Total: totals.Total,
-		Lines: kept, Reason: in.Reason, ClientSnapshot: invoice.ClientSnapshot, IssuerSnapshot: company, CreatedAt: s.Now()}
+		Lines: kept, Reason: in.Reason, Return: in.Return, ClientSnapshot: invoice.ClientSnapshot, IssuerSnapshot: company, CreatedAt: s.Now()}
 	if err := tx.AddCreditNote(ctx, &note); err != nil {
 		return none, err
 	}

@@ -45,9 +45,10 @@ type DocumentoPagado struct {
 	ImpPagado          money.Minor // in Moneda
 	// Aplicado is the part of Monto that pays it, in the payment's currency. Only needed, and
 	// only used, when the currencies differ: EquivalenciaDR is ImpPagado/Aplicado.
-	Aplicado  money.Minor
-	Total     money.Minor // of the invoice
-	Impuestos []ImpuestoPorPagar
+	Aplicado   money.Minor
+	Total      money.Minor // of the invoice
+	Acreditado money.Minor // of it, by credit notes: ImpSaldoAnt is without it
+	Impuestos  []ImpuestoPorPagar
 }
 
 // ImpuestoPorPagar is a tax of a paid invoice: one row per tax, factor and rate.
@@ -56,9 +57,10 @@ type ImpuestoPorPagar struct {
 	TasaOCuota           Num
 	Retencion            bool
 	Base                 Num // in the invoice
-	// BasePagada is the sum of BaseDR of earlier payments (and of credit notes): the last
-	// payment takes the remainder.
+	// BasePagada is the sum of BaseDR of earlier payments: the last payment takes the remainder.
 	BasePagada Num
+	// BaseAcreditada is what credit notes took away of Base.
+	BaseAcreditada Num
 }
 
 // ImpuestosPorPagar lists the taxes of an issued invoice for its payments, with the bases
@@ -79,10 +81,10 @@ func ImpuestosPorPagar(c *Comprobante) []ImpuestoPorPagar {
 	}
 	var out []ImpuestoPorPagar
 	for _, r := range t.retenciones {
-		out = append(out, ImpuestoPorPagar{r.impuesto, r.factor, r.tasa, true, fixed(r.base, decimals), "0"})
+		out = append(out, ImpuestoPorPagar{r.impuesto, r.factor, r.tasa, true, fixed(r.base, decimals), "0", "0"})
 	}
 	for _, r := range t.traslados {
-		out = append(out, ImpuestoPorPagar{r.impuesto, r.factor, r.tasa, false, fixed(r.base, decimals), "0"})
+		out = append(out, ImpuestoPorPagar{r.impuesto, r.factor, r.tasa, false, fixed(r.base, decimals), "0", "0"})
 	}
 	return out
 }
@@ -108,14 +110,16 @@ func ConPago(taxes []ImpuestoPorPagar, dr DoctoRelacionado) []ImpuestoPorPagar {
 	return out
 }
 
-// ConEgreso returns the taxes of an invoice after a credit note that reduces its balance.
-func ConEgreso(taxes []ImpuestoPorPagar, egreso *Comprobante) []ImpuestoPorPagar {
+// ConEgreso returns the taxes of an invoice after a credit note. part is how much of the note lowered what is owed: 1
+// where nothing of it was paid before.
+func ConEgreso(taxes []ImpuestoPorPagar, egreso *Comprobante, part *big.Rat) []ImpuestoPorPagar {
 	out := slices.Clone(taxes)
 	for _, credited := range ImpuestosPorPagar(egreso) {
 		for i := range out {
 			same := out[i].Impuesto == credited.Impuesto && out[i].TipoFactor == credited.TipoFactor && out[i].Retencion == credited.Retencion
 			if same && normalTasa(out[i].TasaOCuota) == credited.TasaOCuota {
-				out[i].BasePagada = short(sum(out[i].BasePagada.Rat(), credited.Base.Rat()), 2)
+				base := round(mul(credited.Base.Rat(), part), 6, halfUp)
+				out[i].BaseAcreditada = short(sum(out[i].BaseAcreditada.Rat(), base), 2)
 			}
 		}
 	}
@@ -229,8 +233,11 @@ func buildDocto(doc DocumentoPagado, moneda money.Currency, path string) (*Docto
 		dr.EquivalenciaDR = equivalencia(eq)
 	}
 	last := doc.ImpPagado == doc.ImpSaldoAnt
-	share := quo(ratInt(int64(doc.ImpPagado)), ratInt(int64(doc.Total)))
+	share := quo(ratInt(int64(doc.ImpPagado)), ratInt(int64(doc.Total-doc.Acreditado)))
 	for _, tax := range doc.Impuestos {
+		if tax.BaseAcreditada.Rat().Cmp(tax.Base.Rat()) >= 0 {
+			continue // nothing of this tax is left
+		}
 		if dr.ImpuestosDR == nil {
 			dr.ObjetoImpDR, dr.ImpuestosDR = "02", &ImpuestosDR{}
 		}
@@ -258,14 +265,15 @@ func buildDocto(doc DocumentoPagado, moneda money.Currency, path string) (*Docto
 // cents are too coarse it has six decimals.
 func baseDR(tax ImpuestoPorPagar, share *big.Rat, last bool, decimals int) *big.Rat {
 	tiny := tenth(6)
-	left := diff(tax.Base.Rat(), tax.BasePagada.Rat())
+	owed := diff(tax.Base.Rat(), tax.BaseAcreditada.Rat())
+	left := diff(owed, tax.BasePagada.Rat())
 	if last {
 		if left.Cmp(tiny) < 0 {
 			return tiny
 		}
 		return left
 	}
-	exact := mul(tax.Base.Rat(), share)
+	exact := mul(owed, share)
 	b := round(exact, decimals, halfUp)
 	if b.Sign() == 0 || b.Cmp(left) >= 0 {
 		b = round(exact, 6, down)

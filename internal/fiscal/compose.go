@@ -5,12 +5,9 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/billing"
-	"github.com/nubedigitalmx/avisa/internal/fault"
-	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
@@ -26,19 +23,28 @@ func formaPago(method string) string {
 
 // compose builds the unsealed document of a record. folio is 0 for a trial, before one is reserved.
 func (s *Service) compose(ctx context.Context, tx *db.Store, row db.CFDI, issuer db.FiscalIssuer, folio int64) (*Comprobante, error) {
-	profile, err := tx.FiscalProfile(ctx, row.ProfileID)
-	if err != nil {
-		return nil, err
+	var to Receptor
+	if row.ProfileID != 0 {
+		profile, err := tx.FiscalProfile(ctx, row.ProfileID)
+		if err != nil {
+			return nil, err
+		}
+		to = receptor(profile, issuer.LugarExpedicion)
 	}
 	emisor := Emisor{Rfc: issuer.Rfc, Nombre: issuer.Nombre, RegimenFiscal: issuer.RegimenFiscal}
-	to := receptor(profile, issuer.LugarExpedicion)
-	number := strconv.FormatInt(folio, 10)
+	d := Draft{Folio: strconv.FormatInt(folio, 10), Fecha: s.Now(), LugarExpedicion: issuer.LugarExpedicion, Emisor: emisor, Receptor: to, MetodoPago: row.MetodoPago}
 	switch row.Kind {
 	case db.CFDIIngreso:
-		return s.composeIngreso(ctx, tx, row, Draft{Tipo: TipoIngreso, Serie: issuer.SerieIngreso, Folio: number, Fecha: s.Now(), LugarExpedicion: issuer.LugarExpedicion,
-			Emisor: emisor, Receptor: to, MetodoPago: row.MetodoPago})
+		d.Tipo, d.Serie = TipoIngreso, issuer.SerieIngreso
+		return s.composeIngreso(ctx, tx, row, d)
+	case db.CFDIEgreso:
+		d.Serie = issuer.SerieEgreso
+		return s.composeEgreso(ctx, tx, row, d)
+	case db.CFDIGlobal:
+		d.Serie = issuer.SerieGlobal
+		return s.composeGlobal(ctx, tx, row, d)
 	case db.CFDIPago:
-		return s.composePago(ctx, tx, row, PagoDraft{Serie: issuer.SeriePago, Folio: number, Fecha: s.Now(), LugarExpedicion: issuer.LugarExpedicion, Emisor: emisor, Receptor: to})
+		return s.composePago(ctx, tx, row, PagoDraft{Serie: issuer.SeriePago, Folio: d.Folio, Fecha: d.Fecha, LugarExpedicion: d.LugarExpedicion, Emisor: emisor, Receptor: to})
 	}
 	return nil, fmt.Errorf("fiscal: documents of kind %q are not composed here", row.Kind)
 }
@@ -54,13 +60,11 @@ func (s *Service) composeIngreso(ctx context.Context, tx *db.Store, row db.CFDI,
 	}
 	d.Moneda, d.Expect, d.TipoCambio = invoice.Currency, invoice.Total, invoice.ExchangeRate
 	if d.MetodoPago == "PUE" {
-		payments, err := tx.Payments(ctx, invoice.ID)
-		if err != nil {
+		if d.FormaPago, err = paidBy(ctx, tx, row); err != nil {
 			return nil, err
 		}
-		d.FormaPago = largest(payments)
 	}
-	if d.Lines, err = linesOf(invoice, lines); err != nil {
+	if d.Lines, err = linesOf(invoice.Currency, lines, Line{ClaveProdServ: defaultClaveProdServ, ClaveUnidad: defaultClaveUnidad, NoIdentificacion: invoice.Number}); err != nil {
 		return nil, err
 	}
 	return Build(d)
@@ -73,9 +77,10 @@ const (
 	defaultClaveUnidad   = "E48"
 )
 
-// linesOf are the invoice's lines with the ledger's own amounts: the document shows the same cents.
-func linesOf(invoice db.Invoice, lines []db.InvoiceLine) ([]Line, error) {
-	totals, err := billing.Compute(billing.TaxDocumentOf(invoice.Currency, lines))
+// linesOf are the lines with the ledger's own amounts: the document shows the same cents. base says what a line is
+// where it does not say so itself.
+func linesOf(currency money.Currency, lines []db.InvoiceLine, base Line) ([]Line, error) {
+	totals, err := billing.Compute(billing.TaxDocumentOf(currency, lines))
 	if err != nil {
 		return nil, err
 	}
@@ -89,101 +94,28 @@ func linesOf(invoice db.Invoice, lines []db.InvoiceLine) ([]Line, error) {
 		for _, r := range amounts.Retenciones {
 			withheld = append(withheld, Retencion{Impuesto: r.Impuesto, Tasa: r.TasaOCuota})
 		}
-		out = append(out, Line{ClaveProdServ: cmp.Or(line.ClaveProdServ, defaultClaveProdServ), ClaveUnidad: cmp.Or(line.ClaveUnidad, defaultClaveUnidad), NoIdentificacion: invoice.Number, Descripcion: line.Description,
+		out = append(out, Line{ClaveProdServ: cmp.Or(line.ClaveProdServ, base.ClaveProdServ), ClaveUnidad: cmp.Or(line.ClaveUnidad, base.ClaveUnidad),
+			NoIdentificacion: base.NoIdentificacion, Descripcion: line.Description,
 			IVA: IVA(line.Treatment), Amounts: &Amounts{Cantidad: amounts.Cantidad, ValorUnitario: amounts.ValorUnitario, Importe: amounts.Importe, Descuento: amounts.Descuento,
 				Retenciones: withheld}})
 	}
 	return out, nil
 }
 
-// largest is the form of payment of the largest part (Anexo 20 guide, FormaPago).
-func largest(payments []db.Payment) string {
+// paidBy is the form of payment of the largest part of the invoice's payments (Anexo 20 guide, FormaPago); 99 when
+// nothing was paid.
+func paidBy(ctx context.Context, tx *db.Store, row db.CFDI) (string, error) {
+	parts, err := tx.PaidBy(ctx, row.InvoiceID)
+	return largest(parts), err
+}
+
+func largest(parts []db.PaidPart) string {
 	sums, best := map[string]money.Minor{}, ""
-	for _, p := range payments {
-		key := formaPago(p.Method)
-		if sums[key] += p.Applied; best == "" || sums[key] > sums[best] {
+	for _, part := range parts {
+		key := formaPago(part.Method)
+		if sums[key] += part.Amount; best == "" || sums[key] > sums[best] {
 			best = key
 		}
 	}
-	if best == "" {
-		return "99"
-	}
-	return best
-}
-
-// errEarlierReceipt makes a receipt wait for the one before it, whose stamp it counts on.
-var errEarlierReceipt = fault.New(fault.Unavailable, "FISCAL_EARLIER_RECEIPT")
-
-// composePago makes the receipt of one payment: what the earlier ones paid of the document is read from
-// their stamped XML.
-func (s *Service) composePago(ctx context.Context, tx *db.Store, row db.CFDI, d PagoDraft) (*Comprobante, error) {
-	origin, err := tx.CFDI(ctx, row.RelatedID)
-	if err != nil {
-		return nil, err
-	}
-	paid, err := Parse(origin.XML)
-	if err != nil {
-		return nil, err
-	}
-	invoice, err := tx.Invoice(ctx, row.InvoiceID)
-	if err != nil {
-		return nil, err
-	}
-	payment, err := paymentOf(ctx, tx, invoice.ID, row.PaymentID)
-	if err != nil {
-		return nil, err
-	}
-	doc := DocumentoPagado{UUID: origin.UUID, Serie: paid.Comprobante.Serie, Folio: paid.Comprobante.Folio, Moneda: invoice.Currency, NumParcialidad: 1,
-		ImpSaldoAnt: invoice.Total, ImpPagado: payment.Applied, Total: invoice.Total, Impuestos: ImpuestosPorPagar(paid.Comprobante)}
-	rows, err := tx.CFDIsOf(ctx, invoice.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, earlier := range rows {
-		if earlier.Kind != db.CFDIPago || earlier.RelatedID != origin.ID || earlier.PaymentID >= row.PaymentID || earlier.Status == db.CFDICancelled {
-			continue
-		}
-		if !earlier.Stamped() {
-			return nil, errEarlierReceipt
-		}
-		full, err := tx.CFDI(ctx, earlier.ID)
-		if err != nil {
-			return nil, err
-		}
-		receipt, err := Parse(full.XML)
-		if err != nil {
-			return nil, err
-		}
-		for _, pago := range receipt.Comprobante.Pagos().Pago {
-			for _, dr := range pago.DoctoRelacionado {
-				doc.Impuestos = ConPago(doc.Impuestos, dr)
-			}
-		}
-		before, err := paymentOf(ctx, tx, invoice.ID, earlier.PaymentID)
-		if err != nil {
-			return nil, err
-		}
-		doc.NumParcialidad++
-		doc.ImpSaldoAnt -= before.Applied
-	}
-	y, m, day := payment.ReceivedOn.Time().Date()
-	received := time.Date(y, m, day, 12, 0, 0, 0, ZonaHoraria(d.LugarExpedicion))
-	if now := s.Now(); received.After(now) {
-		received = now
-	}
-	d.Pagos = []PagoRecibido{{FechaPago: received, FormaDePagoP: formaPago(payment.Method), Moneda: payment.Currency, Monto: payment.Applied, Documentos: []DocumentoPagado{doc}}}
-	return BuildPago(d)
-}
-
-func paymentOf(ctx context.Context, tx *db.Store, invoice id.Invoice, payment id.Payment) (db.Payment, error) {
-	rows, err := tx.Payments(ctx, invoice)
-	if err != nil {
-		return db.Payment{}, err
-	}
-	for _, row := range rows {
-		if row.ID == payment {
-			return row, nil
-		}
-	}
-	return db.Payment{}, fault.Missing()
+	return cmp.Or(best, "99")
 }

@@ -58,7 +58,7 @@ func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, 
 // printer is who a document is printed for: the company's look and the client's language.
 func (s *Service) printer(ctx context.Context, row db.CFDI) (db.Company, string, error) {
 	company, err := s.Store.Company(ctx)
-	if err != nil {
+	if err != nil || row.ClientID == 0 {
 		return company, "", err
 	}
 	client, err := s.Store.Client(ctx, row.ClientID)

@@ -12,31 +12,9 @@ import (
 // series, dates and FormaPago (the origin's by default); what it leaves empty comes from the
 // origin. reason becomes Descripcion.
 func BuildEgreso(d Draft, origin *Comprobante, amount money.Minor, reason string) (*Comprobante, error) {
-	t := origin.Timbre()
-	if t == nil {
-		return nil, ErrNotStamped
-	}
-	d.Tipo, d.MetodoPago, d.Moneda = TipoEgreso, "PUE", money.Currency(origin.Moneda)
-	d.Emisor, d.Receptor = *origin.Emisor, *origin.Receptor
-	d.Receptor.UsoCFDI = "S01"
-	g02, _ := DefaultCatalogs().Find(CatUsoCFDI, "G02", "")
-	if !RfcGenerico(d.Receptor.Rfc) && g02.usable(PersonaOf(d.Receptor.Rfc), d.Receptor.RegimenFiscalReceptor) {
-		d.Receptor.UsoCFDI = "G02"
-	}
-	if RfcGenerico(d.Receptor.Rfc) {
-		d.Receptor.DomicilioFiscalReceptor = d.LugarExpedicion
-	}
-	if d.FormaPago == "" {
-		d.FormaPago = origin.FormaPago
-		if d.FormaPago == "99" {
-			d.FormaPago = "15" // nothing was paid yet: the debt is forgiven (c_FormaPago 15, Condonación)
-		}
-	}
-	if d.TipoCambio.IsZero() {
-		d.TipoCambio = origin.TipoCambio.Decimal()
-	}
-	if len(d.Relacionados) == 0 {
-		d.Relacionados = []CfdiRelacionados{Relacion("01", t.UUID)}
+	d, err := ofOrigin(d, origin)
+	if err != nil {
+		return nil, err
 	}
 	decimals := d.Moneda.Decimals()
 	want, full := minor(amount, decimals), origin.Total.Rat()
@@ -53,7 +31,6 @@ func BuildEgreso(d Draft, origin *Comprobante, amount money.Minor, reason string
 	// in cents gives that total, the net has six decimals.
 	for places := decimals; ; places = 6 {
 		var c *Comprobante
-		var err error
 		for range 4 {
 			if c, err = assemble(d, creditItems(groups, nets, places, reason)); err != nil {
 				return nil, err
@@ -77,6 +54,40 @@ func BuildEgreso(d Draft, origin *Comprobante, amount money.Minor, reason string
 			return c, nil // with withholdings a cent may have no solution
 		}
 	}
+}
+
+// ofOrigin fills in what a credit note has in common with the ingreso that it credits.
+func ofOrigin(d Draft, origin *Comprobante) (Draft, error) {
+	t := origin.Timbre()
+	if t == nil {
+		return d, ErrNotStamped
+	}
+	d.Tipo, d.MetodoPago, d.Moneda = TipoEgreso, "PUE", money.Currency(origin.Moneda)
+	if d.Emisor.Rfc == "" {
+		d.Emisor = *origin.Emisor
+	}
+	d.Receptor = *origin.Receptor
+	d.Receptor.UsoCFDI = "S01"
+	g02, _ := DefaultCatalogs().Find(CatUsoCFDI, "G02", "")
+	if !RfcGenerico(d.Receptor.Rfc) && g02.usable(PersonaOf(d.Receptor.Rfc), d.Receptor.RegimenFiscalReceptor) {
+		d.Receptor.UsoCFDI = "G02"
+	}
+	if RfcGenerico(d.Receptor.Rfc) {
+		d.Receptor.DomicilioFiscalReceptor = d.LugarExpedicion
+	}
+	if d.FormaPago == "" {
+		d.FormaPago = origin.FormaPago
+		if d.FormaPago == "99" {
+			d.FormaPago = "15" // nothing was paid yet: the debt is forgiven (c_FormaPago 15, Condonación)
+		}
+	}
+	if d.TipoCambio.IsZero() {
+		d.TipoCambio = origin.TipoCambio.Decimal()
+	}
+	if len(d.Relacionados) == 0 {
+		d.Relacionados = []CfdiRelacionados{Relacion("01", t.UUID)}
+	}
+	return d, nil
 }
 
 // creditGroup is the part of an invoice with one treatment and the same withholdings.

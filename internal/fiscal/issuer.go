@@ -69,6 +69,7 @@ type IssuerInput struct {
 	Rfc, Nombre, RegimenFiscal, LugarExpedicion       string
 	SerieIngreso, SerieEgreso, SeriePago, SerieGlobal string // "" is A, NC, P, G
 	When                                              string // db.CFDIOnPayment where nothing is said
+	Periodicidad                                      string // of global invoices, c_Periodicidad 01 to 05; "" makes none
 }
 
 var (
@@ -82,7 +83,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 		return db.FiscalIssuer{}, err
 	}
 	row := db.FiscalIssuer{Rfc: NormalizeRfc(in.Rfc), Nombre: NormalizeNombre(in.Nombre), RegimenFiscal: strings.TrimSpace(in.RegimenFiscal),
-		LugarExpedicion: strings.TrimSpace(in.LugarExpedicion), When: in.When, AutomaticSince: s.Now(),
+		LugarExpedicion: strings.TrimSpace(in.LugarExpedicion), When: in.When, AutomaticSince: s.Now(), Periodicidad: in.Periodicidad,
 		SerieIngreso: or(in.SerieIngreso, "A"), SerieEgreso: or(in.SerieEgreso, "NC"), SeriePago: or(in.SeriePago, "P"), SerieGlobal: or(in.SerieGlobal, "G")}
 	var checks fault.Checks
 	_ = checkRfc(&checks, row.Rfc) // warnings: the CSD must have the same RFC
@@ -112,6 +113,12 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 	if !slices.Contains(whens, row.When) {
 		checks.Add("when", "VALUE_INVALID")
 	}
+	switch {
+	case row.Periodicidad != "" && !fits(DefaultCatalogs().List(CatPeriodicidad, s.day()), row.Periodicidad):
+		checks.Add("periodicidad", "VALUE_INVALID")
+	case row.Periodicidad == "05" && row.RegimenFiscal != "621":
+		checks.Add("periodicidad", "FISCAL_PERIODICIDAD")
+	}
 	if err := checks.Err(); err != nil {
 		return row, err
 	}
@@ -120,7 +127,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 			return err
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "fiscal.issuer", Object: row.Rfc, After: map[string]any{"rfc": row.Rfc, "nombre": row.Nombre,
-			"regimenFiscal": row.RegimenFiscal, "lugarExpedicion": row.LugarExpedicion, "when": row.When}})
+			"regimenFiscal": row.RegimenFiscal, "lugarExpedicion": row.LugarExpedicion, "when": row.When, "periodicidad": row.Periodicidad}})
 	})
 }
 

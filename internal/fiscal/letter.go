@@ -34,7 +34,7 @@ type Letter struct {
 // enqueueMails asks for one mail per address with the invoice preference: the client's own and its
 // contacts'.
 func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) error {
-	if s.Render == nil {
+	if s.Render == nil || row.ClientID == 0 { // a global invoice is nobody's
 		return nil
 	}
 	client, err := tx.Client(ctx, row.ClientID)

@@ -3,6 +3,7 @@ package fiscal_test
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"testing"
 	"time"
 
@@ -96,7 +97,8 @@ func TestPagosAfterEgreso(t *testing.T) {
 	}
 	d := paid(invoice, 92800)
 	d.ImpSaldoAnt -= 23200
-	d.Impuestos = fiscal.ConEgreso(d.Impuestos, note)
+	d.Acreditado = 23200
+	d.Impuestos = fiscal.ConEgreso(d.Impuestos, note, big.NewRat(1, 1))
 	rep := e.rep("resto", pagoDraft(transfer(92800, d)))
 	if x := rep.Pagos().Pago[0].DoctoRelacionado[0].ImpuestosDR.TrasladosDR[0]; x.BaseDR != "800.00" || x.ImporteDR != "128.00" {
 		t.Errorf("%+v", x)

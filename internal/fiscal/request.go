@@ -7,7 +7,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
-	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
@@ -19,8 +19,8 @@ type RequestInput struct {
 }
 
 // RequestCFDI asks for the fiscal document (ingreso) of an invoice: PUE when it is paid, PPD when it is
-// not. A login may ask for paid invoices until the end of the month of the payment (autofactura);
-// after it the sale belongs to the global invoice. Staff may ask for any. A document that was refused
+// not. A login may ask for paid invoices until the end of the [Window] (autofactura); after it the sale belongs to the
+// global invoice. Staff may ask for any that is in no global invoice. A document that was refused
 // is built anew; for one that waits or is stamped nothing happens. Permission invoices.
 func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, error) {
 	if err := access.RequireSignedIn(ctx); err != nil {
@@ -79,25 +79,70 @@ func (s *Service) mayRequest(ctx context.Context, tx *db.Store, invoice db.Invoi
 		return fault.New(fault.Conflict, "FISCAL_ISSUER_INCOMPLETE")
 	case invoice.Status == db.InvoiceDraft || invoice.Status == db.InvoiceCancelled || invoice.Status == db.InvoiceWrittenOff:
 		return fault.New(fault.Conflict, "FISCAL_INVOICE_CLOSED")
+	case invoice.Credited == invoice.Total:
+		return fault.New(fault.Conflict, "FISCAL_INVOICE_CREDITED")
+	}
+	globals, err := tx.GlobalsOf(ctx, invoice.ID)
+	if err != nil {
+		return err
+	}
+	if _, in := globals[invoice.ID]; in {
+		return fault.New(fault.Conflict, "FISCAL_IN_GLOBAL")
+	}
+	switch {
 	case access.From(ctx).Kind != access.Login:
 		return nil
 	case invoice.Status != db.InvoicePaid:
 		return fault.New(fault.Conflict, "FISCAL_NOT_PAID")
 	}
-	if until := Window(invoice); s.Now().After(until) {
+	if s.Now().After(Window(invoice, issuer.Periodicidad)) {
 		return fault.New(fault.Conflict, "FISCAL_WINDOW_CLOSED")
 	}
 	return nil
 }
 
-// Window is until when a client can ask for the document of a paid invoice: the end of the month of the
-// payment. The zero time while it is not paid.
-func Window(invoice db.Invoice) time.Time {
+// Window is until when a client can ask for the document of a paid invoice: the end of the period of the global
+// invoice that its sale falls into (periodicidad of the issuer), the month of the payment where there is none. The
+// zero time while it is not paid.
+func Window(invoice db.Invoice, periodicidad string) time.Time {
 	if invoice.PaidAt == nil {
 		return time.Time{}
 	}
-	y, m, _ := invoice.PaidAt.In(ZonaCentro()).Date()
-	return time.Date(y, m+1, 1, 0, 0, 0, 0, ZonaCentro()).Add(-time.Second)
+	_, next := period(periodicidad, date.Of(*invoice.PaidAt, ZonaCentro()))
+	return midnight(next).Add(-time.Second)
+}
+
+// Asking is what there is to say about asking for an invoice's document.
+type Asking struct {
+	Until    time.Time // the end of the [Window]; the zero time while the invoice is not paid
+	InGlobal bool      // its sale is in a global invoice
+}
+
+// Askings says, of the invoices that the actor may see, until when their documents can be asked for.
+func (s *Service) Askings(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice]Asking, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.InvoicesByID(ctx, invoices)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := s.Store.FiscalIssuer(ctx)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	globals, err := s.Store.GlobalsOf(ctx, invoices...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[id.Invoice]Asking{}
+	for _, row := range rows {
+		if access.Can(ctx, access.Invoices, row.ClientID) {
+			_, in := globals[row.ID]
+			out[row.ID] = Asking{Until: Window(row, issuer.Periodicidad), InGlobal: in}
+		}
+	}
+	return out, nil
 }
 
 // metodo is how the document says the invoice is paid (section of the guide on MetodoPago).
@@ -143,83 +188,6 @@ func (s *Service) add(ctx context.Context, tx *db.Store, row db.CFDI) (db.CFDI, 
 
 func stampJob(row db.CFDI) StampJob {
 	return StampJob{CFDI: row.ID, Build: row.Build, Attempt: row.Attempts}
-}
-
-// Follow does a billing.ChangedJob: it asks for the documents that the invoice's present state calls for
-// (ingreso when paid or issued, a receipt per payment of a PPD one), where issuer and client have
-// their fiscal data complete. What is there already is not asked for again.
-func (s *Service) Follow(ctx context.Context, job billing.ChangedJob) error {
-	if err := access.RequireSystem(ctx); err != nil {
-		return err
-	}
-	return s.Store.InTx(ctx, func(tx *db.Store) error {
-		invoice, err := tx.LockInvoice(ctx, job.InvoiceID)
-		if err != nil {
-			return err
-		}
-		issuer, err := s.issuer(ctx, tx)
-		if err != nil || !issuer.Ready() {
-			return err
-		}
-		earlier, err := tx.CFDIsOf(ctx, invoice.ID)
-		if err != nil {
-			return err
-		}
-		if ingreso, ok := inForce(earlier); ok {
-			return s.followPayments(ctx, tx, ingreso, earlier)
-		}
-		return s.followInvoice(ctx, tx, invoice, issuer)
-	})
-}
-
-func (s *Service) followInvoice(ctx context.Context, tx *db.Store, invoice db.Invoice, issuer Issuer) error {
-	when, err := tx.CFDIWhen(ctx, invoice.ClientID)
-	if err != nil {
-		return err
-	}
-	if when == "" {
-		when = issuer.When
-	}
-	due := when == db.CFDIOnPayment && invoice.Status == db.InvoicePaid ||
-		when == db.CFDIOnIssue && (invoice.Open() || invoice.Status == db.InvoicePaid)
-	if !due || invoice.CreatedAt.Before(issuer.AutomaticSince) {
-		return nil
-	}
-	profile, err := profileOf(ctx, tx, invoice.ClientID, 0)
-	if f, ok := fault.As(err); ok && f.Code == "FISCAL_PROFILE_MISSING" {
-		return nil // the client completes it and asks, or the sale falls into the global invoice
-	}
-	if err != nil {
-		return err
-	}
-	_, err = s.add(ctx, tx, db.CFDI{Kind: db.CFDIIngreso, ClientID: invoice.ClientID, InvoiceID: invoice.ID, ProfileID: profile.ID, MetodoPago: metodo(invoice)})
-	return err
-}
-
-// followPayments asks for the receipt (REP) of each payment of a stamped PPD document.
-func (s *Service) followPayments(ctx context.Context, tx *db.Store, ingreso db.CFDI, earlier []db.CFDI) error {
-	if ingreso.MetodoPago != "PPD" || ingreso.Status != db.CFDIStamped {
-		return nil
-	}
-	payments, err := tx.Payments(ctx, ingreso.InvoiceID)
-	if err != nil {
-		return err
-	}
-	for _, payment := range payments {
-		if payment.Applied <= 0 {
-			continue // taken back
-		}
-		if slices.ContainsFunc(earlier, func(c db.CFDI) bool {
-			return c.Kind == db.CFDIPago && c.PaymentID == payment.ID && c.Status != db.CFDICancelled
-		}) {
-			continue
-		}
-		if _, err := s.add(ctx, tx, db.CFDI{Kind: db.CFDIPago, ClientID: ingreso.ClientID, InvoiceID: ingreso.InvoiceID, PaymentID: payment.ID,
-			RelatedID: ingreso.ID, ProfileID: ingreso.ProfileID}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Documents returns the fiscal documents of invoices that the actor may see, by invoice and without their

@@ -152,10 +152,18 @@ func (s *Service) call(ctx context.Context, row db.CFDI) (*StampResult, error) {
 		return nil, err
 	}
 	checked, err := CheckStamped(row.Sealed, result.XML)
-	if err == nil {
-		checked.Repeated = result.Repeated
+	if err != nil {
+		return nil, err
 	}
-	return checked, err
+	taken, err := s.Store.UUIDTaken(ctx, checked.Timbre.UUID, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	if taken {
+		return nil, &PACError{Kind: KindUnknown, Code: "uuid_of_another_document", Message: "the PAC's answer has the UUID of another document", Detail: checked.Timbre.UUID}
+	}
+	checked.Repeated = result.Repeated
+	return checked, nil
 }
 
 // note stores the outcome. What is not final is tried again later with the same bytes.
@@ -176,6 +184,15 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 		switch kind {
 		case KindRejected:
 			row.Status = db.CFDIStampFailed
+			if code == "401" && StampExpired(row.Fecha, s.Now()) {
+				// It waited so long that it cannot be stamped any more, and the PAC has not stamped it: a
+				// repetition of what it stamped is answered with the first stamp. So it is built anew.
+				row.Status = db.CFDIDraft
+				if err := tx.SaveCFDI(ctx, &row); err != nil {
+					return err
+				}
+				return tx.Enqueue(ctx, stampJob(row))
+			}
 			return tx.SaveCFDI(ctx, &row)
 		case KindUnknown:
 			row.Status = db.CFDIStamping
@@ -203,11 +220,33 @@ func (s *Service) noteStamped(ctx context.Context, tx *db.Store, row *db.CFDI, r
 	if err := s.enqueueMails(ctx, tx, *row); err != nil {
 		return err
 	}
-	if row.Kind != db.CFDIIngreso || row.MetodoPago != "PPD" {
+	return s.enqueueFollowing(ctx, tx, *row)
+}
+
+// enqueueFollowing asks for what waited for a document: the receipts and credit notes that name its UUID.
+func (s *Service) enqueueFollowing(ctx context.Context, tx *db.Store, row db.CFDI) error {
+	version := s.Now().UnixMicro()
+	if row.Kind == db.CFDIIngreso {
+		return tx.Enqueue(ctx, billing.ChangedJob{InvoiceID: row.InvoiceID, Version: version})
+	}
+	if row.Kind != db.CFDIPago && row.Kind != db.CFDIGlobal {
 		return nil
 	}
-	// What was paid meanwhile waits for this document: its receipts name its UUID.
-	return tx.Enqueue(ctx, billing.ChangedJob{InvoiceID: row.InvoiceID, Version: now.UnixMicro()})
+	covered, err := tx.CoveredBy(ctx, row.ID)
+	if err != nil {
+		return err
+	}
+	if row.Kind == db.CFDIPago {
+		if len(covered) == 0 { // its payment was taken back while it was on its way
+			return tx.Enqueue(ctx, TakeBackJob{CFDI: row.ID})
+		}
+		return nil
+	}
+	jobs := make([]db.Job, len(covered))
+	for i, part := range covered {
+		jobs[i] = billing.ChangedJob{InvoiceID: part.InvoiceID, Version: version}
+	}
+	return tx.EnqueueAll(ctx, jobs)
 }
 
 // maxLog is how many attempts a record keeps: the first half and the newest.

@@ -122,8 +122,9 @@ func (c *Console) showIssuer(w http.ResponseWriter, r *http.Request, status int,
 	}
 	view := issuerView{Issuer: issuer, Errors: errs, CSD: csd, In: fiscal.IssuerInput{Rfc: issuer.Rfc, Nombre: issuer.Nombre, RegimenFiscal: issuer.RegimenFiscal,
 		LugarExpedicion: issuer.LugarExpedicion, SerieIngreso: issuer.SerieIngreso, SerieEgreso: issuer.SerieEgreso, SeriePago: issuer.SeriePago,
-		SerieGlobal: issuer.SerieGlobal, When: issuer.When}}
+		SerieGlobal: issuer.SerieGlobal, When: issuer.When, Periodicidad: issuer.Periodicidad}}
 	if view.In.SerieIngreso == "" {
+		view.In.Periodicidad = "04"
 		view.In.SerieIngreso, view.In.SerieEgreso, view.In.SeriePago, view.In.SerieGlobal = "A", "NC", "P", "G"
 	}
 	if in != nil {
@@ -136,7 +137,8 @@ func (c *Console) saveIssuer(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	in := fiscal.IssuerInput{Rfc: r.PostFormValue("rfc"), Nombre: r.PostFormValue("nombre"), RegimenFiscal: r.PostFormValue("regimenFiscal"),
 		LugarExpedicion: r.PostFormValue("lugarExpedicion"), SerieIngreso: r.PostFormValue("serieIngreso"), SerieEgreso: r.PostFormValue("serieEgreso"),
-		SeriePago: r.PostFormValue("seriePago"), SerieGlobal: r.PostFormValue("serieGlobal"), When: r.PostFormValue("when")}
+		SeriePago: r.PostFormValue("seriePago"), SerieGlobal: r.PostFormValue("serieGlobal"), When: r.PostFormValue("when"),
+		Periodicidad: r.PostFormValue("periodicidad")}
 	_, err := c.Fiscal.SaveIssuer(ctx, in)
 	if errs, ok := invalid(ctx, err); ok {
 		return c.showIssuer(w, r, http.StatusUnprocessableEntity, &in, errs, nil)
@@ -204,6 +206,17 @@ func (v issuerView) whens(ctx context.Context) []component.Option {
 		options = append(options, component.Option{Value: when, Label: ft(ctx, "console.when."+when)})
 	}
 	return options
+}
+
+// periods are how often paid sales that nobody asked a document for are summed up.
+func (v issuerView) periods(ctx context.Context) []component.Option {
+	options := []component.Option{}
+	for _, e := range fiscal.DefaultCatalogs().List(fiscal.CatPeriodicidad, "") {
+		if e.Key != "05" || v.In.RegimenFiscal == "621" {
+			options = append(options, component.Option{Value: e.Key, Label: e.Key + " - " + e.Text})
+		}
+	}
+	return append(options, component.Option{Label: ft(ctx, "console.global.none")})
 }
 
 func fiscalTone(status string) component.Tone {

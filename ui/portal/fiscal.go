@@ -53,6 +53,7 @@ type fiscalView struct {
 	Invoice   db.Invoice
 	Documents []db.CFDI
 	Profiles  []db.FiscalProfile
+	Asking    fiscal.Asking
 	Now       time.Time
 	Error     string
 }
@@ -68,6 +69,11 @@ func (p *Portal) fiscalBlock(ctx context.Context, client db.Client, invoice db.I
 		return nil, err
 	}
 	view.Documents = found[invoice.ID]
+	askings, err := p.Fiscal.Askings(ctx, invoice.ID)
+	if err != nil {
+		return nil, err
+	}
+	view.Asking = askings[invoice.ID]
 	view.Profiles, err = p.Fiscal.FiscalProfiles(ctx, client.ID)
 	return view, err
 }
@@ -94,13 +100,17 @@ func (v *fiscalView) waiting() bool {
 // offered reports whether a document can be asked for now.
 func (v *fiscalView) offered() bool {
 	row, ok := v.current()
-	return (!ok || row.Status == db.CFDIStampFailed) && v.Invoice.Status == db.InvoicePaid && !v.Now.After(fiscal.Window(v.Invoice))
+	return (!ok || row.Status == db.CFDIStampFailed) && v.Invoice.Status == db.InvoicePaid && v.Invoice.Credited < v.Invoice.Total &&
+		!v.Asking.InGlobal && !v.Now.After(v.Asking.Until)
 }
 
 // deadline says until when the document can be asked for.
 func (v *fiscalView) deadline(ctx context.Context) string {
-	until := fiscal.Window(v.Invoice)
+	until := v.Asking.Until
 	last := date.Of(until, fiscal.ZonaCentro())
+	if v.Asking.InGlobal {
+		return ft(ctx, "block.global")
+	}
 	if v.Now.After(until) {
 		return ft(ctx, "block.closed", "date", component.Date(ctx, last))
 	}

@@ -1,8 +1,13 @@
 package fiscaltest
 
 import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/des"
+	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -48,4 +53,42 @@ func NewCSD(tb testing.TB, rfc string, fiel bool) (cer, pkcs8 []byte) {
 		tb.Fatal(err)
 	}
 	return cer, pkcs8
+}
+
+// KeyFile encrypts a key as the SAT's .key files are: PKCS#8 with PBES2, PBKDF2 and 3DES.
+func KeyFile(tb testing.TB, pkcs8 []byte, password string) []byte {
+	tb.Helper()
+	salt, iv := []byte("saltsalt"), bytes.Repeat([]byte{7}, des.BlockSize)
+	derived, err := pbkdf2.Key(sha1.New, password, salt, 2048, 24)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	block, err := des.NewTripleDESCipher(derived)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pad := des.BlockSize - len(pkcs8)%des.BlockSize
+	data := append(bytes.Clone(pkcs8), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
+	der := func(v any) []byte {
+		out, err := asn1.Marshal(v)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return out
+	}
+	algorithm := func(parameters []byte, oid ...int) pkix.AlgorithmIdentifier {
+		return pkix.AlgorithmIdentifier{Algorithm: oid, Parameters: asn1.RawValue{FullBytes: parameters}}
+	}
+	scheme := struct{ KDF, Cipher pkix.AlgorithmIdentifier }{
+		algorithm(der(struct {
+			Salt       []byte
+			Iterations int
+		}{salt, 2048}), 1, 2, 840, 113549, 1, 5, 12),
+		algorithm(der(iv), 1, 2, 840, 113549, 3, 7),
+	}
+	return der(struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}{algorithm(der(scheme), 1, 2, 840, 113549, 1, 5, 13), data})
 }

@@ -1,0 +1,205 @@
+package fiscal_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// globals sets how often sales are summed up, and when documents are issued.
+func (o *office) globals(periodicidad, when string) {
+	o.Helper()
+	_, err := o.service.SaveIssuer(system(o.Context()), fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "Escuela Kemper Urgate", RegimenFiscal: "601", LugarExpedicion: "42501",
+		Periodicidad: periodicidad, When: when})
+	o.must(err)
+}
+
+// listed returns the global invoices, the oldest first.
+func (o *office) listed() []db.CFDI {
+	o.Helper()
+	list, err := o.store.CFDIs(o.Context(), "", db.Page{First: db.MaxPage})
+	o.must(err)
+	rows := slices.DeleteFunc(list.Rows, func(c db.CFDI) bool { return c.Kind != db.CFDIGlobal })
+	slices.Reverse(rows)
+	return rows
+}
+
+// What nobody asked a document for in time falls into the global invoice of the month; what was asked for does not.
+func TestGlobalInvoice(t *testing.T) {
+	o := newOffice(t)
+	o.globals("04", db.CFDIOnRequest)
+	login := access.With(t.Context(), actor(o.client.ID, access.Invoices))
+	plain := o.pay(o.issue(hosting("86.21")), 10000, "p1")
+	mixed := o.issue(hosting("1292.24"), billing.LineInput{Description: "Libro", Quantity: money.Int(1), UnitPrice: money.Must("500"), Treatment: billing.IVA0},
+		billing.LineInput{Description: "Curso", Quantity: money.Int(1), UnitPrice: money.Must("250"), Treatment: billing.Exento},
+		billing.LineInput{Description: "Seguro", Quantity: money.Int(1), UnitPrice: money.Must("100"), Treatment: billing.NoObjeto})
+	o.credit(mixed, billing.CreditNoteInput{Lines: []billing.LineInput{hosting("100.00")}})
+	mixed, err := o.billing.RecordPayment(system(t.Context()), billing.PaymentInput{InvoiceID: mixed.ID, Amount: mixed.Total - 11600, Method: "card", RequestKey: "p2"})
+	o.must(err)
+	included := o.issue(billing.LineInput{Description: "Hospedaje", Quantity: money.Int(3), UnitPrice: money.Must("0.99"), PriceIncludesTax: true})
+	included = o.pay(included, included.Total, "p3")
+	own := o.issue(hosting("500.00"))
+	own = o.pay(own, own.Total, "p4")
+	unpaid := o.issue(hosting("700.00"))
+	credited := o.issue(hosting("300.00"))
+	o.credit(credited, billing.CreditNoteInput{})
+	o.profile()
+	if _, err := o.service.RequestCFDI(login, fiscal.RequestInput{InvoiceID: own.ID}); err != nil {
+		t.Fatal(err)
+	}
+	o.work()
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	if len(o.listed()) != 0 {
+		t.Fatal("a global invoice before the month has ended")
+	}
+	o.clock = time.Date(2026, 12, 1, 5, 59, 59, 0, time.UTC) // one second before midnight in central Mexico
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	if len(o.listed()) != 0 {
+		t.Fatal("a global invoice before the month has ended")
+	}
+	asked, err := o.service.Askings(login, plain.ID, unpaid.ID)
+	if err != nil || asked[plain.ID].InGlobal || !asked[plain.ID].Until.Equal(o.clock) || !asked[unpaid.ID].Until.IsZero() {
+		t.Errorf("%+v %v", asked, err)
+	}
+	o.clock = o.clock.Add(time.Minute)
+	for range 2 { // asked for again, it adds nothing
+		o.must(o.service.IssueGlobals(system(t.Context())))
+		o.work()
+	}
+	rows := o.listed()
+	if len(rows) != 1 || rows[0].Status != db.CFDIStamped || rows[0].ClientID != 0 || rows[0].PeriodStart != "2026-11-01" {
+		t.Fatalf("%+v", rows)
+	}
+	c := o.parse(rows[0].ID)
+	// 100.00 + (1499.00 + 500 + 250 + 100) + 2.97
+	if c.Total != "2451.97" || c.TipoDeComprobante != "I" || c.Serie != "G" || c.MetodoPago != "PUE" || c.FormaPago != "04" || c.Moneda != "MXN" || len(c.Conceptos) != 3 ||
+		*c.InformacionGlobal != (fiscal.InformacionGlobal{Periodicidad: "04", Meses: "11", Año: "2026"}) ||
+		*c.Receptor != fiscal.PublicoEnGeneral("42501") || c.Conceptos[0].NoIdentificacion != plain.Number || c.Conceptos[0].Descripcion != "Venta" || c.Conceptos[0].ClaveProdServ != "01010101" {
+		t.Errorf("%+v %+v", c, c.InformacionGlobal)
+	}
+	// The credit note of a sale in it is related to it.
+	notes := o.stamped(mixed, db.CFDIEgreso)
+	if len(notes) != 1 || notes[0].Receptor.Rfc != fiscal.RfcGenericoNacional || notes[0].Relacionados("01")[0] != c.Timbre().UUID || notes[0].Total != "116.00" || notes[0].Receptor.UsoCFDI != "S01" {
+		t.Errorf("%+v", notes)
+	}
+	// Its sales have no document of their own any more, whoever asks.
+	for _, ctx := range []func() error{
+		func() error {
+			_, err := o.service.RequestCFDI(login, fiscal.RequestInput{InvoiceID: plain.ID})
+			return err
+		},
+		func() error {
+			_, err := o.service.RequestCFDI(system(t.Context()), fiscal.RequestInput{InvoiceID: plain.ID})
+			return err
+		},
+	} {
+		if f, ok := fault.As(ctx()); !ok || f.Code != "FISCAL_IN_GLOBAL" {
+			t.Error(f)
+		}
+	}
+	if asked, _ = o.service.Askings(login, plain.ID); !asked[plain.ID].InGlobal {
+		t.Error("the client is not told")
+	}
+	if _, err := o.service.Document(login, rows[0].ID); !fault.Is(err, fault.NotFound) {
+		t.Error("a client sees a document of other clients' sales", err)
+	}
+	if file, err := o.service.Open(system(t.Context()), rows[0].ID, fiscal.FormatPDF); err != nil || len(file.Data) < 1000 {
+		t.Error(err)
+	}
+	// Cancelled, it frees its sales: one of them gets its own document, the rest a new global invoice.
+	row, err := o.store.CFDI(t.Context(), rows[0].ID)
+	o.must(err)
+	row.Status = db.CFDICancelled
+	o.must(o.store.SaveCFDI(t.Context(), &row))
+	if _, err := o.service.RequestCFDI(system(t.Context()), fiscal.RequestInput{InvoiceID: plain.ID}); err != nil {
+		t.Fatal(err)
+	}
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+	if rows = o.listed(); len(rows) != 2 {
+		t.Fatalf("%+v", rows)
+	}
+	if again := o.parse(rows[1].ID); again.Total != "2351.97" || len(again.Conceptos) != 2 || again.InformacionGlobal.Meses != "11" {
+		t.Errorf("%+v", again)
+	}
+	if len(o.stamped(plain, db.CFDIIngreso)) != 1 || len(o.documents(unpaid)) != 0 || len(o.documents(included)) != 0 {
+		t.Error("own documents")
+	}
+	o.verify(t, 5)
+}
+
+// The sales of a client whose documents are automatic never fall into a global invoice when its data are there.
+func TestGlobalAfterAutomatic(t *testing.T) {
+	o := newOffice(t)
+	o.globals("04", db.CFDIOnPayment)
+	other := dbtest.Client(t, o.store, "Sin datos", "sin@datos.example")
+	late := o.pay(o.issue(hosting("100.00")), 11600, "p1")
+	row, err := o.billing.IssueInvoice(system(t.Context()), billing.IssueInput{ClientID: other.ID, DueDate: "2026-12-10", Currency: money.MXN, Lines: []billing.LineInput{hosting("10.00")}})
+	o.must(err)
+	o.pay(row, row.Total, "p2")
+	o.work()
+	o.profile() // the data were completed, and nobody asked
+	o.clock = time.Date(2026, 12, 2, 18, 0, 0, 0, time.UTC)
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+	if got := o.stamped(late, db.CFDIIngreso); len(got) != 1 || got[0].Receptor.Rfc != "URE180429TM6" {
+		t.Errorf("%+v", got)
+	}
+	if rows := o.listed(); len(rows) != 1 || o.parse(rows[0].ID).Total != "11.60" {
+		t.Errorf("%+v", rows)
+	}
+	o.verify(t, 2)
+}
+
+// Dollars are summed up in pesos, at each invoice's own rate.
+func TestGlobalOfDollars(t *testing.T) {
+	o := newOffice(t)
+	o.globals("01", db.CFDIOnRequest)
+	_, err := o.billing.SetExchangeRate(system(t.Context()), billing.ExchangeRateInput{Currency: money.USD, Day: "2026-11-19", Rate: money.Must("18.4521"), Source: "DOF"})
+	o.must(err)
+	invoice, err := o.billing.IssueInvoice(system(t.Context()), billing.IssueInput{ClientID: o.client.ID, DueDate: "2026-12-10", Currency: money.USD, Lines: []billing.LineInput{hosting("49.99")}})
+	o.must(err)
+	o.pay(invoice, invoice.Total, "p")
+	o.clock = o.clock.Add(24 * time.Hour)
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+	c := o.parse(o.listed()[0].ID)
+	// 49.99 by 18.4521 is 922.42; 16 % of it is 147.59
+	if c.SubTotal != "922.42" || c.Total != "1070.01" || c.Moneda != "MXN" || *c.InformacionGlobal != (fiscal.InformacionGlobal{Periodicidad: "01", Meses: "11", Año: "2026"}) {
+		t.Errorf("%+v", c)
+	}
+	o.verify(t, 1)
+}
+
+// The end of the period is the end of the time to ask.
+func TestWindow(t *testing.T) {
+	paid := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC) // a Friday
+	for periodicidad, want := range map[string]date.Date{"": "2026-11-30", "01": "2026-11-20", "02": "2026-11-22", "03": "2026-11-30", "04": "2026-11-30", "05": "2026-12-31"} {
+		got := fiscal.Window(db.Invoice{PaidAt: &paid}, periodicidad)
+		if date.Of(got, fiscal.ZonaCentro()) != want || got.In(fiscal.ZonaCentro()).Format("15:04:05") != "23:59:59" {
+			t.Errorf("%q: %s, want %s", periodicidad, got, want)
+		}
+	}
+	first := time.Date(2026, 12, 2, 18, 0, 0, 0, time.UTC)
+	for periodicidad, want := range map[string]date.Date{"02": "2026-12-06", "03": "2026-12-15", "05": "2026-12-31"} {
+		if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &first}, periodicidad), fiscal.ZonaCentro()); got != want {
+			t.Errorf("%q: %s, want %s", periodicidad, got, want)
+		}
+	}
+	last := time.Date(2026, 11, 30, 18, 0, 0, 0, time.UTC) // a Monday whose week ends with the month
+	if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &last}, "02"), fiscal.ZonaCentro()); got != "2026-11-30" {
+		t.Error(got)
+	}
+	if !fiscal.Window(db.Invoice{}, "04").IsZero() {
+		t.Error("a window of an unpaid invoice")
+	}
+}
