@@ -171,6 +171,13 @@ func (s *Store) UsePasskey(ctx context.Context, passkeyID id.Passkey, credential
 	return translate(err)
 }
 
+// RenamePasskey gives one passkey of a person another name; NotFound when it is not the person's.
+func (s *Store) RenamePasskey(ctx context.Context, person Person, passkeyID id.Passkey, name string) (Passkey, error) {
+	var row Passkey
+	err := person.whereUpdate(s.idb.NewUpdate().Model(&row).Set("name = ?", name)).Where("id = ?", passkeyID).Returning("*").Scan(ctx)
+	return row, translate(err)
+}
+
 // RemovePasskey removes one passkey of a person; NotFound when it is not the person's.
 func (s *Store) RemovePasskey(ctx context.Context, person Person, passkeyID id.Passkey) error {
 	return affected(person.whereDelete(s.idb.NewDelete().Table("passkey")).Where("id = ?", passkeyID).Exec(ctx))

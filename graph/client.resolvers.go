@@ -28,12 +28,12 @@ func (r *clientResolver) Owes(ctx context.Context, obj *db.Client) ([]*model.Bal
 	return owed, nil
 }
 
-func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, first int, after *string) (*model.ContactConnection, error) {
+func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, access *string, first int, after *string) (*model.ContactConnection, error) {
 	page, err := pageOf(first, after)
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.Account.Contacts(ctx, obj.ID, page)
+	list, err := r.Account.ContactsInState(ctx, obj.ID, deref(access), page)
 	return contactPage(ctx, list, err)
 }
 

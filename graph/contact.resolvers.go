@@ -65,6 +65,15 @@ func (r *queryResolver) Contact(ctx context.Context, id string) (*db.Contact, er
 	return pointer(r.Account.Contact(ctx, key))
 }
 
+func (r *subAccountResolver) LoginID(ctx context.Context, obj *account.Access) (*string, error) {
+	return someID(obj.LoginID), nil
+}
+
 func (r *resolver) Contact() gen.ContactResolver { return &contactResolver{r} }
 
-type contactResolver struct{ *resolver }
+func (r *resolver) SubAccount() gen.SubAccountResolver { return &subAccountResolver{r} }
+
+type (
+	contactResolver    struct{ *resolver }
+	subAccountResolver struct{ *resolver }
+)

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
@@ -179,13 +180,16 @@ func costs() gen.ComplexityRoot {
 	c.Query.Clients = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Invoices = func(child int, _ *string, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Deliveries = func(child int, _ *string, _ *string, _ []string, first int, _ *string) int { return page(child, first) }
+	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first int, _ *string) int {
+		return page(child, first)
+	}
 	c.Query.Nodes = func(child int, ids []string) int { return min(len(ids), maxNodes+1) * (10 + child) }
 	c.Query.Node = func(child int, _ string) int { return 10 + child }
 	c.Query.Permissions = func(child int) int { return 13 * child }
 	c.Query.Topics = func(child int) int { return 6 * child }
 	c.Viewer.Clients = func(child int) int { return 10 + 10*child }
 	c.Client.Owes = func(child int) int { return statementCost + 3*child }
-	c.Client.Contacts = func(child, first int, _ *string) int { return perParent(child, first) }
+	c.Client.Contacts = func(child int, _ *string, first int, _ *string) int { return perParent(child, first) }
 	c.Client.Invoices = func(child int, _ *string, _ *string, first int, _ *string) int { return perParent(child, first) }
 	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
@@ -45,28 +46,26 @@ func (r *resolver) accessOf(ctx context.Context, login, client string) ([]*accou
 	return pointers(answers), err
 }
 
-func (r *resolver) audit(ctx context.Context, client *string, verb string, first int, after *string) (*model.AuditConnection, error) {
-	query := account.AuditQuery{Verb: verb}
-	if client != nil {
-		key, err := parsed(*client, ids.ParseClient)
-		if err != nil {
-			return nil, err
-		}
-		query.Client = key
-	}
-	page, err := pageOf(first, after)
+// tokenOf is the session's token that a verb gave; nothing when it failed.
+func tokenOf(signed account.SignedIn, err error) (token *string, expiresAt *time.Time) {
 	if err != nil {
-		return nil, err
+		return nil, nil
 	}
-	list, err := r.Account.Audit(ctx, query, page)
+	return &signed.Token, &signed.ExpiresAt
+}
+
+// acceptHandover makes the caller the owner, and reads the client as the owner sees it.
+func (r *resolver) acceptHandover(ctx context.Context, client string) (*db.Client, account.SignedIn, error) {
+	key, err := parsed(client, ids.ParseClient)
 	if err != nil {
-		return nil, err
+		return nil, account.SignedIn{}, err
 	}
-	nodes, edges, info := pageResult(list, func(row *db.AuditRow) *db.AuditRow { return row },
-		func(cursor string, node *db.AuditRow) *model.AuditEdge {
-			return &model.AuditEdge{Cursor: cursor, Node: node}
-		})
-	return &model.AuditConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+	signed, err := r.Account.AcceptHandover(ctx, key)
+	if err != nil {
+		return nil, account.SignedIn{}, err
+	}
+	row, err := pointer(r.Account.Client(ctx, key))
+	return row, signed, err
 }
 
 // text is JSON as a text; nil where there is none.

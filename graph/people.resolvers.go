@@ -14,15 +14,13 @@ import (
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 )
 
-func (r *auditEntryResolver) Before(ctx context.Context, obj *db.AuditRow) (*string, error) {
-	return text(obj.Before), nil
-}
-
-func (r *auditEntryResolver) After(ctx context.Context, obj *db.AuditRow) (*string, error) {
-	return text(obj.After), nil
+func (r *invitationResolver) ExpiresOn(ctx context.Context, obj *account.Invitation) (*date.Date, error) {
+	last := date.Date(obj.ExpiresOn)
+	return &last, nil
 }
 
 func (r *mutationResolver) ProveFactor(ctx context.Context, input model.ProveFactorInput) (*model.ProveFactorPayload, error) {
@@ -48,6 +46,14 @@ func (r *mutationResolver) CompletePasswordReset(ctx context.Context, input mode
 	wait := retryAfter(err)
 	wrong, err := userErrors(ctx, err, "token", splitPath)
 	return &model.CompletePasswordResetPayload{RetryAfter: wait, UserErrors: wrong}, err
+}
+
+func (r *mutationResolver) ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.ChangePasswordPayload, error) {
+	signed, err := r.Account.ChangePassword(ctx, account.ChangePasswordInput{Current: input.Current, Password: input.Password, PasswordAgain: input.PasswordAgain})
+	payload := &model.ChangePasswordPayload{RetryAfter: retryAfter(err)}
+	payload.Token, payload.ExpiresAt = tokenOf(signed, err)
+	payload.UserErrors, err = userErrors(ctx, err, "", splitPath)
+	return payload, err
 }
 
 func (r *mutationResolver) AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.AcceptInvitationPayload, error) {
@@ -107,19 +113,19 @@ func (r *queryResolver) Access(ctx context.Context, login string, client string)
 	return r.accessOf(ctx, login, client)
 }
 
-func (r *queryResolver) Audit(ctx context.Context, client *string, verb *string, first int, after *string) (*model.AuditConnection, error) {
-	return r.audit(ctx, client, deref(verb), first, after)
+func (r *queryResolver) Invitation(ctx context.Context, token string) (*account.Invitation, error) {
+	return pointer(r.Account.InvitationByToken(ctx, token, access.From(ctx).Address))
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *db.Session) (bool, error) {
 	return obj.ID == access.From(ctx).Session, nil
 }
 
-func (r *resolver) AuditEntry() gen.AuditEntryResolver { return &auditEntryResolver{r} }
+func (r *resolver) Invitation() gen.InvitationResolver { return &invitationResolver{r} }
 
 func (r *resolver) Session() gen.SessionResolver { return &sessionResolver{r} }
 
 type (
-	auditEntryResolver struct{ *resolver }
+	invitationResolver struct{ *resolver }
 	sessionResolver    struct{ *resolver }
 )

@@ -27,6 +27,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/internal/secret"
 )
 
 // password is everybody's; hashing it takes long on purpose, so it is done once.
@@ -61,7 +62,11 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	w := &world{t: tb, store: dbtest.New(tb), log: &bytes.Buffer{}, logins: map[string]id.Login{}}
 	files := memblob.OpenBucket(nil)
 	tb.Cleanup(func() { _ = files.Close() })
-	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}}
+	secrets, err := secret.New("una-clave-solo-para-estas-pruebas-0123456789")
+	w.must(err)
+	passkeys, err := account.NewPasskeys("https://clientes.nubeclara.example", "Nube Clara")
+	w.must(err)
+	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}, Secrets: secrets, Passkeys: passkeys}
 	w.billing = &billing.Service{Store: w.store, Now: now, Files: files}
 	w.reminder = &reminder.Service{Store: w.store, Now: now}
 	ring, err := fiscal.NewKeyring("k", map[string][]byte{"k": bytes.Repeat([]byte{1}, 32)})
@@ -227,7 +232,7 @@ func (a answer) codes() string {
 	return strings.Join(codes, " ")
 }
 
-func decodeAnswer(t *testing.T, rec *httptest.ResponseRecorder) answer {
+func decodeAnswer(t testing.TB, rec *httptest.ResponseRecorder) answer {
 	t.Helper()
 	var a answer
 	if err := json.Unmarshal(rec.Body.Bytes(), &a); err != nil {

@@ -23,9 +23,10 @@ import (
 
 type ClientResolver interface {
 	Owes(ctx context.Context, obj *db.Client) ([]*model.Balance, error)
-	Contacts(ctx context.Context, obj *db.Client, first int, after *string) (*model.ContactConnection, error)
+	Contacts(ctx context.Context, obj *db.Client, access *string, first int, after *string) (*model.ContactConnection, error)
 	Invoices(ctx context.Context, obj *db.Client, status *string, search *string, first int, after *string) (*model.InvoiceConnection, error)
 	Deliveries(ctx context.Context, obj *db.Client, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+
 	FiscalProfiles(ctx context.Context, obj *db.Client) ([]*db.FiscalProfile, error)
 }
 
@@ -36,22 +37,30 @@ type ClientResolver interface {
 func (ec *executionContext) field_Client_contacts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "access",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOAccessState2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["access"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
 		func(ctx context.Context, v any) (int, error) {
 			return ec.unmarshalNInt2int(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["first"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -670,7 +679,7 @@ func (ec *executionContext) _Client_contacts(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().Contacts(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().Contacts(ctx, obj, fc.Args["access"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ContactConnection) graphql.Marshaler {
@@ -790,6 +799,29 @@ func (ec *executionContext) fieldContext_Client_deliveries(ctx context.Context, 
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Client_secondFactor(ctx context.Context, field graphql.CollectedField, obj *db.Client) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Client_secondFactor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SecondFactor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Client_secondFactor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Client", field, false, false, "Boolean")
 }
 
 func (ec *executionContext) _Client_fiscalProfiles(ctx context.Context, field graphql.CollectedField, obj *db.Client) (ret graphql.Marshaler) {
@@ -1155,6 +1187,11 @@ func (ec *executionContext) _Client(ctx context.Context, sel ast.SelectionSet, o
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Client_deliveries(ctx, field, obj)
 				})
+		case "secondFactor":
+			out.Values[i] = ec._Client_secondFactor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "fiscalProfiles":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, false,

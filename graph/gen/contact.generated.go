@@ -28,6 +28,9 @@ type ContactResolver interface {
 
 	SubAccount(ctx context.Context, obj *db.Contact) (*account.Access, error)
 }
+type SubAccountResolver interface {
+	LoginID(ctx context.Context, obj *account.Access) (*string, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -808,6 +811,98 @@ func (ec *executionContext) fieldContext_DeleteContactPayload_userErrors(_ conte
 	return fc, nil
 }
 
+func (ec *executionContext) _SentInvitation_createdAt(ctx context.Context, field graphql.CollectedField, obj *db.Link) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SentInvitation_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SentInvitation_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SentInvitation", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SentInvitation_sentAt(ctx context.Context, field graphql.CollectedField, obj *db.Link) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SentInvitation_sentAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SentAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SentInvitation_sentAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SentInvitation", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _SentInvitation_mailError(ctx context.Context, field graphql.CollectedField, obj *db.Link) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SentInvitation_mailError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MailError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SentInvitation_mailError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SentInvitation", field, false, false, "String")
+}
+
+func (ec *executionContext) _SentInvitation_expiresAt(ctx context.Context, field graphql.CollectedField, obj *db.Link) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SentInvitation_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SentInvitation_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SentInvitation", field, false, false, "DateTime")
+}
+
 func (ec *executionContext) _SetEmailPreferencesPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.SetEmailPreferencesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -991,6 +1086,29 @@ func (ec *executionContext) fieldContext_SubAccount_id(_ context.Context, field 
 	return graphql.NewScalarFieldContext("SubAccount", field, false, false, "ID")
 }
 
+func (ec *executionContext) _SubAccount_loginId(ctx context.Context, field graphql.CollectedField, obj *account.Access) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubAccount_loginId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SubAccount().LoginID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubAccount_loginId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SubAccount", field, true, true, "ID")
+}
+
 func (ec *executionContext) _SubAccount_loginEmail(ctx context.Context, field graphql.CollectedField, obj *account.Access) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1081,6 +1199,38 @@ func (ec *executionContext) _SubAccount_expiresOn(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_SubAccount_expiresOn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SubAccount", field, false, false, "Date")
+}
+
+func (ec *executionContext) _SubAccount_invitation(ctx context.Context, field graphql.CollectedField, obj *account.Access) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SubAccount_invitation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Invitation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.Link) graphql.Marshaler {
+			return ec.marshalOSentInvitation2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLink(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SubAccount_invitation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SubAccount",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SentInvitation(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _UpdateContactPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.UpdateContactPayload) (ret graphql.Marshaler) {
@@ -2081,6 +2231,54 @@ func (ec *executionContext) _DeleteContactPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var sentInvitationImplementors = []string{"SentInvitation"}
+
+func (ec *executionContext) _SentInvitation(ctx context.Context, sel ast.SelectionSet, obj *db.Link) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sentInvitationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SentInvitation")
+		case "createdAt":
+			out.Values[i] = ec._SentInvitation_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sentAt":
+			out.Values[i] = ec._SentInvitation_sentAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "mailError":
+			out.Values[i] = ec._SentInvitation_mailError(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._SentInvitation_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var setEmailPreferencesPayloadImplementors = []string{"SetEmailPreferencesPayload"}
 
 func (ec *executionContext) _SetEmailPreferencesPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SetEmailPreferencesPayload) graphql.Marshaler {
@@ -2176,27 +2374,38 @@ func (ec *executionContext) _SubAccount(ctx context.Context, sel ast.SelectionSe
 		case "id":
 			out.Values[i] = ec._SubAccount_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "loginId":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._SubAccount_loginId(ctx, field, obj)
+				})
 		case "loginEmail":
 			out.Values[i] = ec._SubAccount_loginEmail(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "status":
 			out.Values[i] = ec._SubAccount_status(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "permissions":
 			out.Values[i] = ec._SubAccount_permissions(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresOn":
 			out.Values[i] = ec._SubAccount_expiresOn(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invitation":
+			out.Values[i] = ec._SubAccount_invitation(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -2394,6 +2603,24 @@ func (ec *executionContext) marshalNUpdateContactPayload2ᚖgithubᚗcomᚋnubed
 	return ec._UpdateContactPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOAccessState2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalWord(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOAccessState2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalWord(*v)
+	return res
+}
+
 func (ec *executionContext) marshalOContact2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐContact(ctx context.Context, sel ast.SelectionSet, v *db.Contact) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -2414,6 +2641,13 @@ func (ec *executionContext) unmarshalOContactDetailsChanges2ᚖgithubᚗcomᚋnu
 	}
 	res, err := ec.unmarshalInputContactDetailsChanges(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOSentInvitation2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLink(ctx context.Context, sel ast.SelectionSet, v *db.Link) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SentInvitation(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOSubAccount2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋaccountᚐAccess(ctx context.Context, sel ast.SelectionSet, v *account.Access) graphql.Marshaler {

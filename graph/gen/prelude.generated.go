@@ -1633,6 +1633,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPasskey(ctx context.Context, v any) (id.Passkey, error) {
+	var res id.Passkey
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPasskey(ctx context.Context, sel ast.SelectionSet, v id.Passkey) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSession(ctx context.Context, v any) (id.Session, error) {
 	var res id.Session
 	err := res.UnmarshalGQL(v)
@@ -1640,6 +1650,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSession(ctx context.Context, sel ast.SelectionSet, v id.Session) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐStaff(ctx context.Context, v any) (id.Staff, error) {
+	var res id.Staff
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐStaff(ctx context.Context, sel ast.SelectionSet, v id.Staff) graphql.Marshaler {
 	return v
 }
 
@@ -1660,6 +1680,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSubAccount(ctx context.Context, sel ast.SelectionSet, v id.SubAccount) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐToken(ctx context.Context, v any) (id.Token, error) {
+	var res id.Token
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐToken(ctx context.Context, sel ast.SelectionSet, v id.Token) graphql.Marshaler {
 	return v
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -29,10 +30,12 @@ type ResolverRoot interface {
 	Contact() ContactResolver
 	Delivery() DeliveryResolver
 	FiscalDocument() FiscalDocumentResolver
+	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
 	Session() SessionResolver
+	SubAccount() SubAccountResolver
 	Viewer() ViewerResolver
 }
 
@@ -40,6 +43,13 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AcceptHandoverPayload struct {
+		Client     func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AcceptInvitationPayload struct {
 		ExpiresAt  func(childComplexity int) int
 		RetryAfter func(childComplexity int) int
@@ -58,6 +68,35 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	AddPasskeyPayload struct {
+		ExpiresAt     func(childComplexity int) int
+		RecoveryCodes func(childComplexity int) int
+		Token         func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
+	AddStaffPayload struct {
+		Staff      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	AddTokenPayload struct {
+		APIToken   func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ApiToken struct {
+		CreatedAt  func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		Name       func(childComplexity int) int
+		RevokedAt  func(childComplexity int) int
+		Scopes     func(childComplexity int) int
+		StaffID    func(childComplexity int) int
+	}
+
 	AuditConnection struct {
 		Edges    func(childComplexity int) int
 		Nodes    func(childComplexity int) int
@@ -70,15 +109,20 @@ type ComplexityRoot struct {
 	}
 
 	AuditEntry struct {
-		Actor   func(childComplexity int) int
-		Address func(childComplexity int) int
-		After   func(childComplexity int) int
-		At      func(childComplexity int) int
-		Before  func(childComplexity int) int
-		Device  func(childComplexity int) int
-		ID      func(childComplexity int) int
-		Object  func(childComplexity int) int
-		Verb    func(childComplexity int) int
+		Actor    func(childComplexity int) int
+		Address  func(childComplexity int) int
+		After    func(childComplexity int) int
+		At       func(childComplexity int) int
+		Before   func(childComplexity int) int
+		ClientID func(childComplexity int) int
+		Device   func(childComplexity int) int
+		ID       func(childComplexity int) int
+		LoginID  func(childComplexity int) int
+		Object   func(childComplexity int) int
+		Request  func(childComplexity int) int
+		StaffID  func(childComplexity int) int
+		TokenID  func(childComplexity int) int
+		Verb     func(childComplexity int) int
 	}
 
 	Balance struct {
@@ -87,8 +131,35 @@ type ComplexityRoot struct {
 		Total    func(childComplexity int) int
 	}
 
+	BeginPasskeyPayload struct {
+		Ceremony   func(childComplexity int) int
+		Options    func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	BeginPasskeySignInPayload struct {
+		Options    func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	BeginTotpPayload struct {
+		RetryAfter func(childComplexity int) int
+		Secret     func(childComplexity int) int
+		URL        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CancelInvitationPayload struct {
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ChangePasswordPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -96,7 +167,7 @@ type ComplexityRoot struct {
 		Address1       func(childComplexity int) int
 		Address2       func(childComplexity int) int
 		City           func(childComplexity int) int
-		Contacts       func(childComplexity int, first int, after *string) int
+		Contacts       func(childComplexity int, access *string, first int, after *string) int
 		Country        func(childComplexity int) int
 		CreatedAt      func(childComplexity int) int
 		Deliveries     func(childComplexity int, statuses []string, first int, after *string) int
@@ -111,6 +182,7 @@ type ComplexityRoot struct {
 		PausedUntil    func(childComplexity int) int
 		Phonenumber    func(childComplexity int) int
 		Postcode       func(childComplexity int) int
+		SecondFactor   func(childComplexity int) int
 		State          func(childComplexity int) int
 		TaxID          func(childComplexity int) int
 		Timezone       func(childComplexity int) int
@@ -132,6 +204,14 @@ type ComplexityRoot struct {
 	CompletePasswordResetPayload struct {
 		RetryAfter func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	ConfirmTotpPayload struct {
+		ExpiresAt     func(childComplexity int) int
+		RecoveryCodes func(childComplexity int) int
+		RetryAfter    func(childComplexity int) int
+		Token         func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
 	}
 
 	Contact struct {
@@ -210,8 +290,20 @@ type ComplexityRoot struct {
 		Event  func(childComplexity int) int
 	}
 
+	EndHandoverPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	EndSessionPayload struct {
 		UserErrors func(childComplexity int) int
+	}
+
+	FinishPasskeySignInPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Viewer     func(childComplexity int) int
 	}
 
 	FiscalDocument struct {
@@ -241,6 +333,21 @@ type ComplexityRoot struct {
 		ResidenciaFiscal        func(childComplexity int) int
 		Rfc                     func(childComplexity int) int
 		UsoCFDI                 func(childComplexity int) int
+	}
+
+	Handover struct {
+		ContactID func(childComplexity int) int
+		ExpiresAt func(childComplexity int) int
+		OfferedBy func(childComplexity int) int
+	}
+
+	Invitation struct {
+		Client      func(childComplexity int) int
+		Email       func(childComplexity int) int
+		ExpiresOn   func(childComplexity int) int
+		HasLogin    func(childComplexity int) int
+		InvitedBy   func(childComplexity int) int
+		Permissions func(childComplexity int) int
 	}
 
 	Invoice struct {
@@ -308,35 +415,71 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptHandover        func(childComplexity int, input model.AcceptHandoverInput) int
 		AcceptInvitation      func(childComplexity int, input model.AcceptInvitationInput) int
 		AddContact            func(childComplexity int, input model.AddContactInput) int
+		AddPasskey            func(childComplexity int, input model.AddPasskeyInput) int
+		AddStaff              func(childComplexity int, input model.AddStaffInput) int
+		AddToken              func(childComplexity int, input model.AddTokenInput) int
+		BeginPasskey          func(childComplexity int, input model.BeginPasskeyInput) int
+		BeginPasskeySignIn    func(childComplexity int, input model.BeginPasskeySignInInput) int
+		BeginTotp             func(childComplexity int, input model.BeginTotpInput) int
 		CancelInvitation      func(childComplexity int, input model.CancelInvitationInput) int
+		ChangePassword        func(childComplexity int, input model.ChangePasswordInput) int
 		CompletePasswordReset func(childComplexity int, input model.CompletePasswordResetInput) int
+		ConfirmTotp           func(childComplexity int, input model.ConfirmTotpInput) int
 		DeleteContact         func(childComplexity int, input model.DeleteContactInput) int
+		EndHandover           func(childComplexity int, input model.EndHandoverInput) int
 		EndSession            func(childComplexity int, input model.EndSessionInput) int
+		FinishPasskeySignIn   func(childComplexity int, input model.FinishPasskeySignInInput) int
 		IssueInvoice          func(childComplexity int, input model.IssueInvoiceInput) int
+		OfferHandover         func(childComplexity int, input model.OfferHandoverInput) int
 		ProveFactor           func(childComplexity int, input model.ProveFactorInput) int
 		RecordPayment         func(childComplexity int, input model.RecordPaymentInput) int
+		RemovePasskey         func(childComplexity int, input model.RemovePasskeyInput) int
+		RemoveTotp            func(childComplexity int, input model.RemoveTotpInput) int
+		RenamePasskey         func(childComplexity int, input model.RenamePasskeyInput) int
+		RenewRecoveryCodes    func(childComplexity int, input model.RenewRecoveryCodesInput) int
 		RequestFiscalDocument func(childComplexity int, input model.RequestFiscalDocumentInput) int
 		RequestInvoicePDF     func(childComplexity int, input model.RequestInvoicePDFInput) int
 		RequestPasswordReset  func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation      func(childComplexity int, input model.ResendInvitationInput) int
+		ResetLoginFactors     func(childComplexity int, input model.ResetLoginFactorsInput) int
+		ResetStaffFactors     func(childComplexity int, input model.ResetStaffFactorsInput) int
 		ResumeAccess          func(childComplexity int, input model.ResumeAccessInput) int
+		RevokeToken           func(childComplexity int, input model.RevokeTokenInput) int
 		SaveFiscalProfile     func(childComplexity int, input model.SaveFiscalProfileInput) int
 		SendReminders         func(childComplexity int, input model.SendRemindersInput) int
+		SetClientSecondFactor func(childComplexity int, input model.SetClientSecondFactorInput) int
 		SetEmailPreferences   func(childComplexity int, input model.SetEmailPreferencesInput) int
 		SetReminderPause      func(childComplexity int, input model.SetReminderPauseInput) int
+		SetStaffSecondFactor  func(childComplexity int, input model.SetStaffSecondFactorInput) int
 		SetSubAccount         func(childComplexity int, input model.SetSubAccountInput) int
 		SignIn                func(childComplexity int, input model.SignInInput) int
 		SignOut               func(childComplexity int) int
 		SignOutEverywhere     func(childComplexity int) int
 		SuspendAccess         func(childComplexity int, input model.SuspendAccessInput) int
 		UpdateContact         func(childComplexity int, input model.UpdateContactInput) int
+		UpdateStaff           func(childComplexity int, input model.UpdateStaffInput) int
+		ViewAs                func(childComplexity int, input model.ViewAsInput) int
+	}
+
+	OfferHandoverPayload struct {
+		Handover   func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	PageInfo struct {
 		EndCursor   func(childComplexity int) int
 		HasNextPage func(childComplexity int) int
+	}
+
+	Passkey struct {
+		CreatedAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		Name       func(childComplexity int) int
 	}
 
 	PermissionLabel struct {
@@ -353,20 +496,26 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Access      func(childComplexity int, login string, client string) int
-		Audit       func(childComplexity int, client *string, verb *string, first int, after *string) int
-		Client      func(childComplexity int, id string) int
-		Clients     func(childComplexity int, search *string, first int, after *string) int
-		Contact     func(childComplexity int, id string) int
-		Deliveries  func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
-		Invoice     func(childComplexity int, id string) int
-		Invoices    func(childComplexity int, client *string, status *string, search *string, first int, after *string) int
-		Node        func(childComplexity int, id string) int
-		Nodes       func(childComplexity int, ids []string) int
-		Permissions func(childComplexity int) int
-		Sessions    func(childComplexity int) int
-		Topics      func(childComplexity int) int
-		Viewer      func(childComplexity int) int
+		Access            func(childComplexity int, login string, client string) int
+		Audit             func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
+		Client            func(childComplexity int, id string) int
+		Clients           func(childComplexity int, search *string, first int, after *string) int
+		Contact           func(childComplexity int, id string) int
+		Deliveries        func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
+		Handover          func(childComplexity int, client string) int
+		Invitation        func(childComplexity int, token string) int
+		Invoice           func(childComplexity int, id string) int
+		Invoices          func(childComplexity int, client *string, status *string, search *string, first int, after *string) int
+		Node              func(childComplexity int, id string) int
+		Nodes             func(childComplexity int, ids []string) int
+		Permissions       func(childComplexity int) int
+		SecondFactors     func(childComplexity int) int
+		Sessions          func(childComplexity int) int
+		Staff             func(childComplexity int) int
+		StaffSecondFactor func(childComplexity int) int
+		Tokens            func(childComplexity int) int
+		Topics            func(childComplexity int) int
+		Viewer            func(childComplexity int) int
 	}
 
 	RecordPaymentPayload struct {
@@ -390,6 +539,31 @@ type ComplexityRoot struct {
 		ID     func(childComplexity int) int
 	}
 
+	RemovePasskeyPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RemoveTotpPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		RetryAfter func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RenamePasskeyPayload struct {
+		Passkey    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RenewRecoveryCodesPayload struct {
+		RecoveryCodes func(childComplexity int) int
+		RetryAfter    func(childComplexity int) int
+		UserErrors    func(childComplexity int) int
+	}
+
 	RequestFiscalDocumentPayload struct {
 		FiscalDocument func(childComplexity int) int
 		UserErrors     func(childComplexity int) int
@@ -410,8 +584,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ResetLoginFactorsPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
+	ResetStaffFactorsPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	ResumeAccessPayload struct {
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RevokeTokenPayload struct {
+		APIToken   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -421,10 +608,25 @@ type ComplexityRoot struct {
 		Warnings      func(childComplexity int) int
 	}
 
+	SecondFactors struct {
+		Passkeys func(childComplexity int) int
+		Proved   func(childComplexity int) int
+		Recovery func(childComplexity int) int
+		Required func(childComplexity int) int
+		TOTP     func(childComplexity int) int
+	}
+
 	SendRemindersPayload struct {
 		Planned    func(childComplexity int) int
 		Skipped    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SentInvitation struct {
+		CreatedAt func(childComplexity int) int
+		ExpiresAt func(childComplexity int) int
+		MailError func(childComplexity int) int
+		SentAt    func(childComplexity int) int
 	}
 
 	Session struct {
@@ -436,6 +638,11 @@ type ComplexityRoot struct {
 		LastUsedAt func(childComplexity int) int
 	}
 
+	SetClientSecondFactorPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SetEmailPreferencesPayload struct {
 		Client     func(childComplexity int) int
 		Contact    func(childComplexity int) int
@@ -445,6 +652,11 @@ type ComplexityRoot struct {
 	SetReminderPausePayload struct {
 		Client     func(childComplexity int) int
 		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetStaffSecondFactorPayload struct {
+		Required   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -471,10 +683,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	StaffMember struct {
+		Active    func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		Email     func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Role      func(childComplexity int) int
+	}
+
 	SubAccount struct {
 		ExpiresOn   func(childComplexity int) int
 		ID          func(childComplexity int) int
+		Invitation  func(childComplexity int) int
 		LoginEmail  func(childComplexity int) int
+		LoginID     func(childComplexity int) int
 		Permissions func(childComplexity int) int
 		State       func(childComplexity int) int
 	}
@@ -495,10 +718,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	UpdateStaffPayload struct {
+		Staff      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	UserError struct {
 		Code    func(childComplexity int) int
 		Field   func(childComplexity int) int
 		Message func(childComplexity int) int
+	}
+
+	ViewAsPayload struct {
+		ExpiresAt  func(childComplexity int) int
+		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -531,6 +765,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AcceptHandoverPayload.client":
+		if e.ComplexityRoot.AcceptHandoverPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptHandoverPayload.Client(childComplexity), true
+	case "AcceptHandoverPayload.expiresAt":
+		if e.ComplexityRoot.AcceptHandoverPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptHandoverPayload.ExpiresAt(childComplexity), true
+	case "AcceptHandoverPayload.token":
+		if e.ComplexityRoot.AcceptHandoverPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptHandoverPayload.Token(childComplexity), true
+	case "AcceptHandoverPayload.userErrors":
+		if e.ComplexityRoot.AcceptHandoverPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcceptHandoverPayload.UserErrors(childComplexity), true
 
 	case "AcceptInvitationPayload.expiresAt":
 		if e.ComplexityRoot.AcceptInvitationPayload.ExpiresAt == nil {
@@ -588,6 +847,112 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddContactPayload.UserErrors(childComplexity), true
+
+	case "AddPasskeyPayload.expiresAt":
+		if e.ComplexityRoot.AddPasskeyPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddPasskeyPayload.ExpiresAt(childComplexity), true
+	case "AddPasskeyPayload.recoveryCodes":
+		if e.ComplexityRoot.AddPasskeyPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddPasskeyPayload.RecoveryCodes(childComplexity), true
+	case "AddPasskeyPayload.token":
+		if e.ComplexityRoot.AddPasskeyPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddPasskeyPayload.Token(childComplexity), true
+	case "AddPasskeyPayload.userErrors":
+		if e.ComplexityRoot.AddPasskeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddPasskeyPayload.UserErrors(childComplexity), true
+
+	case "AddStaffPayload.staff":
+		if e.ComplexityRoot.AddStaffPayload.Staff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddStaffPayload.Staff(childComplexity), true
+	case "AddStaffPayload.userErrors":
+		if e.ComplexityRoot.AddStaffPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddStaffPayload.UserErrors(childComplexity), true
+
+	case "AddTokenPayload.apiToken":
+		if e.ComplexityRoot.AddTokenPayload.APIToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddTokenPayload.APIToken(childComplexity), true
+	case "AddTokenPayload.token":
+		if e.ComplexityRoot.AddTokenPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddTokenPayload.Token(childComplexity), true
+	case "AddTokenPayload.userErrors":
+		if e.ComplexityRoot.AddTokenPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddTokenPayload.UserErrors(childComplexity), true
+
+	case "ApiToken.createdAt":
+		if e.ComplexityRoot.ApiToken.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.CreatedAt(childComplexity), true
+	case "ApiToken.expiresAt":
+		if e.ComplexityRoot.ApiToken.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.ExpiresAt(childComplexity), true
+	case "ApiToken.id":
+		if e.ComplexityRoot.ApiToken.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.ID(childComplexity), true
+	case "ApiToken.lastUsedAt":
+		if e.ComplexityRoot.ApiToken.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.LastUsedAt(childComplexity), true
+	case "ApiToken.name":
+		if e.ComplexityRoot.ApiToken.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Name(childComplexity), true
+	case "ApiToken.revokedAt":
+		if e.ComplexityRoot.ApiToken.RevokedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.RevokedAt(childComplexity), true
+	case "ApiToken.scopes":
+		if e.ComplexityRoot.ApiToken.Scopes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Scopes(childComplexity), true
+	case "ApiToken.staffId":
+		if e.ComplexityRoot.ApiToken.StaffID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.StaffID(childComplexity), true
 
 	case "AuditConnection.edges":
 		if e.ComplexityRoot.AuditConnection.Edges == nil {
@@ -651,6 +1016,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.Before(childComplexity), true
+	case "AuditEntry.clientId":
+		if e.ComplexityRoot.AuditEntry.ClientID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.ClientID(childComplexity), true
 	case "AuditEntry.device":
 		if e.ComplexityRoot.AuditEntry.Device == nil {
 			break
@@ -663,12 +1034,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEntry.ID(childComplexity), true
+	case "AuditEntry.loginId":
+		if e.ComplexityRoot.AuditEntry.LoginID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.LoginID(childComplexity), true
 	case "AuditEntry.object":
 		if e.ComplexityRoot.AuditEntry.Object == nil {
 			break
 		}
 
 		return e.ComplexityRoot.AuditEntry.Object(childComplexity), true
+	case "AuditEntry.request":
+		if e.ComplexityRoot.AuditEntry.Request == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.Request(childComplexity), true
+	case "AuditEntry.staffId":
+		if e.ComplexityRoot.AuditEntry.StaffID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.StaffID(childComplexity), true
+	case "AuditEntry.tokenId":
+		if e.ComplexityRoot.AuditEntry.TokenID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEntry.TokenID(childComplexity), true
 	case "AuditEntry.verb":
 		if e.ComplexityRoot.AuditEntry.Verb == nil {
 			break
@@ -695,6 +1090,75 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Balance.Total(childComplexity), true
 
+	case "BeginPasskeyPayload.ceremony":
+		if e.ComplexityRoot.BeginPasskeyPayload.Ceremony == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyPayload.Ceremony(childComplexity), true
+	case "BeginPasskeyPayload.options":
+		if e.ComplexityRoot.BeginPasskeyPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyPayload.Options(childComplexity), true
+	case "BeginPasskeyPayload.retryAfter":
+		if e.ComplexityRoot.BeginPasskeyPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyPayload.RetryAfter(childComplexity), true
+	case "BeginPasskeyPayload.userErrors":
+		if e.ComplexityRoot.BeginPasskeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyPayload.UserErrors(childComplexity), true
+
+	case "BeginPasskeySignInPayload.options":
+		if e.ComplexityRoot.BeginPasskeySignInPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeySignInPayload.Options(childComplexity), true
+	case "BeginPasskeySignInPayload.retryAfter":
+		if e.ComplexityRoot.BeginPasskeySignInPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeySignInPayload.RetryAfter(childComplexity), true
+	case "BeginPasskeySignInPayload.userErrors":
+		if e.ComplexityRoot.BeginPasskeySignInPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeySignInPayload.UserErrors(childComplexity), true
+
+	case "BeginTotpPayload.retryAfter":
+		if e.ComplexityRoot.BeginTotpPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpPayload.RetryAfter(childComplexity), true
+	case "BeginTotpPayload.secret":
+		if e.ComplexityRoot.BeginTotpPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpPayload.Secret(childComplexity), true
+	case "BeginTotpPayload.url":
+		if e.ComplexityRoot.BeginTotpPayload.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpPayload.URL(childComplexity), true
+	case "BeginTotpPayload.userErrors":
+		if e.ComplexityRoot.BeginTotpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpPayload.UserErrors(childComplexity), true
+
 	case "CancelInvitationPayload.contact":
 		if e.ComplexityRoot.CancelInvitationPayload.Contact == nil {
 			break
@@ -707,6 +1171,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelInvitationPayload.UserErrors(childComplexity), true
+
+	case "ChangePasswordPayload.expiresAt":
+		if e.ComplexityRoot.ChangePasswordPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.ExpiresAt(childComplexity), true
+	case "ChangePasswordPayload.retryAfter":
+		if e.ComplexityRoot.ChangePasswordPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.RetryAfter(childComplexity), true
+	case "ChangePasswordPayload.token":
+		if e.ComplexityRoot.ChangePasswordPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.Token(childComplexity), true
+	case "ChangePasswordPayload.userErrors":
+		if e.ComplexityRoot.ChangePasswordPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangePasswordPayload.UserErrors(childComplexity), true
 
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
@@ -736,7 +1225,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Contacts(childComplexity, args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Contacts(childComplexity, args["access"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Client.country":
 		if e.ComplexityRoot.Client.Country == nil {
 			break
@@ -831,6 +1320,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Postcode(childComplexity), true
+	case "Client.secondFactor":
+		if e.ComplexityRoot.Client.SecondFactor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.SecondFactor(childComplexity), true
 	case "Client.state":
 		if e.ComplexityRoot.Client.State == nil {
 			break
@@ -906,6 +1401,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CompletePasswordResetPayload.UserErrors(childComplexity), true
+
+	case "ConfirmTotpPayload.expiresAt":
+		if e.ComplexityRoot.ConfirmTotpPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.ExpiresAt(childComplexity), true
+	case "ConfirmTotpPayload.recoveryCodes":
+		if e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes(childComplexity), true
+	case "ConfirmTotpPayload.retryAfter":
+		if e.ComplexityRoot.ConfirmTotpPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.RetryAfter(childComplexity), true
+	case "ConfirmTotpPayload.token":
+		if e.ComplexityRoot.ConfirmTotpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.Token(childComplexity), true
+	case "ConfirmTotpPayload.userErrors":
+		if e.ComplexityRoot.ConfirmTotpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmTotpPayload.UserErrors(childComplexity), true
 
 	case "Contact.address1":
 		if e.ComplexityRoot.Contact.Address1 == nil {
@@ -1227,12 +1753,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryEvent.Event(childComplexity), true
 
+	case "EndHandoverPayload.userErrors":
+		if e.ComplexityRoot.EndHandoverPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndHandoverPayload.UserErrors(childComplexity), true
+
 	case "EndSessionPayload.userErrors":
 		if e.ComplexityRoot.EndSessionPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.EndSessionPayload.UserErrors(childComplexity), true
+
+	case "FinishPasskeySignInPayload.expiresAt":
+		if e.ComplexityRoot.FinishPasskeySignInPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishPasskeySignInPayload.ExpiresAt(childComplexity), true
+	case "FinishPasskeySignInPayload.retryAfter":
+		if e.ComplexityRoot.FinishPasskeySignInPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishPasskeySignInPayload.RetryAfter(childComplexity), true
+	case "FinishPasskeySignInPayload.token":
+		if e.ComplexityRoot.FinishPasskeySignInPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishPasskeySignInPayload.Token(childComplexity), true
+	case "FinishPasskeySignInPayload.userErrors":
+		if e.ComplexityRoot.FinishPasskeySignInPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishPasskeySignInPayload.UserErrors(childComplexity), true
+	case "FinishPasskeySignInPayload.viewer":
+		if e.ComplexityRoot.FinishPasskeySignInPayload.Viewer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FinishPasskeySignInPayload.Viewer(childComplexity), true
 
 	case "FiscalDocument.cancelledAt":
 		if e.ComplexityRoot.FiscalDocument.CancelledAt == nil {
@@ -1373,6 +1937,62 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalProfile.UsoCFDI(childComplexity), true
+
+	case "Handover.contactId":
+		if e.ComplexityRoot.Handover.ContactID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Handover.ContactID(childComplexity), true
+	case "Handover.expiresAt":
+		if e.ComplexityRoot.Handover.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Handover.ExpiresAt(childComplexity), true
+	case "Handover.offeredBy":
+		if e.ComplexityRoot.Handover.OfferedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Handover.OfferedBy(childComplexity), true
+
+	case "Invitation.client":
+		if e.ComplexityRoot.Invitation.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Client(childComplexity), true
+	case "Invitation.email":
+		if e.ComplexityRoot.Invitation.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Email(childComplexity), true
+	case "Invitation.expiresOn":
+		if e.ComplexityRoot.Invitation.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ExpiresOn(childComplexity), true
+	case "Invitation.hasLogin":
+		if e.ComplexityRoot.Invitation.HasLogin == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.HasLogin(childComplexity), true
+	case "Invitation.invitedBy":
+		if e.ComplexityRoot.Invitation.InvitedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.InvitedBy(childComplexity), true
+	case "Invitation.permissions":
+		if e.ComplexityRoot.Invitation.Permissions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Permissions(childComplexity), true
 
 	case "Invoice.balance":
 		if e.ComplexityRoot.Invoice.Balance == nil {
@@ -1661,6 +2281,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Money.Formatted(childComplexity), true
 
+	case "Mutation.acceptHandover":
+		if e.ComplexityRoot.Mutation.AcceptHandover == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptHandover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptHandover(childComplexity, args["input"].(model.AcceptHandoverInput)), true
 	case "Mutation.acceptInvitation":
 		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
 			break
@@ -1683,6 +2314,72 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddContact(childComplexity, args["input"].(model.AddContactInput)), true
+	case "Mutation.addPasskey":
+		if e.ComplexityRoot.Mutation.AddPasskey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addPasskey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddPasskey(childComplexity, args["input"].(model.AddPasskeyInput)), true
+	case "Mutation.addStaff":
+		if e.ComplexityRoot.Mutation.AddStaff == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addStaff_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddStaff(childComplexity, args["input"].(model.AddStaffInput)), true
+	case "Mutation.addToken":
+		if e.ComplexityRoot.Mutation.AddToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddToken(childComplexity, args["input"].(model.AddTokenInput)), true
+	case "Mutation.beginPasskey":
+		if e.ComplexityRoot.Mutation.BeginPasskey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_beginPasskey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BeginPasskey(childComplexity, args["input"].(model.BeginPasskeyInput)), true
+	case "Mutation.beginPasskeySignIn":
+		if e.ComplexityRoot.Mutation.BeginPasskeySignIn == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_beginPasskeySignIn_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BeginPasskeySignIn(childComplexity, args["input"].(model.BeginPasskeySignInInput)), true
+	case "Mutation.beginTotp":
+		if e.ComplexityRoot.Mutation.BeginTotp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_beginTotp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BeginTotp(childComplexity, args["input"].(model.BeginTotpInput)), true
 	case "Mutation.cancelInvitation":
 		if e.ComplexityRoot.Mutation.CancelInvitation == nil {
 			break
@@ -1694,6 +2391,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelInvitation(childComplexity, args["input"].(model.CancelInvitationInput)), true
+	case "Mutation.changePassword":
+		if e.ComplexityRoot.Mutation.ChangePassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changePassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(model.ChangePasswordInput)), true
 	case "Mutation.completePasswordReset":
 		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
 			break
@@ -1705,6 +2413,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CompletePasswordReset(childComplexity, args["input"].(model.CompletePasswordResetInput)), true
+	case "Mutation.confirmTotp":
+		if e.ComplexityRoot.Mutation.ConfirmTotp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmTotp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmTotp(childComplexity, args["input"].(model.ConfirmTotpInput)), true
 	case "Mutation.deleteContact":
 		if e.ComplexityRoot.Mutation.DeleteContact == nil {
 			break
@@ -1716,6 +2435,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteContact(childComplexity, args["input"].(model.DeleteContactInput)), true
+	case "Mutation.endHandover":
+		if e.ComplexityRoot.Mutation.EndHandover == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endHandover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndHandover(childComplexity, args["input"].(model.EndHandoverInput)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -1727,6 +2457,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
+	case "Mutation.finishPasskeySignIn":
+		if e.ComplexityRoot.Mutation.FinishPasskeySignIn == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_finishPasskeySignIn_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.FinishPasskeySignIn(childComplexity, args["input"].(model.FinishPasskeySignInInput)), true
 	case "Mutation.issueInvoice":
 		if e.ComplexityRoot.Mutation.IssueInvoice == nil {
 			break
@@ -1738,6 +2479,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssueInvoice(childComplexity, args["input"].(model.IssueInvoiceInput)), true
+	case "Mutation.offerHandover":
+		if e.ComplexityRoot.Mutation.OfferHandover == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_offerHandover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.OfferHandover(childComplexity, args["input"].(model.OfferHandoverInput)), true
 	case "Mutation.proveFactor":
 		if e.ComplexityRoot.Mutation.ProveFactor == nil {
 			break
@@ -1760,6 +2512,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RecordPayment(childComplexity, args["input"].(model.RecordPaymentInput)), true
+	case "Mutation.removePasskey":
+		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removePasskey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["input"].(model.RemovePasskeyInput)), true
+	case "Mutation.removeTotp":
+		if e.ComplexityRoot.Mutation.RemoveTotp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeTotp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveTotp(childComplexity, args["input"].(model.RemoveTotpInput)), true
+	case "Mutation.renamePasskey":
+		if e.ComplexityRoot.Mutation.RenamePasskey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renamePasskey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenamePasskey(childComplexity, args["input"].(model.RenamePasskeyInput)), true
+	case "Mutation.renewRecoveryCodes":
+		if e.ComplexityRoot.Mutation.RenewRecoveryCodes == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renewRecoveryCodes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenewRecoveryCodes(childComplexity, args["input"].(model.RenewRecoveryCodesInput)), true
 	case "Mutation.requestFiscalDocument":
 		if e.ComplexityRoot.Mutation.RequestFiscalDocument == nil {
 			break
@@ -1804,6 +2600,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
+	case "Mutation.resetLoginFactors":
+		if e.ComplexityRoot.Mutation.ResetLoginFactors == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetLoginFactors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetLoginFactors(childComplexity, args["input"].(model.ResetLoginFactorsInput)), true
+	case "Mutation.resetStaffFactors":
+		if e.ComplexityRoot.Mutation.ResetStaffFactors == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetStaffFactors_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetStaffFactors(childComplexity, args["input"].(model.ResetStaffFactorsInput)), true
 	case "Mutation.resumeAccess":
 		if e.ComplexityRoot.Mutation.ResumeAccess == nil {
 			break
@@ -1815,6 +2633,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResumeAccess(childComplexity, args["input"].(model.ResumeAccessInput)), true
+	case "Mutation.revokeToken":
+		if e.ComplexityRoot.Mutation.RevokeToken == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeToken_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeToken(childComplexity, args["input"].(model.RevokeTokenInput)), true
 	case "Mutation.saveFiscalProfile":
 		if e.ComplexityRoot.Mutation.SaveFiscalProfile == nil {
 			break
@@ -1837,6 +2666,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SendReminders(childComplexity, args["input"].(model.SendRemindersInput)), true
+	case "Mutation.setClientSecondFactor":
+		if e.ComplexityRoot.Mutation.SetClientSecondFactor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setClientSecondFactor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetClientSecondFactor(childComplexity, args["input"].(model.SetClientSecondFactorInput)), true
 	case "Mutation.setEmailPreferences":
 		if e.ComplexityRoot.Mutation.SetEmailPreferences == nil {
 			break
@@ -1859,6 +2699,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetReminderPause(childComplexity, args["input"].(model.SetReminderPauseInput)), true
+	case "Mutation.setStaffSecondFactor":
+		if e.ComplexityRoot.Mutation.SetStaffSecondFactor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setStaffSecondFactor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetStaffSecondFactor(childComplexity, args["input"].(model.SetStaffSecondFactorInput)), true
 	case "Mutation.setSubAccount":
 		if e.ComplexityRoot.Mutation.SetSubAccount == nil {
 			break
@@ -1915,6 +2766,47 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateContact(childComplexity, args["input"].(model.UpdateContactInput)), true
+	case "Mutation.updateStaff":
+		if e.ComplexityRoot.Mutation.UpdateStaff == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateStaff_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateStaff(childComplexity, args["input"].(model.UpdateStaffInput)), true
+	case "Mutation.viewAs":
+		if e.ComplexityRoot.Mutation.ViewAs == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_viewAs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ViewAs(childComplexity, args["input"].(model.ViewAsInput)), true
+
+	case "OfferHandoverPayload.handover":
+		if e.ComplexityRoot.OfferHandoverPayload.Handover == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferHandoverPayload.Handover(childComplexity), true
+	case "OfferHandoverPayload.retryAfter":
+		if e.ComplexityRoot.OfferHandoverPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferHandoverPayload.RetryAfter(childComplexity), true
+	case "OfferHandoverPayload.userErrors":
+		if e.ComplexityRoot.OfferHandoverPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OfferHandoverPayload.UserErrors(childComplexity), true
 
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
@@ -1928,6 +2820,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
+
+	case "Passkey.createdAt":
+		if e.ComplexityRoot.Passkey.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Passkey.CreatedAt(childComplexity), true
+	case "Passkey.id":
+		if e.ComplexityRoot.Passkey.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Passkey.ID(childComplexity), true
+	case "Passkey.lastUsedAt":
+		if e.ComplexityRoot.Passkey.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Passkey.LastUsedAt(childComplexity), true
+	case "Passkey.name":
+		if e.ComplexityRoot.Passkey.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Passkey.Name(childComplexity), true
 
 	case "PermissionLabel.label":
 		if e.ComplexityRoot.PermissionLabel.Label == nil {
@@ -1994,7 +2911,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["verb"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["login"].(*string), args["staff"].(*string), args["verb"].(*string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(int), args["after"].(*string)), true
 	case "Query.client":
 		if e.ComplexityRoot.Query.Client == nil {
 			break
@@ -2039,7 +2956,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Deliveries(childComplexity, args["client"].(*string), args["invoice"].(*string), args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+	case "Query.handover":
+		if e.ComplexityRoot.Query.Handover == nil {
+			break
+		}
 
+		args, err := ec.field_Query_handover_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Handover(childComplexity, args["client"].(string)), true
+
+	case "Query.invitation":
+		if e.ComplexityRoot.Query.Invitation == nil {
+			break
+		}
+
+		args, err := ec.field_Query_invitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Invitation(childComplexity, args["token"].(string)), true
 	case "Query.invoice":
 		if e.ComplexityRoot.Query.Invoice == nil {
 			break
@@ -2090,12 +3029,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Permissions(childComplexity), true
+	case "Query.secondFactors":
+		if e.ComplexityRoot.Query.SecondFactors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.SecondFactors(childComplexity), true
 	case "Query.sessions":
 		if e.ComplexityRoot.Query.Sessions == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.Sessions(childComplexity), true
+	case "Query.staff":
+		if e.ComplexityRoot.Query.Staff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Staff(childComplexity), true
+	case "Query.staffSecondFactor":
+		if e.ComplexityRoot.Query.StaffSecondFactor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.StaffSecondFactor(childComplexity), true
+	case "Query.tokens":
+		if e.ComplexityRoot.Query.Tokens == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Tokens(childComplexity), true
 	case "Query.topics":
 		if e.ComplexityRoot.Query.Topics == nil {
 			break
@@ -2184,6 +3147,88 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReminderStep.ID(childComplexity), true
 
+	case "RemovePasskeyPayload.expiresAt":
+		if e.ComplexityRoot.RemovePasskeyPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemovePasskeyPayload.ExpiresAt(childComplexity), true
+	case "RemovePasskeyPayload.retryAfter":
+		if e.ComplexityRoot.RemovePasskeyPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemovePasskeyPayload.RetryAfter(childComplexity), true
+	case "RemovePasskeyPayload.token":
+		if e.ComplexityRoot.RemovePasskeyPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemovePasskeyPayload.Token(childComplexity), true
+	case "RemovePasskeyPayload.userErrors":
+		if e.ComplexityRoot.RemovePasskeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemovePasskeyPayload.UserErrors(childComplexity), true
+
+	case "RemoveTotpPayload.expiresAt":
+		if e.ComplexityRoot.RemoveTotpPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveTotpPayload.ExpiresAt(childComplexity), true
+	case "RemoveTotpPayload.retryAfter":
+		if e.ComplexityRoot.RemoveTotpPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveTotpPayload.RetryAfter(childComplexity), true
+	case "RemoveTotpPayload.token":
+		if e.ComplexityRoot.RemoveTotpPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveTotpPayload.Token(childComplexity), true
+	case "RemoveTotpPayload.userErrors":
+		if e.ComplexityRoot.RemoveTotpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveTotpPayload.UserErrors(childComplexity), true
+
+	case "RenamePasskeyPayload.passkey":
+		if e.ComplexityRoot.RenamePasskeyPayload.Passkey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenamePasskeyPayload.Passkey(childComplexity), true
+	case "RenamePasskeyPayload.userErrors":
+		if e.ComplexityRoot.RenamePasskeyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenamePasskeyPayload.UserErrors(childComplexity), true
+
+	case "RenewRecoveryCodesPayload.recoveryCodes":
+		if e.ComplexityRoot.RenewRecoveryCodesPayload.RecoveryCodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewRecoveryCodesPayload.RecoveryCodes(childComplexity), true
+	case "RenewRecoveryCodesPayload.retryAfter":
+		if e.ComplexityRoot.RenewRecoveryCodesPayload.RetryAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewRecoveryCodesPayload.RetryAfter(childComplexity), true
+	case "RenewRecoveryCodesPayload.userErrors":
+		if e.ComplexityRoot.RenewRecoveryCodesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewRecoveryCodesPayload.UserErrors(childComplexity), true
+
 	case "RequestFiscalDocumentPayload.fiscalDocument":
 		if e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument == nil {
 			break
@@ -2236,6 +3281,20 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResendInvitationPayload.UserErrors(childComplexity), true
 
+	case "ResetLoginFactorsPayload.userErrors":
+		if e.ComplexityRoot.ResetLoginFactorsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetLoginFactorsPayload.UserErrors(childComplexity), true
+
+	case "ResetStaffFactorsPayload.userErrors":
+		if e.ComplexityRoot.ResetStaffFactorsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetStaffFactorsPayload.UserErrors(childComplexity), true
+
 	case "ResumeAccessPayload.contact":
 		if e.ComplexityRoot.ResumeAccessPayload.Contact == nil {
 			break
@@ -2248,6 +3307,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ResumeAccessPayload.UserErrors(childComplexity), true
+
+	case "RevokeTokenPayload.apiToken":
+		if e.ComplexityRoot.RevokeTokenPayload.APIToken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeTokenPayload.APIToken(childComplexity), true
+	case "RevokeTokenPayload.userErrors":
+		if e.ComplexityRoot.RevokeTokenPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeTokenPayload.UserErrors(childComplexity), true
 
 	case "SaveFiscalProfilePayload.fiscalProfile":
 		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
@@ -2268,6 +3340,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SaveFiscalProfilePayload.Warnings(childComplexity), true
 
+	case "SecondFactors.passkeys":
+		if e.ComplexityRoot.SecondFactors.Passkeys == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecondFactors.Passkeys(childComplexity), true
+	case "SecondFactors.proved":
+		if e.ComplexityRoot.SecondFactors.Proved == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecondFactors.Proved(childComplexity), true
+	case "SecondFactors.recoveryCodes":
+		if e.ComplexityRoot.SecondFactors.Recovery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecondFactors.Recovery(childComplexity), true
+	case "SecondFactors.required":
+		if e.ComplexityRoot.SecondFactors.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecondFactors.Required(childComplexity), true
+	case "SecondFactors.totp":
+		if e.ComplexityRoot.SecondFactors.TOTP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SecondFactors.TOTP(childComplexity), true
+
 	case "SendRemindersPayload.planned":
 		if e.ComplexityRoot.SendRemindersPayload.Planned == nil {
 			break
@@ -2286,6 +3389,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SendRemindersPayload.UserErrors(childComplexity), true
+
+	case "SentInvitation.createdAt":
+		if e.ComplexityRoot.SentInvitation.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.CreatedAt(childComplexity), true
+	case "SentInvitation.expiresAt":
+		if e.ComplexityRoot.SentInvitation.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.ExpiresAt(childComplexity), true
+	case "SentInvitation.mailError":
+		if e.ComplexityRoot.SentInvitation.MailError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.MailError(childComplexity), true
+	case "SentInvitation.sentAt":
+		if e.ComplexityRoot.SentInvitation.SentAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SentInvitation.SentAt(childComplexity), true
 
 	case "Session.address":
 		if e.ComplexityRoot.Session.Address == nil {
@@ -2324,6 +3452,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Session.LastUsedAt(childComplexity), true
 
+	case "SetClientSecondFactorPayload.client":
+		if e.ComplexityRoot.SetClientSecondFactorPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetClientSecondFactorPayload.Client(childComplexity), true
+	case "SetClientSecondFactorPayload.userErrors":
+		if e.ComplexityRoot.SetClientSecondFactorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetClientSecondFactorPayload.UserErrors(childComplexity), true
+
 	case "SetEmailPreferencesPayload.client":
 		if e.ComplexityRoot.SetEmailPreferencesPayload.Client == nil {
 			break
@@ -2361,6 +3502,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SetReminderPausePayload.UserErrors(childComplexity), true
+
+	case "SetStaffSecondFactorPayload.required":
+		if e.ComplexityRoot.SetStaffSecondFactorPayload.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetStaffSecondFactorPayload.Required(childComplexity), true
+	case "SetStaffSecondFactorPayload.userErrors":
+		if e.ComplexityRoot.SetStaffSecondFactorPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetStaffSecondFactorPayload.UserErrors(childComplexity), true
 
 	case "SetSubAccountPayload.contact":
 		if e.ComplexityRoot.SetSubAccountPayload.Contact == nil {
@@ -2432,6 +3586,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignOutPayload.UserErrors(childComplexity), true
 
+	case "StaffMember.active":
+		if e.ComplexityRoot.StaffMember.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.Active(childComplexity), true
+	case "StaffMember.createdAt":
+		if e.ComplexityRoot.StaffMember.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.CreatedAt(childComplexity), true
+	case "StaffMember.email":
+		if e.ComplexityRoot.StaffMember.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.Email(childComplexity), true
+	case "StaffMember.id":
+		if e.ComplexityRoot.StaffMember.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.ID(childComplexity), true
+	case "StaffMember.name":
+		if e.ComplexityRoot.StaffMember.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.Name(childComplexity), true
+	case "StaffMember.role":
+		if e.ComplexityRoot.StaffMember.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffMember.Role(childComplexity), true
+
 	case "SubAccount.expiresOn":
 		if e.ComplexityRoot.SubAccount.ExpiresOn == nil {
 			break
@@ -2444,12 +3635,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SubAccount.ID(childComplexity), true
+	case "SubAccount.invitation":
+		if e.ComplexityRoot.SubAccount.Invitation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubAccount.Invitation(childComplexity), true
 	case "SubAccount.loginEmail":
 		if e.ComplexityRoot.SubAccount.LoginEmail == nil {
 			break
 		}
 
 		return e.ComplexityRoot.SubAccount.LoginEmail(childComplexity), true
+	case "SubAccount.loginId":
+		if e.ComplexityRoot.SubAccount.LoginID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubAccount.LoginID(childComplexity), true
 	case "SubAccount.permissions":
 		if e.ComplexityRoot.SubAccount.Permissions == nil {
 			break
@@ -2508,6 +3711,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateContactPayload.UserErrors(childComplexity), true
 
+	case "UpdateStaffPayload.staff":
+		if e.ComplexityRoot.UpdateStaffPayload.Staff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateStaffPayload.Staff(childComplexity), true
+	case "UpdateStaffPayload.userErrors":
+		if e.ComplexityRoot.UpdateStaffPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateStaffPayload.UserErrors(childComplexity), true
+
 	case "UserError.code":
 		if e.ComplexityRoot.UserError.Code == nil {
 			break
@@ -2526,6 +3742,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UserError.Message(childComplexity), true
+
+	case "ViewAsPayload.expiresAt":
+		if e.ComplexityRoot.ViewAsPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ViewAsPayload.ExpiresAt(childComplexity), true
+	case "ViewAsPayload.token":
+		if e.ComplexityRoot.ViewAsPayload.Token == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ViewAsPayload.Token(childComplexity), true
+	case "ViewAsPayload.userErrors":
+		if e.ComplexityRoot.ViewAsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ViewAsPayload.UserErrors(childComplexity), true
 
 	case "Viewer.can":
 		if e.ComplexityRoot.Viewer.Can == nil {
@@ -2603,32 +3838,55 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalers := func() *graphql.InputUnmarshalerIndex {
 		return graphql.NewInputUnmarshalerIndex(
+			graphql.NewInputUnmarshaler("AcceptHandoverInput", ec.unmarshalInputAcceptHandoverInput),
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AddContactInput", ec.unmarshalInputAddContactInput),
+			graphql.NewInputUnmarshaler("AddPasskeyInput", ec.unmarshalInputAddPasskeyInput),
+			graphql.NewInputUnmarshaler("AddStaffInput", ec.unmarshalInputAddStaffInput),
+			graphql.NewInputUnmarshaler("AddTokenInput", ec.unmarshalInputAddTokenInput),
+			graphql.NewInputUnmarshaler("BeginPasskeyInput", ec.unmarshalInputBeginPasskeyInput),
+			graphql.NewInputUnmarshaler("BeginPasskeySignInInput", ec.unmarshalInputBeginPasskeySignInInput),
+			graphql.NewInputUnmarshaler("BeginTotpInput", ec.unmarshalInputBeginTotpInput),
 			graphql.NewInputUnmarshaler("CancelInvitationInput", ec.unmarshalInputCancelInvitationInput),
+			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
+			graphql.NewInputUnmarshaler("ConfirmTotpInput", ec.unmarshalInputConfirmTotpInput),
 			graphql.NewInputUnmarshaler("ContactDetailsChanges", ec.unmarshalInputContactDetailsChanges),
 			graphql.NewInputUnmarshaler("ContactDetailsInput", ec.unmarshalInputContactDetailsInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
+			graphql.NewInputUnmarshaler("EndHandoverInput", ec.unmarshalInputEndHandoverInput),
 			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
+			graphql.NewInputUnmarshaler("FinishPasskeySignInInput", ec.unmarshalInputFinishPasskeySignInInput),
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
 			graphql.NewInputUnmarshaler("IssueInvoiceInput", ec.unmarshalInputIssueInvoiceInput),
+			graphql.NewInputUnmarshaler("OfferHandoverInput", ec.unmarshalInputOfferHandoverInput),
 			graphql.NewInputUnmarshaler("ProveFactorInput", ec.unmarshalInputProveFactorInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
+			graphql.NewInputUnmarshaler("RemovePasskeyInput", ec.unmarshalInputRemovePasskeyInput),
+			graphql.NewInputUnmarshaler("RemoveTotpInput", ec.unmarshalInputRemoveTotpInput),
+			graphql.NewInputUnmarshaler("RenamePasskeyInput", ec.unmarshalInputRenamePasskeyInput),
+			graphql.NewInputUnmarshaler("RenewRecoveryCodesInput", ec.unmarshalInputRenewRecoveryCodesInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
+			graphql.NewInputUnmarshaler("ResetLoginFactorsInput", ec.unmarshalInputResetLoginFactorsInput),
+			graphql.NewInputUnmarshaler("ResetStaffFactorsInput", ec.unmarshalInputResetStaffFactorsInput),
 			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
+			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
 			graphql.NewInputUnmarshaler("SendRemindersInput", ec.unmarshalInputSendRemindersInput),
+			graphql.NewInputUnmarshaler("SetClientSecondFactorInput", ec.unmarshalInputSetClientSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
 			graphql.NewInputUnmarshaler("SetReminderPauseInput", ec.unmarshalInputSetReminderPauseInput),
+			graphql.NewInputUnmarshaler("SetStaffSecondFactorInput", ec.unmarshalInputSetStaffSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
 			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
+			graphql.NewInputUnmarshaler("UpdateStaffInput", ec.unmarshalInputUpdateStaffInput),
+			graphql.NewInputUnmarshaler("ViewAsInput", ec.unmarshalInputViewAsInput),
 		)
 	}
 	first := true
@@ -2705,6 +3963,78 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/audit.graphqls", Input: `"An entry of the audit log."
+type AuditEntry {
+  "The id, ` + "`" + `aud_...` + "`" + `."
+  id: ID!
+  "When it happened."
+  at: DateTime!
+  "Whose account it is about; null for the company's own and for a person's own."
+  clientId: ID
+  "Who acted, as shown at that time."
+  actor: String!
+  "The login that acted, ` + "`" + `log_...` + "`" + `."
+  loginId: ID
+  "The person of the company who acted, ` + "`" + `stf_...` + "`" + `, also while seeing as a client."
+  staffId: ID
+  "The API token through which the person acted, ` + "`" + `tok_...` + "`" + `."
+  tokenId: ID
+  "The network address of the request."
+  address: String!
+  "The user agent of the request."
+  device: String!
+  "The id of the request, as in X-Request-Id and the log."
+  request: String!
+  "What was done: noun.verb, as in contact.update."
+  verb: String!
+  "The global id of what was changed."
+  object: String!
+  "What was before, as JSON; null where nothing was."
+  before: String
+  "What is after, as JSON; null where nothing is."
+  after: String
+}
+
+"A page of the audit log."
+type AuditConnection {
+  "The entries with their cursors."
+  edges: [AuditEdge!]!
+  "The entries."
+  nodes: [AuditEntry!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An entry in a list."
+type AuditEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The entry."
+  node: AuditEntry!
+}
+
+extend type Query {
+  "What happened, the newest first: to the owner of the client, and to staff. The same as a file is at /consola/actividad/archivo and, for an owner, at /clientes/{client}/actividad/archivo."
+  audit(
+    "The client's id; left out by staff for all."
+    client: ID
+    "Only what this login did, ` + "`" + `log_...` + "`" + `."
+    login: ID
+    "Only what this person of the company did, ` + "`" + `stf_...` + "`" + `."
+    staff: ID
+    "A verb such as contact.update, or contact. for all about contacts."
+    verb: String
+    "From this moment on."
+    from: DateTime
+    "Until before this moment."
+    until: DateTime
+    "How many, at most 100."
+    first: Int! = 20
+    "The cursor to continue after."
+    after: String
+  ): AuditConnection
+}
+`, BuiltIn: false},
 	{Name: "../schema/client.graphqls", Input: `"The billable party: it owns contacts and invoices."
 type Client implements Node {
   "The global id, ` + "`" + `cli_...` + "`" + `."
@@ -2747,6 +4077,8 @@ type Client implements Node {
   owes: [Balance!]
   "The contacts in the order in which they were added. Needs the permission CONTACTS."
   contacts(
+    "Only those whose access is in this state."
+    access: AccessState
     "How many, 1 to 100."
     first: Int! = 20
     "The cursor after which to go on."
@@ -2869,6 +4201,8 @@ type Contact implements Node {
 type SubAccount {
   "The id, ` + "`" + `sub_...` + "`" + `."
   id: ID!
+  "The login, ` + "`" + `log_...` + "`" + `; null until an invitation is accepted."
+  loginId: ID
   "The address it signs in with."
   loginEmail: String!
   "Whether it can be used."
@@ -2877,6 +4211,34 @@ type SubAccount {
   permissions: [Permission!]!
   "The last day of access, in the client's time zone; null for no end."
   expiresOn: Date
+  "The newest invitation, while it waits for its acceptance."
+  invitation: SentInvitation
+}
+
+"An invitation that was mailed, or is about to be."
+type SentInvitation {
+  "When it was made."
+  createdAt: DateTime!
+  "When the mail server took its mail; null until then."
+  sentAt: DateTime
+  "Why the mail server refused it for good; empty when it did not."
+  mailError: String!
+  "Until when it can be accepted."
+  expiresAt: DateTime!
+}
+
+"The state of a contact's access."
+enum AccessState {
+  "Without a login."
+  NONE
+  "Invited, not yet accepted."
+  INVITED
+  "In use."
+  ACTIVE
+  "Suspended."
+  SUSPENDED
+  "Its last day has passed."
+  EXPIRED
 }
 
 "Whether a sub-account can be used."
@@ -3115,6 +4477,357 @@ extend type Mutation {
   ): SetEmailPreferencesPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/factor.graphqls", Input: `"What a person can prove besides the password."
+type SecondFactors {
+  "Whether an authenticator app is set up."
+  totp: Boolean!
+  "The passkeys, in the order in which they were added."
+  passkeys: [Passkey!]!
+  "How many recovery codes are unused."
+  recoveryCodes: Int!
+  "Whether this session has proved a second factor."
+  proved: Boolean!
+  "Whether something that the caller reaches asks for a second factor that this session has not proved."
+  required: Boolean!
+}
+
+"A passkey of a person."
+type Passkey {
+  "The id, ` + "`" + `psk_...` + "`" + `."
+  id: ID!
+  "What the person calls it."
+  name: String!
+  "When it was added."
+  createdAt: DateTime!
+  "When it was last used to sign in; null for never."
+  lastUsedAt: DateTime
+}
+
+"The start of an authenticator app."
+input BeginTotpInput {
+  "The caller's password, asked for again."
+  password: String!
+}
+
+"What an authenticator app needs. It counts for nothing until ` + "`" + `confirmTotp` + "`" + `."
+type BeginTotpPayload {
+  "The secret in base32, for typing, shown this once."
+  secret: String
+  "The same as an ` + "`" + `otpauth://` + "`" + ` address, for a QR code."
+  url: String
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, TOTP_EXISTS, SECOND_FACTOR_REQUIRED or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The proof that the authenticator app was set up."
+input ConfirmTotpInput {
+  "The first code of the app."
+  code: String!
+}
+
+"The result of adding an authenticator app. Other sessions end."
+type ConfirmTotpPayload {
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Ten recovery codes, each good once, shown this once; null where the caller has some already."
+  recoveryCodes: [String!]
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: CODE_WRONG, TOTP_NOT_BEGUN or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The end of an authenticator app."
+input RemoveTotpInput {
+  "The caller's password, asked for again."
+  password: String!
+}
+
+"The result of removing an authenticator app."
+type RemoveTotpPayload {
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, NOT_FOUND, SECOND_FACTOR_REQUIRED (the last one, where one is required) or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"New recovery codes in the place of the old ones."
+input RenewRecoveryCodesInput {
+  "The caller's password, asked for again."
+  password: String!
+}
+
+"The result of renewing recovery codes."
+type RenewRecoveryCodesPayload {
+  "Ten codes, each good once, shown this once."
+  recoveryCodes: [String!]
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, NO_SECOND_FACTOR, SECOND_FACTOR_REQUIRED or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The start of a passkey."
+input BeginPasskeyInput {
+  "The caller's password, asked for again."
+  password: String!
+}
+
+"What the browser is asked, for a page of your own on the installation's host."
+type BeginPasskeyPayload {
+  "The token of the answer, for ` + "`" + `addPasskey` + "`" + `: ten minutes, one attempt."
+  ceremony: String
+  "The options for ` + "`" + `navigator.credentials.create` + "`" + `, as JSON."
+  options: String
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, TOO_MANY_PASSKEYS, SECOND_FACTOR_REQUIRED or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The browser's answer for a new passkey."
+input AddPasskeyInput {
+  "The token that ` + "`" + `beginPasskey` + "`" + ` gave."
+  ceremony: String!
+  "What the person calls it, at most 60 characters."
+  name: String!
+  "The PublicKeyCredential of the browser, as JSON."
+  response: String!
+}
+
+"The result of adding a passkey. Other sessions end."
+type AddPasskeyPayload {
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Ten recovery codes, each good once, shown this once; null where the caller has some already."
+  recoveryCodes: [String!]
+  "Why it was refused: PASSKEY_REFUSED, or what is wrong with the name."
+  userErrors: [UserError!]!
+}
+
+"A new name of a passkey."
+input RenamePasskeyInput {
+  "The passkey's id."
+  passkeyId: ID!
+  "What the person calls it, at most 60 characters."
+  name: String!
+}
+
+"The result of renaming a passkey."
+type RenamePasskeyPayload {
+  "The passkey; null when there are errors."
+  passkey: Passkey
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The end of a passkey."
+input RemovePasskeyInput {
+  "The passkey's id."
+  passkeyId: ID!
+  "The caller's password, asked for again."
+  password: String!
+}
+
+"The result of removing a passkey."
+type RemovePasskeyPayload {
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, NOT_FOUND, SECOND_FACTOR_REQUIRED (the last one, where one is required) or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The second step of a sign-in with a passkey."
+input BeginPasskeySignInInput {
+  "The pending token that ` + "`" + `signIn` + "`" + ` gave."
+  pending: String!
+}
+
+"What the browser is asked in the second step."
+type BeginPasskeySignInPayload {
+  "The options for ` + "`" + `navigator.credentials.get` + "`" + `, as JSON."
+  options: String
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSKEY_REFUSED, SIGN_IN_AGAIN or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The browser's answer in the second step."
+input FinishPasskeySignInInput {
+  "The pending token that ` + "`" + `signIn` + "`" + ` gave."
+  pending: String!
+  "The PublicKeyCredential of the browser, as JSON."
+  response: String!
+}
+
+"The result of the second step with a passkey."
+type FinishPasskeySignInPayload {
+  "The bearer token, shown this once."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Who signed in."
+  viewer: Viewer
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSKEY_REFUSED, SIGN_IN_AGAIN or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"Whether the people of a client must prove a second factor to reach it."
+input SetClientSecondFactorInput {
+  "The client's id."
+  clientId: ID!
+  "True: who has none can add one, and reaches the client then."
+  required: Boolean!
+}
+
+"The result of setClientSecondFactor."
+type SetClientSecondFactorPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Whether all staff must prove a second factor."
+input SetStaffSecondFactorInput {
+  "True: who has none can do nothing but add one."
+  required: Boolean!
+}
+
+"The result of setStaffSecondFactor."
+type SetStaffSecondFactorPayload {
+  "Whether it is required now; null when there are errors."
+  required: Boolean
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A client's person who lost the second factor."
+input ResetLoginFactorsInput {
+  "The login's id, ` + "`" + `log_...` + "`" + `."
+  loginId: ID!
+}
+
+"The result of resetLoginFactors."
+type ResetLoginFactorsPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A colleague who lost the second factor."
+input ResetStaffFactorsInput {
+  "The id of the person of the company, ` + "`" + `stf_...` + "`" + `."
+  staffId: ID!
+}
+
+"The result of resetStaffFactors."
+type ResetStaffFactorsPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Client {
+  "Whether the client's people must prove a second factor to reach it."
+  secondFactor: Boolean!
+}
+
+extend type Query {
+  "The caller's own second factors."
+  secondFactors: SecondFactors
+  "Whether all staff must prove a second factor. Staff only."
+  staffSecondFactor: Boolean
+}
+
+extend type Mutation {
+  "Makes the secret of an authenticator app for the caller."
+  beginTotp(
+    "The password."
+    input: BeginTotpInput!
+  ): BeginTotpPayload!
+  "Puts the authenticator app into force with its first code."
+  confirmTotp(
+    "The code."
+    input: ConfirmTotpInput!
+  ): ConfirmTotpPayload!
+  "Removes the caller's authenticator app."
+  removeTotp(
+    "The password."
+    input: RemoveTotpInput!
+  ): RemoveTotpPayload!
+  "Replaces the caller's recovery codes."
+  renewRecoveryCodes(
+    "The password."
+    input: RenewRecoveryCodesInput!
+  ): RenewRecoveryCodesPayload!
+  "Asks for a new passkey of the caller. A browser on the installation's host answers it."
+  beginPasskey(
+    "The password."
+    input: BeginPasskeyInput!
+  ): BeginPasskeyPayload!
+  "Keeps the new passkey that the browser made."
+  addPasskey(
+    "The browser's answer."
+    input: AddPasskeyInput!
+  ): AddPasskeyPayload!
+  "Gives one of the caller's passkeys another name."
+  renamePasskey(
+    "The passkey and its name."
+    input: RenamePasskeyInput!
+  ): RenamePasskeyPayload!
+  "Removes one of the caller's passkeys."
+  removePasskey(
+    "The passkey and the password."
+    input: RemovePasskeyInput!
+  ): RemovePasskeyPayload!
+  "Asks the browser for a passkey, as the second step of a sign-in."
+  beginPasskeySignIn(
+    "The sign-in that waits."
+    input: BeginPasskeySignInInput!
+  ): BeginPasskeySignInPayload!
+  "Answers the second step of a sign-in with a passkey."
+  finishPasskeySignIn(
+    "The browser's answer."
+    input: FinishPasskeySignInInput!
+  ): FinishPasskeySignInPayload!
+  "Says whether the people of a client must prove a second factor to reach it. The owner decides, or staff."
+  setClientSecondFactor(
+    "The rule."
+    input: SetClientSecondFactorInput!
+  ): SetClientSecondFactorPayload!
+  "Says whether all staff must prove a second factor. Needs the role ADMIN."
+  setStaffSecondFactor(
+    "The rule."
+    input: SetStaffSecondFactorInput!
+  ): SetStaffSecondFactorPayload!
+  "Takes the second factors of a client's person away who lost them, and ends the person's sessions. Staff only."
+  resetLoginFactors(
+    "Whose."
+    input: ResetLoginFactorsInput!
+  ): ResetLoginFactorsPayload!
+  "Takes the second factors of a colleague away who lost them, and ends the person's sessions. Needs the role ADMIN."
+  resetStaffFactors(
+    "Whose."
+    input: ResetStaffFactorsInput!
+  ): ResetStaffFactorsPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/fiscal.graphqls", Input: `extend type Invoice {
   "The fiscal documents (CFDI) of the invoice: invoice, credit notes and payment receipts, in the order in which they were asked for."
   fiscalDocuments: [FiscalDocument!]!
@@ -3272,6 +4985,90 @@ extend type Mutation {
     "The invoice."
     input: RequestFiscalDocumentInput!
   ): RequestFiscalDocumentPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/handover.graphqls", Input: `"An offer of a client's ownership that waits for its answer."
+type Handover {
+  "To which contact it was made."
+  contactId: ID!
+  "Who offers it, as shown."
+  offeredBy: String!
+  "Until when it can be accepted."
+  expiresAt: DateTime!
+}
+
+"An offer of ownership."
+input OfferHandoverInput {
+  "The contact who is to become the owner. It must have active access with a personal login."
+  contactId: ID!
+  "The owner's own password, asked for again; staff leave it out."
+  password: String
+}
+
+"The result of offering ownership."
+type OfferHandoverPayload {
+  "The offer; null when there are errors."
+  handover: Handover
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, ACCESS_STATE, HANDOVER_NEEDS_PERSONAL_LOGIN, SELF_PROTECTED or RATE_LIMITED."
+  userErrors: [UserError!]!
+}
+
+"The end of an offer of ownership."
+input EndHandoverInput {
+  "The client's id."
+  clientId: ID!
+}
+
+"The result of ending an offer."
+type EndHandoverPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The acceptance of an offer of ownership."
+input AcceptHandoverInput {
+  "The client's id."
+  clientId: ID!
+}
+
+"The result of accepting an offer."
+type AcceptHandoverPayload {
+  "The client; null when there are errors."
+  client: Client
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Query {
+  "The open offer of a client's ownership: to its owner, to the contact it was made to, and to staff. NOT_FOUND where there is none."
+  handover(
+    "The client's id."
+    client: ID!
+  ): Handover
+}
+
+extend type Mutation {
+  "Offers the ownership of a client to one of its contacts, for 7 days. The owner, or staff."
+  offerHandover(
+    "To whom."
+    input: OfferHandoverInput!
+  ): OfferHandoverPayload!
+  "Withdraws the offer (the owner, staff) or declines it (the contact it was made to)."
+  endHandover(
+    "Which client's."
+    input: EndHandoverInput!
+  ): EndHandoverPayload!
+  "Makes the caller, to whom it was offered, the owner. The former owner stays as a contact with every permission."
+  acceptHandover(
+    "Which client's."
+    input: AcceptHandoverInput!
+  ): AcceptHandoverPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/invoice.graphqls", Input: `"What a client owes. Once issued, only payments, cancellation, a pause of reminders and the PDF change."
@@ -3632,6 +5429,22 @@ type AcceptInvitationPayload {
   userErrors: [UserError!]!
 }
 
+"What the holder of an invitation's link is shown before accepting."
+type Invitation {
+  "The client's name."
+  client: String!
+  "Who invites, as shown."
+  invitedBy: String!
+  "The invited address, which the link proves."
+  email: String!
+  "What it may open or do."
+  permissions: [Permission!]!
+  "The last day of access, in the client's time zone; null for no end."
+  expiresOn: Date
+  "Whether the address has a personal login: it signs in to accept, and sets no password."
+  hasLogin: Boolean!
+}
+
 "The contact whose access is meant."
 input ResendInvitationInput {
   "The contact's id."
@@ -3688,6 +5501,28 @@ type ResumeAccessPayload {
   userErrors: [UserError!]!
 }
 
+"A new password of the caller."
+input ChangePasswordInput {
+  "The password of now."
+  current: String!
+  "The new password, at least 10 characters."
+  password: String!
+  "The new password again."
+  passwordAgain: String!
+}
+
+"The result of changing the password. Other sessions end."
+type ChangePasswordPayload {
+  "The session's new bearer token: the old one works no more."
+  token: String
+  "When the token ends if it is not used."
+  expiresAt: DateTime
+  "Seconds to wait before the next attempt, with the code RATE_LIMITED."
+  retryAfter: Int
+  "Why it was refused: PASSWORD_WRONG, RATE_LIMITED, or what is wrong with the new password."
+  userErrors: [UserError!]!
+}
+
 "A device that is signed in."
 type Session {
   "The id, ` + "`" + `ses_...` + "`" + `."
@@ -3730,67 +5565,21 @@ type AccessAnswer {
   allowed: Boolean!
 }
 
-"An entry of the audit log."
-type AuditEntry {
-  "The id, ` + "`" + `aud_...` + "`" + `."
-  id: ID!
-  "When it happened."
-  at: DateTime!
-  "Who acted, as shown."
-  actor: String!
-  "The network address of the request."
-  address: String!
-  "The user agent of the request."
-  device: String!
-  "What was done: noun.verb, as in contact.update."
-  verb: String!
-  "The global id of what was changed."
-  object: String!
-  "What was before, as JSON; null where nothing was."
-  before: String
-  "What is after, as JSON; null where nothing is."
-  after: String
-}
-
-"A page of the audit log."
-type AuditConnection {
-  "The entries with their cursors."
-  edges: [AuditEdge!]!
-  "The entries."
-  nodes: [AuditEntry!]!
-  "Where the page ends."
-  pageInfo: PageInfo!
-}
-
-"An entry in a list."
-type AuditEdge {
-  "The cursor of this element."
-  cursor: String!
-  "The entry."
-  node: AuditEntry!
-}
-
 extend type Query {
   "The devices on which the caller is signed in."
-  sessions: [Session!]!
+  sessions: [Session!]
   "What a person may do for a client: all 13 permissions. For the company's other systems; staff and tokens with the scope access:read."
   access(
     "The login's id (` + "`" + `log_...` + "`" + `), or the address it signs in with."
     login: String!
     "The client's id."
     client: ID!
-  ): [AccessAnswer!]!
-  "What happened, the newest first: to the owner of the client, and to staff."
-  audit(
-    "The client's id; left out by staff for all."
-    client: ID
-    "A verb such as contact.update, or contact. for all about contacts."
-    verb: String
-    "How many, at most 100."
-    first: Int! = 20
-    "The cursor to continue after."
-    after: String
-  ): AuditConnection!
+  ): [AccessAnswer!]
+  "What an invitation offers, to whoever holds its link."
+  invitation(
+    "The token of the link."
+    token: String!
+  ): Invitation
 }
 
 extend type Mutation {
@@ -3809,6 +5598,11 @@ extend type Mutation {
     "The link and the password."
     input: CompletePasswordResetInput!
   ): CompletePasswordResetPayload!
+  "Sets a new password of the caller and ends the other sessions."
+  changePassword(
+    "Both passwords."
+    input: ChangePasswordInput!
+  ): ChangePasswordPayload!
   "Accepts an invitation with a mailed link."
   acceptInvitation(
     "The link, and a password."
@@ -4204,6 +5998,203 @@ type Query {
 "Everything that can be changed. Several mutations of one request run one after the other, each on its own."
 type Mutation
 `, BuiltIn: false},
+	{Name: "../schema/staff.graphqls", Input: `"What a person of the company is there for."
+enum Role {
+  "Everything."
+  ADMIN
+  "Invoices, payments and reminders."
+  BILLING
+  "Clients and their contacts, reminders, seeing as a client."
+  SUPPORT
+  "Reading alone."
+  READONLY
+}
+
+"A person of the company."
+type StaffMember {
+  "The id, ` + "`" + `stf_...` + "`" + `."
+  id: ID!
+  "The name."
+  name: String!
+  "The address the person signs in with."
+  email: String!
+  "What the person is there for."
+  role: Role!
+  "Whether the person can sign in."
+  active: Boolean!
+  "When the person was added."
+  createdAt: DateTime!
+}
+
+"A new person of the company."
+input AddStaffInput {
+  "The name, at most 100 characters."
+  name: String!
+  "The address to sign in with."
+  email: String!
+  "The first password, at least 10 characters. The person can change it."
+  password: String!
+  "What the person is there for."
+  role: Role! = READONLY
+}
+
+"The result of adding a person of the company."
+type AddStaffPayload {
+  "The person; null when there are errors."
+  staff: StaffMember
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Changes of a person of the company. What is left out stays."
+input UpdateStaffInput {
+  "The person's id."
+  staffId: ID!
+  "The name, at most 100 characters."
+  name: String
+  "The role. A change ends the person's sessions."
+  role: Role
+  "False suspends: sessions and API tokens of the person end at once."
+  active: Boolean
+}
+
+"The result of changing a person of the company."
+type UpdateStaffPayload {
+  "The person; null when there are errors."
+  staff: StaffMember
+  "What is wrong: SELF_PROTECTED, LAST_ADMIN, or what is wrong with the name."
+  userErrors: [UserError!]!
+}
+
+"A client to be seen as its owner sees it."
+input ViewAsInput {
+  "The client's id."
+  clientId: ID!
+}
+
+"The result of viewAs."
+type ViewAsPayload {
+  "A bearer token of a session of its own, for an hour at most; nothing can be changed with it."
+  token: String
+  "When the token ends."
+  expiresAt: DateTime
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Query {
+  "The people of the company by name. Needs the role ADMIN."
+  staff: [StaffMember!]
+}
+
+extend type Mutation {
+  "Adds a person of the company. Needs the role ADMIN."
+  addStaff(
+    "The person."
+    input: AddStaffInput!
+  ): AddStaffPayload!
+  "Changes name and role of a person of the company, suspends the person or lets the person come back. Needs the role ADMIN."
+  updateStaff(
+    "The changes."
+    input: UpdateStaffInput!
+  ): UpdateStaffPayload!
+  "Begins to see a client's account as its owner does, read-only and audited. Needs the role ADMIN or SUPPORT."
+  viewAs(
+    "Which client."
+    input: ViewAsInput!
+  ): ViewAsPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/token.graphqls", Input: `"What an API token may do at most. Writing includes reading the same things."
+enum Scope {
+  "Read clients, contacts and services."
+  CLIENTS_READ
+  "Change clients, contacts and their access."
+  CLIENTS_WRITE
+  "Read invoices, payments, fiscal documents and the ledger of reminders."
+  BILLING_READ
+  "Issue invoices, record payments, stamp fiscal documents."
+  BILLING_WRITE
+  "Change and send reminders."
+  REMINDERS_WRITE
+  "Ask what a person may do for a client."
+  ACCESS_READ
+  "Read the audit log."
+  AUDIT_READ
+}
+
+"A token with which another system uses this API. It acts for the person who made it, with its scopes at most."
+type ApiToken {
+  "The id, ` + "`" + `tok_...` + "`" + `."
+  id: ID!
+  "What it is for."
+  name: String!
+  "What it may do."
+  scopes: [Scope!]!
+  "The id of the person of the company who made it, ` + "`" + `stf_...` + "`" + `."
+  staffId: ID!
+  "When it was made."
+  createdAt: DateTime!
+  "When it ends."
+  expiresAt: DateTime!
+  "When it was last used, to a minute; null for never."
+  lastUsedAt: DateTime
+  "When it was revoked; null while it is in force or has expired."
+  revokedAt: DateTime
+}
+
+"A new API token."
+input AddTokenInput {
+  "What it is for, at most 100 characters."
+  name: String!
+  "What it may do: at least one, and none that the caller does not hold."
+  scopes: [Scope!]!
+  "Days until it ends, 1 to 366."
+  days: Int!
+}
+
+"The result of making an API token."
+type AddTokenPayload {
+  "The token's record; null when there are errors."
+  apiToken: ApiToken
+  "The token itself, ` + "`" + `avt_...` + "`" + `, shown this once: only its hash is stored."
+  token: String
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"An API token to be revoked."
+input RevokeTokenInput {
+  "The token's id."
+  tokenId: ID!
+}
+
+"The result of revoking an API token."
+type RevokeTokenPayload {
+  "The token's record; null when there are errors."
+  apiToken: ApiToken
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Query {
+  "All API tokens, the newest first. Needs the role ADMIN, and a person: a token lists no tokens."
+  tokens: [ApiToken!]
+}
+
+extend type Mutation {
+  "Makes an API token. Needs the role ADMIN, and a person: a token makes no tokens."
+  addToken(
+    "The token."
+    input: AddTokenInput!
+  ): AddTokenPayload!
+  "Ends an API token at once. Needs the role ADMIN, and a person."
+  revokeToken(
+    "Which token."
+    input: RevokeTokenInput!
+  ): RevokeTokenPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/viewer.graphqls", Input: `"The sort of caller."
 enum ViewerKind {
   "Nobody is signed in."
@@ -4313,6 +6304,20 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AcceptHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_AcceptHandoverPayload_client(ctx, field)
+	case "token":
+		return ec.fieldContext_AcceptHandoverPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AcceptHandoverPayload_expiresAt(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AcceptHandoverPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcceptHandoverPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AcceptInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "token":
@@ -4349,6 +6354,64 @@ func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type AddContactPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AddPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_AddPasskeyPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AddPasskeyPayload_expiresAt(ctx, field)
+	case "recoveryCodes":
+		return ec.fieldContext_AddPasskeyPayload_recoveryCodes(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddPasskeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddPasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "staff":
+		return ec.fieldContext_AddStaffPayload_staff(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddStaffPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddStaffPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "apiToken":
+		return ec.fieldContext_AddTokenPayload_apiToken(ctx, field)
+	case "token":
+		return ec.fieldContext_AddTokenPayload_token(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddTokenPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddTokenPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ApiToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ApiToken_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ApiToken_name(ctx, field)
+	case "scopes":
+		return ec.fieldContext_ApiToken_scopes(ctx, field)
+	case "staffId":
+		return ec.fieldContext_ApiToken_staffId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ApiToken_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ApiToken_expiresAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_ApiToken_lastUsedAt(ctx, field)
+	case "revokedAt":
+		return ec.fieldContext_ApiToken_revokedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiToken", field.Name)
+}
+
 func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -4377,12 +6440,22 @@ func (ec *executionContext) childFields_AuditEntry(ctx context.Context, field gr
 		return ec.fieldContext_AuditEntry_id(ctx, field)
 	case "at":
 		return ec.fieldContext_AuditEntry_at(ctx, field)
+	case "clientId":
+		return ec.fieldContext_AuditEntry_clientId(ctx, field)
 	case "actor":
 		return ec.fieldContext_AuditEntry_actor(ctx, field)
+	case "loginId":
+		return ec.fieldContext_AuditEntry_loginId(ctx, field)
+	case "staffId":
+		return ec.fieldContext_AuditEntry_staffId(ctx, field)
+	case "tokenId":
+		return ec.fieldContext_AuditEntry_tokenId(ctx, field)
 	case "address":
 		return ec.fieldContext_AuditEntry_address(ctx, field)
 	case "device":
 		return ec.fieldContext_AuditEntry_device(ctx, field)
+	case "request":
+		return ec.fieldContext_AuditEntry_request(ctx, field)
 	case "verb":
 		return ec.fieldContext_AuditEntry_verb(ctx, field)
 	case "object":
@@ -4407,6 +6480,46 @@ func (ec *executionContext) childFields_Balance(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Balance", field.Name)
 }
 
+func (ec *executionContext) childFields_BeginPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ceremony":
+		return ec.fieldContext_BeginPasskeyPayload_ceremony(ctx, field)
+	case "options":
+		return ec.fieldContext_BeginPasskeyPayload_options(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_BeginPasskeyPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_BeginPasskeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_BeginPasskeySignInPayload_options(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_BeginPasskeySignInPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_BeginPasskeySignInPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeySignInPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "secret":
+		return ec.fieldContext_BeginTotpPayload_secret(ctx, field)
+	case "url":
+		return ec.fieldContext_BeginTotpPayload_url(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_BeginTotpPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_BeginTotpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -4415,6 +6528,20 @@ func (ec *executionContext) childFields_CancelInvitationPayload(ctx context.Cont
 		return ec.fieldContext_CancelInvitationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_ChangePasswordPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ChangePasswordPayload_expiresAt(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_ChangePasswordPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ChangePasswordPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4463,6 +6590,8 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_invoices(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Client_deliveries(ctx, field)
+	case "secondFactor":
+		return ec.fieldContext_Client_secondFactor(ctx, field)
 	case "fiscalProfiles":
 		return ec.fieldContext_Client_fiscalProfiles(ctx, field)
 	}
@@ -4499,6 +6628,22 @@ func (ec *executionContext) childFields_CompletePasswordResetPayload(ctx context
 		return ec.fieldContext_CompletePasswordResetPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CompletePasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_ConfirmTotpPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ConfirmTotpPayload_expiresAt(ctx, field)
+	case "recoveryCodes":
+		return ec.fieldContext_ConfirmTotpPayload_recoveryCodes(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_ConfirmTotpPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ConfirmTotpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Contact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4653,12 +6798,36 @@ func (ec *executionContext) childFields_DeliveryEvent(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_EndHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_EndHandoverPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndHandoverPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
 		return ec.fieldContext_EndSessionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_FinishPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_FinishPasskeySignInPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_FinishPasskeySignInPayload_expiresAt(ctx, field)
+	case "viewer":
+		return ec.fieldContext_FinishPasskeySignInPayload_viewer(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_FinishPasskeySignInPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_FinishPasskeySignInPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FinishPasskeySignInPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4717,6 +6886,36 @@ func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field
 		return ec.fieldContext_FiscalProfile_default(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_Handover(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contactId":
+		return ec.fieldContext_Handover_contactId(ctx, field)
+	case "offeredBy":
+		return ec.fieldContext_Handover_offeredBy(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Handover_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Handover", field.Name)
+}
+
+func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_Invitation_client(ctx, field)
+	case "invitedBy":
+		return ec.fieldContext_Invitation_invitedBy(ctx, field)
+	case "email":
+		return ec.fieldContext_Invitation_email(ctx, field)
+	case "permissions":
+		return ec.fieldContext_Invitation_permissions(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_Invitation_expiresOn(ctx, field)
+	case "hasLogin":
+		return ec.fieldContext_Invitation_hasLogin(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
 }
 
 func (ec *executionContext) childFields_Invoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4847,6 +7046,18 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
 }
 
+func (ec *executionContext) childFields_OfferHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "handover":
+		return ec.fieldContext_OfferHandoverPayload_handover(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_OfferHandoverPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_OfferHandoverPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OfferHandoverPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "hasNextPage":
@@ -4855,6 +7066,20 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Passkey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Passkey_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Passkey_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Passkey_createdAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_Passkey_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Passkey", field.Name)
 }
 
 func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4925,6 +7150,56 @@ func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ReminderStep", field.Name)
 }
 
+func (ec *executionContext) childFields_RemovePasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_RemovePasskeyPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_RemovePasskeyPayload_expiresAt(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_RemovePasskeyPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemovePasskeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemovePasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_RemoveTotpPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_RemoveTotpPayload_expiresAt(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_RemoveTotpPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RemoveTotpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveTotpPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RenamePasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "passkey":
+		return ec.fieldContext_RenamePasskeyPayload_passkey(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RenamePasskeyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenamePasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewRecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recoveryCodes":
+		return ec.fieldContext_RenewRecoveryCodesPayload_recoveryCodes(ctx, field)
+	case "retryAfter":
+		return ec.fieldContext_RenewRecoveryCodesPayload_retryAfter(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RenewRecoveryCodesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewRecoveryCodesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalDocument":
@@ -4965,6 +7240,22 @@ func (ec *executionContext) childFields_ResendInvitationPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type ResendInvitationPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ResetLoginFactorsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ResetLoginFactorsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetLoginFactorsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ResetStaffFactorsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ResetStaffFactorsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetStaffFactorsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ResumeAccessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -4973,6 +7264,16 @@ func (ec *executionContext) childFields_ResumeAccessPayload(ctx context.Context,
 		return ec.fieldContext_ResumeAccessPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResumeAccessPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "apiToken":
+		return ec.fieldContext_RevokeTokenPayload_apiToken(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeTokenPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeTokenPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4987,6 +7288,22 @@ func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type SaveFiscalProfilePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SecondFactors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "totp":
+		return ec.fieldContext_SecondFactors_totp(ctx, field)
+	case "passkeys":
+		return ec.fieldContext_SecondFactors_passkeys(ctx, field)
+	case "recoveryCodes":
+		return ec.fieldContext_SecondFactors_recoveryCodes(ctx, field)
+	case "proved":
+		return ec.fieldContext_SecondFactors_proved(ctx, field)
+	case "required":
+		return ec.fieldContext_SecondFactors_required(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SecondFactors", field.Name)
+}
+
 func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "planned":
@@ -4997,6 +7314,20 @@ func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context
 		return ec.fieldContext_SendRemindersPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SendRemindersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SentInvitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "createdAt":
+		return ec.fieldContext_SentInvitation_createdAt(ctx, field)
+	case "sentAt":
+		return ec.fieldContext_SentInvitation_sentAt(ctx, field)
+	case "mailError":
+		return ec.fieldContext_SentInvitation_mailError(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_SentInvitation_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SentInvitation", field.Name)
 }
 
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5015,6 +7346,16 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_current(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func (ec *executionContext) childFields_SetClientSecondFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_SetClientSecondFactorPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetClientSecondFactorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetClientSecondFactorPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetEmailPreferencesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5039,6 +7380,16 @@ func (ec *executionContext) childFields_SetReminderPausePayload(ctx context.Cont
 		return ec.fieldContext_SetReminderPausePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetReminderPausePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetStaffSecondFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "required":
+		return ec.fieldContext_SetStaffSecondFactorPayload_required(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetStaffSecondFactorPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetStaffSecondFactorPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetSubAccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5087,10 +7438,30 @@ func (ec *executionContext) childFields_SignOutPayload(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type SignOutPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_StaffMember(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_StaffMember_id(ctx, field)
+	case "name":
+		return ec.fieldContext_StaffMember_name(ctx, field)
+	case "email":
+		return ec.fieldContext_StaffMember_email(ctx, field)
+	case "role":
+		return ec.fieldContext_StaffMember_role(ctx, field)
+	case "active":
+		return ec.fieldContext_StaffMember_active(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_StaffMember_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StaffMember", field.Name)
+}
+
 func (ec *executionContext) childFields_SubAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_SubAccount_id(ctx, field)
+	case "loginId":
+		return ec.fieldContext_SubAccount_loginId(ctx, field)
 	case "loginEmail":
 		return ec.fieldContext_SubAccount_loginEmail(ctx, field)
 	case "status":
@@ -5099,6 +7470,8 @@ func (ec *executionContext) childFields_SubAccount(ctx context.Context, field gr
 		return ec.fieldContext_SubAccount_permissions(ctx, field)
 	case "expiresOn":
 		return ec.fieldContext_SubAccount_expiresOn(ctx, field)
+	case "invitation":
+		return ec.fieldContext_SubAccount_invitation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubAccount", field.Name)
 }
@@ -5135,6 +7508,16 @@ func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type UpdateContactPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_UpdateStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "staff":
+		return ec.fieldContext_UpdateStaffPayload_staff(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateStaffPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateStaffPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "field":
@@ -5145,6 +7528,18 @@ func (ec *executionContext) childFields_UserError(ctx context.Context, field gra
 		return ec.fieldContext_UserError_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UserError", field.Name)
+}
+
+func (ec *executionContext) childFields_ViewAsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "token":
+		return ec.fieldContext_ViewAsPayload_token(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_ViewAsPayload_expiresAt(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ViewAsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ViewAsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

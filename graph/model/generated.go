@@ -17,6 +17,24 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
+// The acceptance of an offer of ownership.
+type AcceptHandoverInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+}
+
+// The result of accepting an offer.
+type AcceptHandoverPayload struct {
+	// The client; null when there are errors.
+	Client *db.Client `json:"client,omitempty"`
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An invitation to be accepted by setting a password.
 type AcceptInvitationInput struct {
 	// The token of the link.
@@ -61,6 +79,68 @@ type AddContactPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The browser's answer for a new passkey.
+type AddPasskeyInput struct {
+	// The token that `beginPasskey` gave.
+	Ceremony string `json:"ceremony"`
+	// What the person calls it, at most 60 characters.
+	Name string `json:"name"`
+	// The PublicKeyCredential of the browser, as JSON.
+	Response string `json:"response"`
+}
+
+// The result of adding a passkey. Other sessions end.
+type AddPasskeyPayload struct {
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Ten recovery codes, each good once, shown this once; null where the caller has some already.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// Why it was refused: PASSKEY_REFUSED, or what is wrong with the name.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A new person of the company.
+type AddStaffInput struct {
+	// The name, at most 100 characters.
+	Name string `json:"name"`
+	// The address to sign in with.
+	Email string `json:"email"`
+	// The first password, at least 10 characters. The person can change it.
+	Password string `json:"password"`
+	// What the person is there for.
+	Role access.Role `json:"role"`
+}
+
+// The result of adding a person of the company.
+type AddStaffPayload struct {
+	// The person; null when there are errors.
+	Staff *db.Staff `json:"staff,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A new API token.
+type AddTokenInput struct {
+	// What it is for, at most 100 characters.
+	Name string `json:"name"`
+	// What it may do: at least one, and none that the caller does not hold.
+	Scopes []access.Capability `json:"scopes"`
+	// Days until it ends, 1 to 366.
+	Days int `json:"days"`
+}
+
+// The result of making an API token.
+type AddTokenPayload struct {
+	// The token's record; null when there are errors.
+	APIToken *db.APIToken `json:"apiToken,omitempty"`
+	// The token itself, `avt_...`, shown this once: only its hash is stored.
+	Token *string `json:"token,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A page of the audit log.
 type AuditConnection struct {
 	// The entries with their cursors.
@@ -79,6 +159,58 @@ type AuditEdge struct {
 	Node *db.AuditRow `json:"node"`
 }
 
+// The start of a passkey.
+type BeginPasskeyInput struct {
+	// The caller's password, asked for again.
+	Password string `json:"password"`
+}
+
+// What the browser is asked, for a page of your own on the installation's host.
+type BeginPasskeyPayload struct {
+	// The token of the answer, for `addPasskey`: ten minutes, one attempt.
+	Ceremony *string `json:"ceremony,omitempty"`
+	// The options for `navigator.credentials.create`, as JSON.
+	Options *string `json:"options,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, TOO_MANY_PASSKEYS, SECOND_FACTOR_REQUIRED or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The second step of a sign-in with a passkey.
+type BeginPasskeySignInInput struct {
+	// The pending token that `signIn` gave.
+	Pending string `json:"pending"`
+}
+
+// What the browser is asked in the second step.
+type BeginPasskeySignInPayload struct {
+	// The options for `navigator.credentials.get`, as JSON.
+	Options *string `json:"options,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSKEY_REFUSED, SIGN_IN_AGAIN or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The start of an authenticator app.
+type BeginTotpInput struct {
+	// The caller's password, asked for again.
+	Password string `json:"password"`
+}
+
+// What an authenticator app needs. It counts for nothing until `confirmTotp`.
+type BeginTotpPayload struct {
+	// The secret in base32, for typing, shown this once.
+	Secret *string `json:"secret,omitempty"`
+	// The same as an `otpauth://` address, for a QR code.
+	URL *string `json:"url,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, TOTP_EXISTS, SECOND_FACTOR_REQUIRED or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The contact whose access is meant.
 type CancelInvitationInput struct {
 	// The contact's id.
@@ -90,6 +222,28 @@ type CancelInvitationPayload struct {
 	// The contact; null when there are errors.
 	Contact *db.Contact `json:"contact,omitempty"`
 	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A new password of the caller.
+type ChangePasswordInput struct {
+	// The password of now.
+	Current string `json:"current"`
+	// The new password, at least 10 characters.
+	Password string `json:"password"`
+	// The new password again.
+	PasswordAgain string `json:"passwordAgain"`
+}
+
+// The result of changing the password. Other sessions end.
+type ChangePasswordPayload struct {
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, RATE_LIMITED, or what is wrong with the new password.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -126,6 +280,26 @@ type CompletePasswordResetPayload struct {
 	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, or what is wrong with the password.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The proof that the authenticator app was set up.
+type ConfirmTotpInput struct {
+	// The first code of the app.
+	Code string `json:"code"`
+}
+
+// The result of adding an authenticator app. Other sessions end.
+type ConfirmTotpPayload struct {
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Ten recovery codes, each good once, shown this once; null where the caller has some already.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: CODE_WRONG, TOTP_NOT_BEGUN or RATE_LIMITED.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -179,6 +353,18 @@ type DeliveryEdge struct {
 	Node *db.Delivery `json:"node"`
 }
 
+// The end of an offer of ownership.
+type EndHandoverInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+}
+
+// The result of ending an offer.
+type EndHandoverPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A session to be ended.
 type EndSessionInput struct {
 	// The session's id.
@@ -188,6 +374,28 @@ type EndSessionInput struct {
 // The result of ending a session.
 type EndSessionPayload struct {
 	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The browser's answer in the second step.
+type FinishPasskeySignInInput struct {
+	// The pending token that `signIn` gave.
+	Pending string `json:"pending"`
+	// The PublicKeyCredential of the browser, as JSON.
+	Response string `json:"response"`
+}
+
+// The result of the second step with a passkey.
+type FinishPasskeySignInPayload struct {
+	// The bearer token, shown this once.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Who signed in.
+	Viewer *access.Actor `json:"viewer,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSKEY_REFUSED, SIGN_IN_AGAIN or RATE_LIMITED.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -251,6 +459,24 @@ type IssueInvoicePayload struct {
 
 // Everything that can be changed. Several mutations of one request run one after the other, each on its own.
 type Mutation struct {
+}
+
+// An offer of ownership.
+type OfferHandoverInput struct {
+	// The contact who is to become the owner. It must have active access with a personal login.
+	ContactID string `json:"contactId"`
+	// The owner's own password, asked for again; staff leave it out.
+	Password *string `json:"password,omitempty"`
+}
+
+// The result of offering ownership.
+type OfferHandoverPayload struct {
+	// The offer; null when there are errors.
+	Handover *account.Handover `json:"handover,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, ACCESS_STATE, HANDOVER_NEEDS_PERSONAL_LOGIN, SELF_PROTECTED or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Where a page of a list ends.
@@ -321,6 +547,76 @@ type RecordPaymentPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The end of a passkey.
+type RemovePasskeyInput struct {
+	// The passkey's id.
+	PasskeyID string `json:"passkeyId"`
+	// The caller's password, asked for again.
+	Password string `json:"password"`
+}
+
+// The result of removing a passkey.
+type RemovePasskeyPayload struct {
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, NOT_FOUND, SECOND_FACTOR_REQUIRED (the last one, where one is required) or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The end of an authenticator app.
+type RemoveTotpInput struct {
+	// The caller's password, asked for again.
+	Password string `json:"password"`
+}
+
+// The result of removing an authenticator app.
+type RemoveTotpPayload struct {
+	// The session's new bearer token: the old one works no more.
+	Token *string `json:"token,omitempty"`
+	// When the token ends if it is not used.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, NOT_FOUND, SECOND_FACTOR_REQUIRED (the last one, where one is required) or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A new name of a passkey.
+type RenamePasskeyInput struct {
+	// The passkey's id.
+	PasskeyID string `json:"passkeyId"`
+	// What the person calls it, at most 60 characters.
+	Name string `json:"name"`
+}
+
+// The result of renaming a passkey.
+type RenamePasskeyPayload struct {
+	// The passkey; null when there are errors.
+	Passkey *db.Passkey `json:"passkey,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// New recovery codes in the place of the old ones.
+type RenewRecoveryCodesInput struct {
+	// The caller's password, asked for again.
+	Password string `json:"password"`
+}
+
+// The result of renewing recovery codes.
+type RenewRecoveryCodesPayload struct {
+	// Ten codes, each good once, shown this once.
+	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
+	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
+	RetryAfter *int `json:"retryAfter,omitempty"`
+	// Why it was refused: PASSWORD_WRONG, NO_SECOND_FACTOR, SECOND_FACTOR_REQUIRED or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An invoice whose fiscal document is wanted.
 type RequestFiscalDocumentInput struct {
 	// The invoice's id.
@@ -381,6 +677,30 @@ type ResendInvitationPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A client's person who lost the second factor.
+type ResetLoginFactorsInput struct {
+	// The login's id, `log_...`.
+	LoginID string `json:"loginId"`
+}
+
+// The result of resetLoginFactors.
+type ResetLoginFactorsPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A colleague who lost the second factor.
+type ResetStaffFactorsInput struct {
+	// The id of the person of the company, `stf_...`.
+	StaffID string `json:"staffId"`
+}
+
+// The result of resetStaffFactors.
+type ResetStaffFactorsPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The contact whose access is meant.
 type ResumeAccessInput struct {
 	// The contact's id.
@@ -391,6 +711,20 @@ type ResumeAccessInput struct {
 type ResumeAccessPayload struct {
 	// The contact; null when there are errors.
 	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// An API token to be revoked.
+type RevokeTokenInput struct {
+	// The token's id.
+	TokenID string `json:"tokenId"`
+}
+
+// The result of revoking an API token.
+type RevokeTokenPayload struct {
+	// The token's record; null when there are errors.
+	APIToken *db.APIToken `json:"apiToken,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -447,6 +781,22 @@ type SendRemindersPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Whether the people of a client must prove a second factor to reach it.
+type SetClientSecondFactorInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// True: who has none can add one, and reaches the client then.
+	Required bool `json:"required"`
+}
+
+// The result of setClientSecondFactor.
+type SetClientSecondFactorPayload struct {
+	// The client; null when there are errors.
+	Client *db.Client `json:"client,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // What an address is sent: of a contact or of the client itself, one of the two.
 type SetEmailPreferencesInput struct {
 	// The contact's id.
@@ -485,6 +835,20 @@ type SetReminderPausePayload struct {
 	Client *db.Client `json:"client,omitempty"`
 	// The invoice, when it was an invoice's pause.
 	Invoice *Invoice `json:"invoice,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whether all staff must prove a second factor.
+type SetStaffSecondFactorInput struct {
+	// True: who has none can do nothing but add one.
+	Required bool `json:"required"`
+}
+
+// The result of setStaffSecondFactor.
+type SetStaffSecondFactorPayload struct {
+	// Whether it is required now; null when there are errors.
+	Required *bool `json:"required,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -589,6 +953,26 @@ type UpdateContactPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Changes of a person of the company. What is left out stays.
+type UpdateStaffInput struct {
+	// The person's id.
+	StaffID string `json:"staffId"`
+	// The name, at most 100 characters.
+	Name *string `json:"name,omitempty"`
+	// The role. A change ends the person's sessions.
+	Role *access.Role `json:"role,omitempty"`
+	// False suspends: sessions and API tokens of the person end at once.
+	Active *bool `json:"active,omitempty"`
+}
+
+// The result of changing a person of the company.
+type UpdateStaffPayload struct {
+	// The person; null when there are errors.
+	Staff *db.Staff `json:"staff,omitempty"`
+	// What is wrong: SELF_PROTECTED, LAST_ADMIN, or what is wrong with the name.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // What is wrong with a mutation's input, or why it was refused. Nothing was saved when there is any.
 type UserError struct {
 	// The path of the wrong value inside `input`, such as `["details", "email"]`. Null when no single value is wrong.
@@ -597,6 +981,22 @@ type UserError struct {
 	Code string `json:"code"`
 	// The text for people, in the caller's language.
 	Message string `json:"message"`
+}
+
+// A client to be seen as its owner sees it.
+type ViewAsInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+}
+
+// The result of viewAs.
+type ViewAsPayload struct {
+	// A bearer token of a session of its own, for an hour at most; nothing can be changed with it.
+	Token *string `json:"token,omitempty"`
+	// When the token ends.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // What a login holds for one client.

@@ -75,6 +75,8 @@ func TestReadAndChange(t *testing.T) {
 		"token, no scope":    {Actor{Kind: Staff, Staff: 1, Role: Admin, Token: 5}, "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED"},
 		"token, read":        {Actor{Kind: Staff, Staff: 1, Role: Admin, Token: 5, Scopes: []Capability{ReadClients}}, "", "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED"},
 		"token, write":       {Actor{Kind: Staff, Staff: 1, Role: Admin, Token: 5, Scopes: []Capability{ReadClients, ManageClients}}, "", "", ""},
+		"token, write alone": {Actor{Kind: Staff, Staff: 1, Role: Admin, Token: 5, Scopes: []Capability{ManageClients}}, "", "", ""},
+		"token, other write": {Actor{Kind: Staff, Staff: 1, Role: Admin, Token: 5, Scopes: []Capability{ManageBilling}}, "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED"},
 		"token above person": {Actor{Kind: Staff, Staff: 1, Role: Billing, Token: 5, Scopes: []Capability{ReadClients, ManageClients}}, "", "CAPABILITY_REQUIRED", "CAPABILITY_REQUIRED"},
 	} {
 		ctx := With(context.Background(), c.actor)
@@ -85,6 +87,21 @@ func TestReadAndChange(t *testing.T) {
 		} {
 			if got[0] != got[1] {
 				t.Errorf("%s, %s: %q, want %q", name, what, got[0], got[1])
+			}
+		}
+	}
+}
+
+// A scope that writes includes the one that reads the same, and nothing of what the person's role lacks.
+func TestWritingIncludesReading(t *testing.T) {
+	for read, write := range writing {
+		for _, role := range Roles() {
+			ctx := With(context.Background(), Actor{Kind: Staff, Staff: 1, Role: role, Token: 5, Scopes: []Capability{write}})
+			if want := slices.Contains(roles[role], read); (RequireCapability(ctx, read) == nil) != want {
+				t.Errorf("%s with the scope %s reads: %t", role, write, !want)
+			}
+			if slices.Contains(roles[role], write) && !slices.Contains(roles[role], read) {
+				t.Errorf("%s writes %s and reads none", role, write)
 			}
 		}
 	}

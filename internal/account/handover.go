@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -43,7 +44,7 @@ func (s *Service) OfferHandover(ctx context.Context, contactID id.Contact, passw
 	if err != nil {
 		return Handover{}, err
 	}
-	if err := access.RequireOwnerChange(ctx, contact.ClientID, access.ManageClients); err != nil {
+	if err := errors.Join(access.RequireOwnerChange(ctx, contact.ClientID, access.ManageClients), access.RequireInPerson(ctx)); err != nil {
 		return Handover{}, err
 	}
 	if access.From(ctx).Kind == access.Login {
@@ -90,7 +91,7 @@ func (s *Service) EndHandover(ctx context.Context, clientID id.Client) error {
 	if access.From(ctx).Kind == access.Login {
 		err = access.RequireLogin(ctx)
 	} else {
-		err = access.RequireCapability(ctx, access.ManageClients)
+		err = errors.Join(access.RequireCapability(ctx, access.ManageClients), access.RequireInPerson(ctx))
 	}
 	if err != nil {
 		return err

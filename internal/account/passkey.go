@@ -131,17 +131,8 @@ func (s *Service) AddPasskey(ctx context.Context, in AddPasskeyInput) (FactorAdd
 	if err := access.RequirePerson(ctx); err != nil {
 		return FactorAdded{}, err
 	}
-	name, ok := cleanText(in.Name)
-	var checks fault.Checks
-	switch {
-	case !ok:
-		checks.Add("name", "CONTROL_CHARACTERS")
-	case name == "":
-		checks.Add("name", "REQUIRED")
-	case len([]rune(name)) > 60:
-		checks.Add("name", "TOO_LONG", "max", 60)
-	}
-	if err := checks.Err(); err != nil {
+	name, err := passkeyName(in.Name)
+	if err != nil {
 		return FactorAdded{}, err
 	}
 	person := personOf(ctx)
@@ -185,6 +176,40 @@ func (s *Service) AddPasskey(ctx context.Context, in AddPasskeyInput) (FactorAdd
 		return FactorAdded{}, passkeyRefused(err)
 	}
 	return added, err
+}
+
+// passkeyName is what a person calls a passkey.
+func passkeyName(text string) (string, error) {
+	name, ok := cleanText(text)
+	var checks fault.Checks
+	switch {
+	case !ok:
+		checks.Add("name", "CONTROL_CHARACTERS")
+	case name == "":
+		checks.Add("name", "REQUIRED")
+	case len([]rune(name)) > 60:
+		checks.Add("name", "TOO_LONG", "max", 60)
+	}
+	return name, checks.Err()
+}
+
+// RenamePasskey gives one of the person's passkeys another name.
+func (s *Service) RenamePasskey(ctx context.Context, passkeyID id.Passkey, name string) (db.Passkey, error) {
+	if err := access.RequirePerson(ctx); err != nil {
+		return db.Passkey{}, err
+	}
+	name, err := passkeyName(name)
+	if err != nil {
+		return db.Passkey{}, err
+	}
+	var row db.Passkey
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		if row, err = tx.RenamePasskey(ctx, personOf(ctx), passkeyID, name); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "passkey.rename", Object: passkeyID.String(), After: map[string]any{"name": name}})
+	})
+	return row, err
 }
 
 func passkeyRefused(cause error) error {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -82,23 +83,18 @@ func (s *Service) Staff(ctx context.Context) ([]db.Staff, error) {
 	return s.Store.StaffList(ctx)
 }
 
-// UpdateStaffInput changes a person of the company.
+// UpdateStaffInput changes a person of the company; what is nil stays.
 type UpdateStaffInput struct {
 	StaffID id.Staff
-	Name    string
-	Role    access.Role
-	Active  bool // false ends all sessions and tokens of the person at once
+	Name    *string
+	Role    *access.Role
+	Active  *bool // false ends all sessions and tokens of the person at once
 }
 
 // UpdateStaff changes name and role, and lets people go or come back. Nobody changes their own role, and
 // an active admin always remains. A change of role ends the person's sessions.
 func (s *Service) UpdateStaff(ctx context.Context, in UpdateStaffInput) (db.Staff, error) {
 	if err := access.RequireCapability(ctx, access.ManageStaff); err != nil {
-		return db.Staff{}, err
-	}
-	var checks fault.Checks
-	in.Name = checkStaff(&checks, in.Name, in.Role)
-	if err := checks.Err(); err != nil {
 		return db.Staff{}, err
 	}
 	var row db.Staff
@@ -119,7 +115,12 @@ func (s *Service) UpdateStaff(ctx context.Context, in UpdateStaffInput) (db.Staf
 			return fault.Missing()
 		}
 		before := row
-		row.Name, row.Role, row.Active = in.Name, in.Role, in.Active
+		in.apply(&row)
+		var checks fault.Checks
+		row.Name = checkStaff(&checks, row.Name, row.Role)
+		if err := checks.Err(); err != nil {
+			return err
+		}
 		powers := before.Role != row.Role || before.Active != row.Active
 		switch {
 		case powers && access.From(ctx).Staff == row.ID:
@@ -137,7 +138,22 @@ func (s *Service) UpdateStaff(ctx context.Context, in UpdateStaffInput) (db.Staf
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "staff.update", Object: row.ID.String(), Before: before, After: row})
 	})
-	return row, err
+	if err != nil {
+		return db.Staff{}, err
+	}
+	return row, nil
+}
+
+func (in UpdateStaffInput) apply(row *db.Staff) {
+	if in.Name != nil {
+		row.Name = *in.Name
+	}
+	if in.Role != nil {
+		row.Role = *in.Role
+	}
+	if in.Active != nil {
+		row.Active = *in.Active
+	}
 }
 
 // SetStaffSecondFactor says whether all staff must prove a second factor. Who has none can do nothing but
@@ -169,7 +185,7 @@ func (s *Service) StaffSecondFactor(ctx context.Context) (bool, error) {
 // SetClientSecondFactor says whether the people of a client must prove a second factor to reach it. The
 // owner decides, or staff.
 func (s *Service) SetClientSecondFactor(ctx context.Context, clientID id.Client, required bool) (db.Client, error) {
-	if err := access.RequireOwnerChange(ctx, clientID, access.ManageClients); err != nil {
+	if err := errors.Join(access.RequireOwnerChange(ctx, clientID, access.ManageClients), access.RequireInPerson(ctx)); err != nil {
 		return db.Client{}, err
 	}
 	var row db.Client
@@ -215,7 +231,7 @@ func (s *Service) ResetStaffFactors(ctx context.Context, staffID id.Staff) error
 // ResetLoginFactors takes the second factors of a client's person away who lost them, and ends their
 // sessions. Staff only: a client's owner must not be able to do it to a login that reaches others too.
 func (s *Service) ResetLoginFactors(ctx context.Context, loginID id.Login) error {
-	if err := access.RequireCapability(ctx, access.ManageClients); err != nil {
+	if err := errors.Join(access.RequireCapability(ctx, access.ManageClients), access.RequireInPerson(ctx)); err != nil {
 		return err
 	}
 	if _, err := s.Store.Login(ctx, loginID); err != nil {

@@ -26,12 +26,12 @@ func TestStaffRoles(t *testing.T) {
 		want string
 	}{
 		"support adds staff":     {second(w.AddStaff(support, account.AddStaffInput{Name: "X", Email: "x@empresa.example", Password: password, Role: access.Admin})), "CAPABILITY_REQUIRED"},
-		"support raises itself":  {second(w.UpdateStaff(support, account.UpdateStaffInput{StaffID: supportID, Name: "X", Role: access.Admin, Active: true})), "CAPABILITY_REQUIRED"},
-		"admin lowers itself":    {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: adminID, Name: "X", Role: access.ReadOnly, Active: true})), "SELF_PROTECTED"},
-		"the last admin goes":    {second(w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: adminID, Name: "X", Role: access.Admin})), "LAST_ADMIN"},
-		"the last admin lowered": {second(w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: adminID, Name: "X", Role: access.Billing, Active: true})), "LAST_ADMIN"},
-		"unknown role":           {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: "X", Role: "root", Active: true})), "role:VALUE_INVALID"},
-		"unknown person":         {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: 999, Name: "X", Role: access.Billing, Active: true})), "NOT_FOUND"},
+		"support raises itself":  {second(w.UpdateStaff(support, account.UpdateStaffInput{StaffID: supportID, Name: new("X"), Role: new(access.Admin), Active: new(true)})), "CAPABILITY_REQUIRED"},
+		"admin lowers itself":    {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: adminID, Name: new("X"), Role: new(access.ReadOnly), Active: new(true)})), "SELF_PROTECTED"},
+		"the last admin goes":    {second(w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: adminID, Name: new("X"), Role: new(access.Admin), Active: new(false)})), "LAST_ADMIN"},
+		"the last admin lowered": {second(w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: adminID, Name: new("X"), Role: new(access.Billing), Active: new(true)})), "LAST_ADMIN"},
+		"unknown role":           {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: new("X"), Role: new(access.Role("root")), Active: new(true)})), "role:VALUE_INVALID"},
+		"unknown person":         {second(w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: 999, Name: new("X"), Role: new(access.Billing), Active: new(true)})), "NOT_FOUND"},
 		"taken email":            {second(w.AddStaff(admin, account.AddStaffInput{Name: "X", Email: "SUPPORT@empresa.example", Password: password})), "email:EMAIL_TAKEN"},
 		"header injection":       {second(w.AddStaff(admin, account.AddStaffInput{Name: "X\nBcc: y@z.example", Email: "x@empresa.example", Password: password})), "name:CONTROL_CHARACTERS"},
 	} {
@@ -43,14 +43,14 @@ func TestStaffRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: "Soporte", Role: access.Billing, Active: true}); err != nil {
+	if _, err := w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: new("Soporte"), Role: new(access.Billing), Active: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	w.ended("after a change of role", signed.Token)
 	if signed, err = w.SignIn(t.Context(), account.SignInInput{Email: "support@empresa.example", Password: password, Staff: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: "Soporte", Role: access.Billing}); err != nil {
+	if _, err := w.UpdateStaff(admin, account.UpdateStaffInput{StaffID: supportID, Name: new("Soporte"), Role: new(access.Billing), Active: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	w.ended("who left", signed.Token)
@@ -143,7 +143,7 @@ func TestAPITokens(t *testing.T) {
 	w.clock = w.clock.AddDate(0, 0, -31)
 	w.token(text)
 	// The person behind it leaves, and comes back.
-	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: "X", Role: access.Admin}); codes(err) != "LAST_ADMIN" {
+	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: new("X"), Role: new(access.Admin), Active: new(false)}); codes(err) != "LAST_ADMIN" {
 		t.Fatal(codes(err))
 	}
 	second, err := w.AddStaff(w.system(), account.AddStaffInput{Name: "Otra", Email: "otra@empresa.example", Password: password, Role: access.Admin})
@@ -151,11 +151,11 @@ func TestAPITokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = second
-	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: "X", Role: access.Admin}); err != nil {
+	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: new("X"), Role: new(access.Admin), Active: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	w.ended("the person left", text)
-	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: "X", Role: access.Admin, Active: true}); err != nil {
+	if _, err := w.UpdateStaff(w.system(), account.UpdateStaffInput{StaffID: row.StaffID, Name: new("X"), Role: new(access.Admin), Active: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	w.token(text)

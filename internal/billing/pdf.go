@@ -48,14 +48,34 @@ func (s *Service) current(row db.Invoice) db.Invoice {
 	return row
 }
 
-// RequestInvoicePDF asks for the PDF of an invoice; nothing happens when it is there already. The
-// returned invoice has a PDFKey when the PDF can be downloaded.
+// RequestInvoicePDF asks for the PDF of an invoice; nothing happens when it is there already. Whoever may
+// read the invoice may ask; staff who see as the client may not (READ_ONLY).
 func (s *Service) RequestInvoicePDF(ctx context.Context, invoiceID id.Invoice) (db.Invoice, error) {
 	row, err := s.Invoice(ctx, invoiceID)
-	if err != nil || row.PDFKey != "" {
-		return row, err
+	if err != nil {
+		return db.Invoice{}, err
 	}
-	return row, s.Store.Enqueue(ctx, s.renderJob(row))
+	if err := access.RequireChange(ctx, access.Invoices, row.ClientID, access.ReadBilling); err != nil {
+		return db.Invoice{}, err
+	}
+	return row, s.prepare(ctx, row)
+}
+
+// PrepareInvoicePDF returns an invoice and has its PDF made in the background if it is not there yet: what
+// a page that offers the download does. It is a copy of what the reader may see, and no change of theirs.
+func (s *Service) PrepareInvoicePDF(ctx context.Context, invoiceID id.Invoice) (db.Invoice, error) {
+	row, err := s.Invoice(ctx, invoiceID)
+	if err != nil {
+		return db.Invoice{}, err
+	}
+	return row, s.prepare(ctx, row)
+}
+
+func (s *Service) prepare(ctx context.Context, row db.Invoice) error {
+	if row.PDFKey != "" {
+		return nil
+	}
+	return s.Store.Enqueue(ctx, s.renderJob(row))
 }
 
 // RenderPDF does a RenderJob: the file is written first and the row points to it after, so that a
@@ -126,7 +146,7 @@ func (s *Service) PreviewPDF(ctx context.Context, invoiceID id.Invoice) (Downloa
 // OpenInvoicePDF opens the PDF for whoever may see the invoice and writes the download log. While
 // the PDF is not rendered yet the answer is Unavailable PDF_NOT_READY.
 func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, address string) (Download, error) {
-	row, err := s.RequestInvoicePDF(ctx, invoiceID)
+	row, err := s.PrepareInvoicePDF(ctx, invoiceID)
 	if err != nil {
 		return Download{}, err
 	}
@@ -139,7 +159,7 @@ func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, addr
 		if err := s.Store.SetInvoicePDF(ctx, row, "", 0, ""); err != nil {
 			return Download{}, err
 		}
-		if _, err := s.RequestInvoicePDF(ctx, invoiceID); err != nil {
+		if _, err := s.PrepareInvoicePDF(ctx, invoiceID); err != nil {
 			return Download{}, err
 		}
 		return Download{}, fault.New(fault.Unavailable, "PDF_NOT_READY")

@@ -118,8 +118,8 @@ func (c *Console) updateStaff(w http.ResponseWriter, r *http.Request) error {
 	if r.PostFormValue("accion") == "factores" {
 		err = c.Account.ResetStaffFactors(r.Context(), staffID)
 	} else {
-		_, err = c.Account.UpdateStaff(r.Context(), account.UpdateStaffInput{StaffID: staffID, Name: r.PostFormValue("name"),
-			Role: access.Role(r.PostFormValue("role")), Active: r.PostFormValue("active") != ""})
+		_, err = c.Account.UpdateStaff(r.Context(), account.UpdateStaffInput{StaffID: staffID, Name: new(r.PostFormValue("name")),
+			Role: new(access.Role(r.PostFormValue("role"))), Active: new(r.PostFormValue("active") != "")})
 	}
 	return c.staffDone(w, r, err, staffView{Role: string(access.ReadOnly)})
 }

@@ -113,7 +113,7 @@ func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int,
 	ctx := r.Context()
 	var err error
 	// Asked for now, so that it is there when somebody downloads it.
-	if invoice, err = p.Billing.RequestInvoicePDF(ctx, invoice.ID); err != nil {
+	if invoice, err = p.Billing.PrepareInvoicePDF(ctx, invoice.ID); err != nil {
 		return err
 	}
 	view := invoiceView{Client: client, Today: p.today(client), Invoice: invoice}
@@ -226,7 +226,7 @@ func (p *Portal) PDFState(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if invoice, err = p.Billing.RequestInvoicePDF(r.Context(), invoice.ID); err != nil {
+	if invoice, err = p.Billing.PrepareInvoicePDF(r.Context(), invoice.ID); err != nil {
 		return err
 	}
 	if !layout.Partial(r) {
