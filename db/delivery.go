@@ -119,12 +119,13 @@ type Taken struct {
 
 // TakeDeliveries hands out deliveries that are due, the oldest first, and marks them queued for the
 // lease. Rows whose lease has ended (the queue was emptied, the worker died) come out again. Never
-// more than backlog rows are out at once, so that the queue stays small whatever the ledger holds.
+// more than backlog rows are out at once, so that the queue stays small whatever the ledger holds, and
+// nothing is handed out while there is room for less than limit: counting costs more than a row.
 func (s *Store) TakeDeliveries(ctx context.Context, limit, backlog int, lease time.Duration) ([]Taken, error) {
 	rows := []Taken{}
 	err := s.idb.NewRaw(`
 		WITH room AS (
-			SELECT least(?0, greatest(0, ?1 - count(*)))::int AS n FROM delivery WHERE status IN ('queued', 'sending') AND due_at > now()
+			SELECT CASE WHEN count(*) <= ?1 - ?0 THEN ?0 ELSE 0 END AS n FROM delivery WHERE status IN ('queued', 'sending') AND due_at > now()
 		), taken AS (
 			SELECT id FROM delivery WHERE due_at <= now() ORDER BY due_at LIMIT (SELECT n FROM room) FOR UPDATE SKIP LOCKED
 		)

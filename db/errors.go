@@ -26,6 +26,20 @@ func Violates(err error, constraint string) bool {
 	return errors.As(err, &pg) && pg.ConstraintName == constraint
 }
 
+// Passing reports whether err may not come back when the same is tried again: the database did not
+// answer, was stopping or short of something, or gave way to another transaction.
+func Passing(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return err != nil
+	}
+	switch pg.Code[:2] { // classes of SQLSTATE, PostgreSQL appendix A
+	case "08", "40", "53", "57", "58":
+		return true
+	}
+	return false
+}
+
 // affected turns the result of a statement that must have met a row into NotFound when it met none.
 func affected(result sql.Result, err error) error {
 	if err != nil {

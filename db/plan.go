@@ -193,9 +193,8 @@ WITH calendar AS MATERIALIZED (
 	SELECT day, min(day) FILTER (WHERE open) OVER (ORDER BY day DESC) AS business
 	FROM (SELECT g::date AS day, extract(isodow FROM g) < 6 AND h.day IS NULL AS open
 		FROM generate_series(?3::date - (100 + ?6), ?3::date + 40, interval '1 day') AS g LEFT JOIN holiday AS h ON h.day = g::date) AS days
-), owed AS (
-	SELECT i.id AS invoice_id, i.client_id, i.due_date, i.issue_date, (i.created_at AT TIME ZONE c.timezone)::date AS created,
-		(?3::timestamptz AT TIME ZONE c.timezone)::date AS today, (?3::timestamptz AT TIME ZONE c.timezone)::time AS clock, c.timezone,
+), owed AS MATERIALIZED (
+	SELECT i.id AS invoice_id, i.client_id, i.due_date, i.issue_date, (i.created_at AT TIME ZONE c.timezone)::date AS created, c.timezone,
 		c.pause_mode = 'shift' AND c.paused_until IS NOT NULL OR i.pause_mode = 'shift' AND i.paused_until IS NOT NULL AS shifts,
 		CASE c.pause_mode WHEN 'shift' THEN c.paused_from END AS client_from, CASE c.pause_mode WHEN 'shift' THEN c.paused_until END AS client_until,
 		CASE i.pause_mode WHEN 'shift' THEN i.paused_from END AS invoice_from, CASE i.pause_mode WHEN 'shift' THEN i.paused_until END AS invoice_until,
@@ -208,21 +207,25 @@ WITH calendar AS MATERIALIZED (
 	JOIN reminder_policy AS p ON p.id = coalesce(own.id, shared.id, def.id)
 	WHERE i.id > ?4 AND i.id <= ?5 AND i.status IN ('issued', 'partly_paid') AND i.balance > 0
 		AND (?0::bigint[] IS NULL OR i.client_id = ANY (?0)) AND (?1::bigint IS NULL OR i.id = ?1)
+), step AS MATERIALIZED ( -- once per zone, because turning times into local ones costs more than the rest
+	SELECT s.id, s.policy_id, s.anchor, s.days, zone.timezone, (s.created_at AT TIME ZONE zone.timezone)::date AS since,
+		(?3::timestamptz AT TIME ZONE zone.timezone)::date AS today, (?3::timestamptz AT TIME ZONE zone.timezone)::time AS clock
+	FROM (SELECT DISTINCT timezone FROM owed) AS zone CROSS JOIN reminder_step AS s WHERE s.retired_at IS NULL
 ), due AS (
-	SELECT o.*, s.id AS step_id, s.anchor, s.days, (s.created_at AT TIME ZONE o.timezone)::date = base.day AS fresh, base.day AS base, acts.day,
+	SELECT o.*, s.today, s.clock, s.id AS step_id, s.anchor, s.days, s.since = base.day AS fresh, base.day AS base, acts.day,
 		row_number() OVER (PARTITION BY o.invoice_id ORDER BY acts.day DESC, base.day DESC, raw.day DESC, s.anchor, s.days DESC) AS newest
 	FROM owed AS o
-	JOIN reminder_step AS s ON s.policy_id = o.policy_id AND s.retired_at IS NULL
+	JOIN step AS s ON s.policy_id = o.policy_id AND s.timezone = o.timezone
 	CROSS JOIN LATERAL (SELECT CASE s.anchor WHEN 'issue' THEN greatest(o.issue_date, o.created) ELSE o.due_date END + s.days AS day) AS raw
 	LEFT JOIN calendar AS k ON o.business_days AND k.day = raw.day
 	CROSS JOIN LATERAL (SELECT coalesce(k.business, raw.day) AS day) AS base
 	CROSS JOIN LATERAL (SELECT CASE WHEN o.shifts
 		THEN reminder_day(base.day, o.business_days, o.catch_up, o.client_from, o.client_until, o.invoice_from, o.invoice_until)
 		ELSE base.day END AS day) AS acts
-	WHERE raw.day <= o.today AND (raw.day >= o.today - (o.catch_up + ?6) OR o.shifts OR o.business_days) -- few rows go on from here
-		AND acts.day BETWEEN o.today - (o.catch_up + ?6) AND o.today
-		AND base.day >= o.created AND base.day >= (s.created_at AT TIME ZONE o.timezone)::date
-		AND NOT coalesce(greatest(o.client_until, o.invoice_until) > o.today, false)
+	WHERE raw.day <= s.today AND (raw.day >= s.today - (o.catch_up + ?6) OR o.shifts OR o.business_days) -- few rows go on from here
+		AND acts.day BETWEEN s.today - (o.catch_up + ?6) AND s.today
+		AND base.day >= o.created AND base.day >= s.since
+		AND NOT coalesce(greatest(o.client_until, o.invoice_until) > s.today, false)
 ), judged AS (
 	SELECT d.*, CASE WHEN newest > 1 THEN 'superseded' WHEN d.day < today - catch_up THEN 'missed' WHEN skip_until > today THEN 'paused' ELSE '' END AS reason,
 		CASE WHEN ?2 OR sends.day = today AND clock BETWEEN send_from AND send_until THEN ?3::timestamptz

@@ -1,10 +1,10 @@
 package db
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,18 +58,27 @@ type Outcome struct {
 	Event     string        // of the history; "" means Status
 }
 
-// advanceSQL notes the end of one delivery ($1 to $9) and claims another ($10 to $12) in one
-// statement and one commit.
+// Advance is a worker's step from one mail to the next.
+type Advance struct {
+	Done *Outcome    // the mail that it has ended with; nil: none
+	Next id.Delivery // the mail that it wants to send; 0: none
+}
+
+// advanceSQL notes the ends of deliveries ($1 to $9) and claims others ($10 to $12) in one statement and
+// one commit. A row that is noted is not claimed, because a statement changes a row once.
 const advanceSQL = `
-WITH done AS (
-	UPDATE delivery SET status = $2, reason = $3, due_at = CASE WHEN $2 = 'planned' THEN now() + make_interval(secs => $4) END,
-		history = history || $5::jsonb, sent_at = CASE WHEN $2 = 'sent' THEN now() ELSE sent_at END,
-		message_id = CASE WHEN $2 = 'sent' THEN $6 ELSE message_id END, email = CASE WHEN $2 = 'sent' THEN $7 ELSE email END,
-		language = CASE WHEN $2 = 'sent' THEN $8 ELSE language END
-	WHERE id = $1 AND CASE WHEN $2 = 'sent' THEN status IN ('sending', 'queued') ELSE status = 'sending' AND attempts = $9 END
+WITH noted AS (
+	UPDATE delivery AS n SET status = o.status, reason = o.reason, due_at = CASE WHEN o.status = 'planned' THEN now() + make_interval(secs => o.wait) END,
+		history = n.history || o.event::jsonb, sent_at = CASE WHEN o.status = 'sent' THEN now() ELSE n.sent_at END,
+		message_id = CASE WHEN o.status = 'sent' THEN o.message_id ELSE n.message_id END, email = CASE WHEN o.status = 'sent' THEN o.email ELSE n.email END,
+		language = CASE WHEN o.status = 'sent' THEN o.language ELSE n.language END
+	FROM unnest($1::bigint[], $2::text[], $3::text[], $4::float8[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[])
+		AS o (id, status, reason, wait, event, message_id, email, language, attempts)
+	WHERE n.id = o.id AND CASE WHEN o.status = 'sent' THEN n.status IN ('sending', 'queued') ELSE n.status = 'sending' AND n.attempts = o.attempts END
 ), d AS (
 	UPDATE delivery SET status = 'sending', attempts = attempts + 1, due_at = now() + make_interval(secs => $11), history = history || $12::jsonb
-	WHERE id = $10 AND status = 'queued' RETURNING id, invoice_id, step_id, coalesce(contact_id, 0) AS contact_id, client_id, send_at, attempts, created_at
+	WHERE id = ANY ($10::bigint[]) AND id <> ALL ($1) AND status || '' = 'queued' -- by id: what is queued changes faster than statistics
+	RETURNING id, invoice_id, step_id, coalesce(contact_id, 0) AS contact_id, client_id, send_at, attempts, created_at
 )
 SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.attempts, d.created_at,
 	i.number, i.status, i.issue_date, i.due_date, i.currency, i.total, i.balance, i.pdf_key,
@@ -85,42 +94,54 @@ SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.at
 FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id
 JOIN reminder_policy AS p ON p.id = s.policy_id LEFT JOIN contact AS k ON k.id = d.contact_id LEFT JOIN company ON true`
 
-// AdvanceDelivery notes the end of a claimed delivery (done nil: of none) and marks a queued one (0:
-// none) as being sent by the worker until the lease ends. ok is false when there is none to send:
-// another worker has it, or it is final.
+// AdvanceDeliveries notes the ends of claimed deliveries and marks queued ones as being sent by the
+// worker until the lease ends. It returns those that are the caller's now, in no order: what is missing
+// is another worker's, or final.
 //
 // A mail that was sent is noted even when its lease had ended meanwhile, so that nobody sends it
-// again; any other end needs the claim to hold still. This runs once per mail: a prepared statement
+// again; any other end needs the claim to hold still. This is the statement of every mail: prepared,
 // without the query builder.
-func (s *Store) AdvanceDelivery(ctx context.Context, done *Outcome, next id.Delivery, worker string, lease time.Duration) (row Sending, ok bool, err error) {
-	var o Outcome
-	noted := []byte("[]")
-	if done != nil {
-		o = *done
-		event := o.Event
-		if event == "" {
-			event = o.Status
+func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker string, lease time.Duration) ([]Sending, error) {
+	n := len(steps)
+	done, next := make([]int64, 0, n), make([]int64, 0, n)
+	status, reason, event, messageID, email, language := make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
+	wait, attempts := make([]float64, 0, n), make([]int32, 0, n)
+	for _, step := range steps {
+		if step.Next != 0 {
+			next = append(next, int64(step.Next))
 		}
-		noted = historyEvent(event, o.Detail)
+		if o := step.Done; o != nil {
+			done, status, reason, wait = append(done, int64(o.Delivery.ID)), append(status, o.Status), append(reason, o.Reason), append(wait, o.Wait.Seconds())
+			event, messageID = append(event, string(historyEvent(cmp.Or(o.Event, o.Status), o.Detail))), append(messageID, o.MessageID)
+			email, language, attempts = append(email, o.Delivery.Email), append(language, o.Delivery.Language), append(attempts, int32(o.Delivery.Attempts))
+		}
 	}
-	err = s.bun.DB.QueryRowContext(ctx, advanceSQL, pgx.QueryExecModeCacheStatement,
-		int64(o.Delivery.ID), o.Status, o.Reason, o.Wait.Seconds(), string(noted), o.MessageID, o.Delivery.Email, o.Delivery.Language, o.Delivery.Attempts,
-		int64(next), lease.Seconds(), string(historyEvent("claimed", worker))).Scan(
-		(*int64)(&row.ID), (*int64)(&row.InvoiceID), (*int64)(&row.StepID), (*int64)(&row.ContactID), (*int64)(&row.ClientID), &row.SendAt, &row.Attempts, &row.CreatedAt,
-		&row.InvoiceNumber, &row.InvoiceStatus, &row.IssueDate, &row.DueDate, (*string)(&row.Currency), (*int64)(&row.Total), (*int64)(&row.Balance), &row.PDFKey,
-		(*string)(&row.InvoicePause.PausedUntil), &row.InvoicePause.PauseMode,
-		&row.ClientName, &row.ClientTimezone, (*string)(&row.ClientPause.PausedUntil), &row.ClientPause.PauseMode,
-		&row.Recipient.Name, &row.Recipient.Email, &row.Recipient.Language, &row.Recipient.Deleted, &row.Recipient.Wants, &row.Recipient.Bounces, &row.Recipient.Unverified,
-		&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Superseded)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Sending{}, false, nil
+	rows, err := s.bun.DB.QueryContext(ctx, advanceSQL, pgx.QueryExecModeCacheStatement, done, status, reason, wait, event, messageID, email, language, attempts,
+		next, lease.Seconds(), string(historyEvent("claimed", worker)))
+	if err != nil {
+		return nil, translate(err)
 	}
-	row.Status = DeliverySending
-	return row, err == nil, translate(err)
+	defer func() { _ = rows.Close() }()
+	claimed := make([]Sending, 0, len(next))
+	for rows.Next() {
+		row := Sending{}
+		if err := rows.Scan((*int64)(&row.ID), (*int64)(&row.InvoiceID), (*int64)(&row.StepID), (*int64)(&row.ContactID), (*int64)(&row.ClientID), &row.SendAt, &row.Attempts, &row.CreatedAt,
+			&row.InvoiceNumber, &row.InvoiceStatus, &row.IssueDate, &row.DueDate, (*string)(&row.Currency), (*int64)(&row.Total), (*int64)(&row.Balance), &row.PDFKey,
+			(*string)(&row.InvoicePause.PausedUntil), &row.InvoicePause.PauseMode,
+			&row.ClientName, &row.ClientTimezone, (*string)(&row.ClientPause.PausedUntil), &row.ClientPause.PauseMode,
+			&row.Recipient.Name, &row.Recipient.Email, &row.Recipient.Language, &row.Recipient.Deleted, &row.Recipient.Wants, &row.Recipient.Bounces, &row.Recipient.Unverified,
+			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Superseded); err != nil {
+			return nil, err
+		}
+		row.Status = DeliverySending
+		claimed = append(claimed, row)
+	}
+	return claimed, translate(rows.Err())
 }
 
-// historyEvent is an entry of the history as JSON, in a list.
+// historyEvent is an entry of the history as JSON, in a list. PostgreSQL takes no NUL.
 func historyEvent(event, detail string) []byte {
+	detail = strings.ReplaceAll(detail, "\x00", " ")
 	raw, _ := json.Marshal([]DeliveryEvent{{At: time.Now().UTC(), Event: event, Detail: detail}})
 	return raw
 }

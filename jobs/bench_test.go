@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -52,8 +53,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// floorHTML is a plain mail of about the size of ours.
-var floorHTML = template.Must(template.New("mail").Parse(`<!doctype html><html lang="es"><body style="font-family:sans-serif"><h1>{{.Number}}</h1>
+// floorHTML is a plain mail as long as ours, because encoding and sending cost by the byte: its style
+// sheet makes up for the markup that it lacks.
+var floorHTML = template.Must(template.New("mail").Parse(`<!doctype html><html lang="es"><head><style>` + strings.Repeat("td { padding: 10px 12px; border-top: 1px solid #e1e6e8; }\n", 150) + `</style></head><body style="font-family:sans-serif"><h1>{{.Number}}</h1>
 <p>Buen día, {{.Name}}:</p><p>Le recordamos que la factura {{.Number}} de {{.Client}} vence el {{.Due}}.</p>
 <table>{{range $k, $v := .Facts}}<tr><th style="text-align:left">{{$k}}</th><td>{{$v}}</td></tr>{{end}}</table>
 <p><a href="{{.Link}}">Ver factura</a></p><p>{{.Company}}</p></body></html>`))
@@ -153,13 +155,14 @@ type measured struct {
 	perSecond float64
 	cpu       time.Duration // of the worker process, per mail
 	rss       int64         // its peak, bytes
+	database  time.Duration // CPU time of its connections to the database, per mail
 }
 
 // measure runs a worker process until the mailbox has n mails more.
 func measure(t *testing.T, kind, database, redis string, mailbox *devstack.Mailbox, n int64) measured {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "AVISA_BENCH_WORKER="+kind, "BENCH_DB="+database, "BENCH_REDIS="+redis, "BENCH_SMTP=smtp://"+mailbox.Addr()+"?tls=none", "GOMEMLIMIT=48MiB")
+	cmd.Env = append(os.Environ(), "AVISA_BENCH_WORKER="+kind, "BENCH_DB="+database+"&application_name=bench", "BENCH_REDIS="+redis, "BENCH_SMTP=smtp://"+mailbox.Addr()+"?tls=none", "GOMEMLIMIT=48MiB")
 	cmd.Stderr = os.Stderr
 	stop, err := cmd.StdinPipe()
 	if err != nil {
@@ -178,6 +181,7 @@ func measure(t *testing.T, kind, database, redis string, mailbox *devstack.Mailb
 		time.Sleep(time.Millisecond)
 	}
 	took := time.Since(began)
+	pg := databaseCPU(t, database)
 	_ = stop.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
@@ -187,7 +191,35 @@ func measure(t *testing.T, kind, database, redis string, mailbox *devstack.Mailb
 		t.Fatal("no resource usage")
 	}
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return measured{float64(n) / took.Seconds(), cpu / time.Duration(n), usage.Maxrss * 1024}
+	return measured{float64(n) / took.Seconds(), cpu / time.Duration(n), usage.Maxrss * 1024, pg / time.Duration(n)}
+}
+
+// databaseCPU is the processor time that the database has spent on the worker's connections.
+func databaseCPU(t *testing.T, database string) time.Duration {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(t.Context(), "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'bench'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total time.Duration
+	for _, pid := range pids {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", pid)) // nanoseconds on a processor
+		if err != nil {
+			continue // another system, or the connection ended
+		}
+		n, _ := strconv.ParseInt(strings.Fields(string(raw))[0], 10, 64)
+		total += time.Duration(n)
+	}
+	return total
 }
 
 // TestMailsPerSecond compares the product's worker, with database and ledger, with the bare floor in
@@ -226,7 +258,7 @@ func TestMailsPerSecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	rounds := []string{"floor", "ours", "floor", "ours"} // the better of two: the machine is shared
+	rounds := []string{"floor", "ours", "floor", "ours", "floor", "ours"} // the best of three: the machine is shared
 	if !binding {
 		rounds = rounds[:2]
 	}
@@ -277,14 +309,15 @@ func TestMailsPerSecond(t *testing.T) {
 			everyMailOnce(t, pool, mailbox)
 		}
 		_ = client.Close()
-		t.Logf("round %d: %-5s %7.0f mails/s %6.3f ms CPU %5.1f MB", round+1, kind, m.perSecond, float64(m.cpu.Microseconds())/1000, float64(m.rss)/1e6)
+		t.Logf("round %d: %-5s %7.0f mails/s %6.3f ms CPU %6.3f ms database %5.1f MB", round+1, kind, m.perSecond, ms(m.cpu), ms(m.database), float64(m.rss)/1e6)
 	}
 	floor, ours := best["floor"], best["ours"]
 	table := strings.Builder{}
-	fmt.Fprintf(&table, "%d mails, %d workers, %d cores\n%-22s%12s%12s%8s\n", mails, benchWorkers, runtime.NumCPU(), "", "floor", "ours", "ratio")
-	fmt.Fprintf(&table, "%-22s%12.0f%12.0f%8.2f\n", "mails per second", floor.perSecond, ours.perSecond, ours.perSecond/floor.perSecond)
-	fmt.Fprintf(&table, "%-22s%12.3f%12.3f%8.2f\n", "worker CPU ms a mail", ms(floor.cpu), ms(ours.cpu), ms(ours.cpu)/ms(floor.cpu))
-	fmt.Fprintf(&table, "%-22s%12.1f%12.1f%8.2f\n", "worker RSS MB (peak)", float64(floor.rss)/1e6, float64(ours.rss)/1e6, float64(ours.rss)/float64(floor.rss))
+	fmt.Fprintf(&table, "%d mails, %d workers, %d cores\n%-24s%12s%12s%8s\n", mails, benchWorkers, runtime.NumCPU(), "", "floor", "ours", "ratio")
+	fmt.Fprintf(&table, "%-24s%12.0f%12.0f%8.2f\n", "mails per second", floor.perSecond, ours.perSecond, ours.perSecond/floor.perSecond)
+	fmt.Fprintf(&table, "%-24s%12.3f%12.3f%8.2f\n", "worker CPU ms a mail", ms(floor.cpu), ms(ours.cpu), ms(ours.cpu)/ms(floor.cpu))
+	fmt.Fprintf(&table, "%-24s%12.3f%12.3f%8.2f\n", "database CPU ms a mail", ms(floor.database), ms(ours.database), ms(ours.database)/ms(floor.database))
+	fmt.Fprintf(&table, "%-24s%12.1f%12.1f%8.2f\n", "worker RSS MB (peak)", float64(floor.rss)/1e6, float64(ours.rss)/1e6, float64(ours.rss)/float64(floor.rss))
 	t.Log("\n" + table.String())
 	if binding && (ours.perSecond < 0.8*floor.perSecond || ms(ours.cpu) > 0.35 || ours.rss > 60e6) {
 		t.Error("a limit is missed")

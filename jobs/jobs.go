@@ -25,14 +25,28 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
-// Queues, and how often each is asked when all have work.
+// Queues. What a person waits for in front of a screen has tasks of its own, so that reminders to a mail
+// server that answers slowly never hold it up; the others share theirs, by these weights.
 const (
+	queuePeople    = "people"
 	queueClock     = "clock"
 	queueReminders = "reminders"
 	queueDocuments = "documents"
 )
 
-var queues = map[string]int{queueClock: 6, queueReminders: 3, queueDocuments: 2}
+var (
+	people = map[string]int{queuePeople: 1}
+	shared = map[string]int{queueClock: 6, queueReminders: 3, queueDocuments: 2}
+)
+
+// forPeople are the jobs that a person waits for: invitations, passwords, alerts, confirmations.
+var forPeople = map[string]bool{
+	account.LinkJob{}.Kind():    true,
+	account.AlertJob{}.Kind():   true,
+	account.AccessJob{}.Kind():  true,
+	account.ResetJob{}.Kind():   true,
+	reminder.VerifyJob{}.Kind(): true,
+}
 
 // Config is what a worker process needs.
 type Config struct {
@@ -42,7 +56,7 @@ type Config struct {
 	Reminder    *reminder.Service
 	Billing     *billing.Service
 	Fiscal      *fiscal.Service
-	Concurrency int // tasks at once; 0 means 10
+	Concurrency int // tasks at once, and a fifth of it more for what people wait for; 0 means 10
 	Log         *slog.Logger
 	Now         func() time.Time
 }
@@ -107,10 +121,10 @@ func handle[J any](verb func(context.Context, J) error) func(context.Context, js
 	}
 }
 
-// Run works until the context ends, then lets running tasks finish.
-func (w *Worker) Run(ctx context.Context) error {
-	server := asynq.NewServerFromRedisClient(w.Redis, asynq.Config{
-		Concurrency:              w.Concurrency,
+// server takes tasks of the queues, so many at once.
+func (w *Worker) server(queues map[string]int, concurrency int) *asynq.Server {
+	return asynq.NewServerFromRedisClient(w.Redis, asynq.Config{
+		Concurrency:              concurrency,
 		Queues:                   queues,
 		TaskCheckInterval:        200 * time.Millisecond,
 		DelayedTaskCheckInterval: 2 * time.Second,
@@ -122,12 +136,22 @@ func (w *Worker) Run(ctx context.Context) error {
 			w.Log.Error("task failed", "task", task.Type(), "error", err)
 		}),
 	})
+}
+
+// Run works until the context ends, then lets running tasks finish.
+func (w *Worker) Run(ctx context.Context) error {
 	mux := asynq.NewServeMux()
 	mux.HandleFunc(taskDelivery, w.runDelivery)
 	mux.HandleFunc(taskJob, w.runJob)
 	mux.HandleFunc(taskTick, w.runTick)
-	if err := server.Start(mux); err != nil {
-		return fmt.Errorf("start the queue: %w", err)
+	servers := []*asynq.Server{w.server(people, max(2, w.Concurrency/5)), w.server(shared, w.Concurrency)}
+	for i, server := range servers {
+		if err := server.Start(mux); err != nil {
+			for _, started := range servers[:i] {
+				started.Shutdown()
+			}
+			return fmt.Errorf("start the queue: %w", err)
+		}
 	}
 	ctx = access.With(ctx, access.SystemActor())
 	var group sync.WaitGroup
@@ -135,7 +159,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	group.Go(func() { w.tickClock(ctx) })
 	<-ctx.Done()
 	group.Wait()
-	server.Shutdown()
+	for _, server := range servers {
+		group.Go(server.Shutdown)
+	}
+	group.Wait()
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 const (
 	relayPause = 250 * time.Millisecond // between looks when there is nothing to do
-	relayBatch = 500
+	relayBatch = 1000
 	// Deliveries of one task: the queue costs more than the mail otherwise. Each is claimed on its own
 	// right before it is sent, so a task that is lost or repeated neither loses nor repeats mail.
 	deliveryBatch = 20
@@ -54,7 +54,11 @@ func (w *Worker) relayOnce(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for _, job := range jobs {
-		if err := w.enqueue(ctx, taskJob, strconv.FormatInt(job.ID, 10), job.Attempts, queueDocuments); err != nil {
+		queue := queueDocuments
+		if forPeople[job.Kind] {
+			queue = queuePeople
+		}
+		if err := w.enqueue(ctx, taskJob, strconv.FormatInt(job.ID, 10), job.Attempts, queue); err != nil {
 			return 0, errors.Join(err, w.Store.RetryJob(ctx, job.ID, 5*time.Second, "queue: "+err.Error()))
 		}
 	}

@@ -1,33 +1,38 @@
 package mail
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	netmail "net/mail"
+	"net/textproto"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
+	"golang.org/x/net/idna"
 )
 
 // SMTP is a Sender over kept connections to one mail server.
 type SMTP struct {
-	client *gomail.Client
-	idle   chan kept
+	client  *gomail.Client
+	timeout time.Duration
+	idle    chan *connection
 }
 
-// kept is an open connection that waits for its next message.
-type kept struct {
+// connection is an open connection and what its server offers.
+type connection struct {
 	*smtp.Client
-	since time.Time
+	pipelining bool // takes commands without waiting for each answer (RFC 2920)
+	utf8       bool // takes addresses outside of ASCII (RFC 6531)
+	since      time.Time
 }
 
 // maxIdle is how long a kept connection may wait: mail servers commonly hang up after a minute or
@@ -43,7 +48,7 @@ func NewSMTP(address string, timeout time.Duration, connections int) (*SMTP, err
 	if err != nil || u.Hostname() == "" {
 		return nil, errors.New("SMTP_URL is not of the form smtp://user:password@host:port") // without the password in it
 	}
-	options := []gomail.Option{gomail.WithTimeout(timeout), gomail.WithoutNoop(), gomail.WithoutRset()}
+	options := []gomail.Option{gomail.WithTimeout(timeout)}
 	port := 0
 	if u.Port() != "" {
 		if port, err = strconv.Atoi(u.Port()); err != nil {
@@ -72,55 +77,184 @@ func NewSMTP(address string, timeout time.Duration, connections int) (*SMTP, err
 	if err != nil {
 		return nil, fmt.Errorf("SMTP_URL: %w", err)
 	}
-	return &SMTP{client: client, idle: make(chan kept, connections)}, nil
+	return &SMTP{client: client, timeout: timeout, idle: make(chan *connection, connections)}, nil
 }
+
+// buffers holds the bytes of messages between two uses.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// maxKeptBuffer is the size above which a buffer is not kept: one mail with a large attachment must not
+// hold its memory for good.
+const maxKeptBuffer = 256 << 10
 
 // Send implements Sender. A message that the server has taken over is never reported as failed.
 func (s *SMTP) Send(ctx context.Context, m Message) (Receipt, error) {
-	msg, err := build(m)
+	content, ok := buffers.Get().(*bytes.Buffer)
+	if !ok {
+		content = new(bytes.Buffer)
+	}
+	defer func() {
+		if content.Cap() <= maxKeptBuffer {
+			content.Reset()
+			buffers.Put(content)
+		}
+	}()
+	from, to, err := m.write(content, time.Now())
 	if err != nil {
 		return Receipt{}, &Refusal{Reply: err.Error(), Permanent: true}
 	}
-	connection, reused, err := s.connection(ctx)
+	if !bytes.HasSuffix(content.Bytes(), []byte("\r\n")) {
+		content.WriteString("\r\n")
+	}
+	content.WriteString(".\r\n")
+	c, reused, err := s.connection(ctx)
 	if err != nil {
 		return Receipt{}, refusal(err)
 	}
-	err = s.client.SendWithSMTPClient(connection, msg)
-	if reused && err != nil && notStarted(err) {
+	reply, begun, err := c.transmit(from, to, content.Bytes(), s.patience(ctx))
+	if reused && hungUp(err) && !begun {
 		// The server hung up on a kept connection before it saw anything of the message.
-		_ = connection.Close()
-		if connection, err = s.client.DialToSMTPClientWithContext(ctx); err != nil {
+		_ = c.Close()
+		if c, err = s.dial(ctx); err != nil {
 			return Receipt{}, refusal(err)
 		}
-		err = s.client.SendWithSMTPClient(connection, msg)
+		reply, _, err = c.transmit(from, to, content.Bytes(), s.patience(ctx))
 	}
-	if err != nil && !msg.IsDelivered() {
-		_ = connection.Close() // its state is unknown
+	if err == nil || !hungUp(err) && c.reset() == nil {
+		s.keep(c)
+	} else {
+		_ = c.Close() // its state is unknown
+	}
+	if err != nil {
 		return Receipt{}, refusal(err)
 	}
-	s.keep(connection)
-	return Receipt{Reply: strings.TrimSpace(msg.ServerResponse())}, nil
+	return Receipt{Reply: clean(reply)}, nil
+}
+
+// patience is how long a message may take.
+func (s *SMTP) patience(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(s.timeout, time.Until(deadline))
+	}
+	return s.timeout
+}
+
+// transmit gives one message to the server and returns its answer. begun is true once the content was
+// sent: from then on a broken connection leaves open whether the server took the message over.
+func (c *connection) transmit(from, to string, content []byte, patience time.Duration) (reply string, begun bool, err error) {
+	if err := c.UpdateDeadline(patience); err != nil {
+		return "", false, err
+	}
+	sender, recipient, err := c.envelope(from, to)
+	if err != nil {
+		return "", false, err
+	}
+	commands := []struct {
+		text   string
+		expect int
+	}{{"MAIL FROM:" + sender + "\r\n", 250}, {"RCPT TO:<" + recipient + ">\r\n", 25}, {"DATA\r\n", 354}}
+	var refused error // the first refusal, which is the cause of those that follow
+	for i, command := range commands {
+		if !c.pipelining {
+			_, err = c.Text.W.WriteString(command.text)
+		} else if i == 0 {
+			_, err = c.Text.W.WriteString(command.text + commands[1].text + commands[2].text)
+		}
+		if err = errors.Join(err, c.Text.W.Flush()); err != nil {
+			return "", false, err
+		}
+		switch _, _, err := c.Text.ReadResponse(command.expect); {
+		case hungUp(err) || err != nil && !c.pipelining:
+			return "", false, cmp.Or(refused, err)
+		case refused == nil:
+			refused = err
+		case err == nil && command.expect == 354:
+			_ = c.Close() // it waits for the content of a message that it refused
+		}
+	}
+	if refused != nil {
+		return "", false, refused
+	}
+	if _, err := c.Text.W.Write(content); err != nil {
+		return "", true, err
+	}
+	if err := c.Text.W.Flush(); err != nil {
+		return "", true, err
+	}
+	_, reply, err = c.Text.ReadResponse(250)
+	return reply, true, err
+}
+
+// envelope returns the sender with its parameters and the recipient as the server takes them: a domain
+// outside of ASCII in its ASCII form where it must be.
+func (c *connection) envelope(from, to string) (sender, recipient string, err error) {
+	if ascii(from) && ascii(to) {
+		return "<" + from + ">", to, nil
+	}
+	if c.utf8 {
+		return "<" + from + "> SMTPUTF8", to, nil
+	}
+	for _, address := range []*string{&from, &to} {
+		local, domain, _ := strings.Cut(*address, "@")
+		domain, err := idna.Lookup.ToASCII(domain)
+		if err != nil || !ascii(local) {
+			return "", "", &textproto.Error{Code: 553, Msg: "the mail server takes no addresses with letters outside of ASCII"}
+		}
+		*address = local + "@" + domain
+	}
+	return "<" + from + ">", to, nil
+}
+
+func ascii(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// hungUp reports whether the connection is of no use any more: it broke, or the server is closing it
+// (421, RFC 5321 section 3.8).
+func hungUp(err error) bool {
+	var answer *textproto.Error
+	return err != nil && (!errors.As(err, &answer) || answer.Code == 421)
+}
+
+// reset ends a refused transaction.
+func (c *connection) reset() error {
+	if !c.HasConnection() {
+		return net.ErrClosed
+	}
+	return c.Reset()
 }
 
 // connection returns a kept connection or a new one.
-func (s *SMTP) connection(ctx context.Context) (c *smtp.Client, reused bool, err error) {
+func (s *SMTP) connection(ctx context.Context) (c *connection, reused bool, err error) {
 	for {
 		select {
-		case k := <-s.idle:
-			if time.Since(k.since) < maxIdle && k.HasConnection() {
-				return k.Client, true, nil
+		case c := <-s.idle:
+			if time.Since(c.since) < maxIdle && c.HasConnection() {
+				return c, true, nil
 			}
-			_ = k.Close()
+			_ = c.Close()
 		default:
-			c, err = s.client.DialToSMTPClientWithContext(ctx)
+			c, err = s.dial(ctx)
 			return c, false, err
 		}
 	}
 }
 
-func (s *SMTP) keep(c *smtp.Client) {
+func (s *SMTP) dial(ctx context.Context) (*connection, error) {
+	client, err := s.client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{Client: client}
+	c.pipelining, _ = client.Extension("PIPELINING")
+	c.utf8, _ = client.Extension("SMTPUTF8")
+	return c, nil
+}
+
+func (s *SMTP) keep(c *connection) {
+	c.since = time.Now()
 	select {
-	case s.idle <- kept{c, time.Now()}:
+	case s.idle <- c:
 	default:
 		_ = c.Quit()
 	}
@@ -130,28 +264,19 @@ func (s *SMTP) keep(c *smtp.Client) {
 func (s *SMTP) Close() {
 	for {
 		select {
-		case k := <-s.idle:
-			_ = k.Quit()
+		case c := <-s.idle:
+			_ = c.Quit()
 		default:
 			return
 		}
 	}
 }
 
-// notStarted reports whether the connection broke before the message was given to the server.
-func notStarted(err error) bool {
-	var e *gomail.SendError
-	if !errors.As(err, &e) || e.ErrorCode() != 0 {
-		return false
-	}
-	return e.Reason == gomail.ErrConnCheck || e.Reason == gomail.ErrSMTPMailFrom || e.Reason == gomail.ErrSMTPRcptTo
-}
-
 // refusal turns a reply code of the server into a Refusal; what is no reply stays as it is.
 func refusal(err error) error {
-	var e *gomail.SendError
-	if errors.As(err, &e) && e.ErrorCode() >= 400 {
-		return &Refusal{Code: e.ErrorCode(), Reply: clean(err.Error()), Permanent: e.ErrorCode() >= 500}
+	var answer *textproto.Error
+	if errors.As(err, &answer) && answer.Code >= 400 {
+		return &Refusal{Code: answer.Code, Reply: clean(answer.Error()), Permanent: answer.Code >= 500}
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
@@ -167,68 +292,4 @@ func clean(text string) string {
 		text = strings.ToValidUTF8(text[:500], "")
 	}
 	return text
-}
-
-func build(m Message) (*gomail.Msg, error) {
-	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	from, err := mailbox(m.FromName, m.From)
-	if err != nil {
-		return nil, fmt.Errorf("sender address: %w", err)
-	}
-	to, err := mailbox(m.ToName, m.To)
-	if err != nil {
-		return nil, fmt.Errorf("recipient address: %w", err)
-	}
-	msg.FromMailAddress(from)
-	msg.ToMailAddress(to)
-	if m.ReplyTo != "" {
-		if err := msg.ReplyTo(m.ReplyTo); err != nil {
-			return nil, fmt.Errorf("reply address: %w", err)
-		}
-	}
-	msg.SetMessageIDWithValue(m.ID)
-	msg.SetDate()
-	msg.Subject(header(m.Subject))
-	if m.Language != "" {
-		msg.SetGenHeader(gomail.HeaderContentLang, header(m.Language))
-	}
-	// Tells auto-responders to keep quiet (RFC 3834).
-	msg.SetGenHeader(gomail.Header("Auto-Submitted"), "auto-generated")
-	if m.Unsubscribe != "" {
-		msg.SetGenHeader(gomail.HeaderListUnsubscribe, header(m.Unsubscribe))
-	}
-	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
-		msg.SetGenHeader(gomail.Header(name), header(m.Headers[name]))
-	}
-	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
-	if m.HTML != "" {
-		msg.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
-	}
-	for _, a := range m.Attachments {
-		if err := msg.AttachReader(header(a.Name), strings.NewReader(string(a.Data)), gomail.WithFileContentType(gomail.ContentType(a.ContentType))); err != nil {
-			return nil, err
-		}
-	}
-	return msg, nil
-}
-
-// mailbox puts a name to an address without writing and reading it back (RFC 5322 section 3.4): a
-// name may hold quotes and everything else that people put into one.
-func mailbox(name, address string) (*netmail.Address, error) {
-	parsed, err := netmail.ParseAddress("<" + address + ">")
-	if err != nil {
-		return nil, err
-	}
-	parsed.Name = strings.TrimSpace(header(name))
-	return parsed, nil
-}
-
-// header takes line breaks and control characters out, so that no value can begin another header.
-func header(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
 }

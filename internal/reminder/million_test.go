@@ -1,6 +1,7 @@
 package reminder_test
 
 import (
+	"database/sql"
 	"os"
 	"strconv"
 	"testing"
@@ -53,4 +54,24 @@ func TestPlanMillion(t *testing.T) {
 			t.Errorf("%s: took %s, at most %s", run.now, took, run.most)
 		}
 	}
+	t.Logf("floor: the same rows into a table with the unique key alone in %.2f s", bareInsert(t, address).Seconds())
+}
+
+// bareInsert is how long PostgreSQL needs to write the rows of the ledger when nothing must be found
+// out: what no planner can go below.
+func bareInsert(t *testing.T, address string) time.Duration {
+	t.Helper()
+	conn, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(t.Context(), `CREATE TABLE bare (LIKE delivery INCLUDING DEFAULTS INCLUDING CONSTRAINTS, UNIQUE NULLS NOT DISTINCT (invoice_id, step_id, contact_id))`); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := conn.ExecContext(t.Context(), `INSERT INTO bare SELECT * FROM delivery ORDER BY invoice_id, step_id, contact_id`); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(began)
 }

@@ -27,7 +27,8 @@ type Service struct {
 	// LinkURL is the address of the page that a personal link of the kind opens.
 	LinkURL func(kind, token string) string
 
-	cached struct {
+	advances advances
+	cached   struct {
 		sync.Mutex
 		company   *db.Company
 		templates []db.MailTemplate

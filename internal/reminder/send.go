@@ -66,6 +66,8 @@ func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
 	}
+	s.advances.join()
+	defer s.advances.leave()
 	// What happened is noted even when the process is being stopped.
 	noting := context.WithoutCancel(ctx)
 	began := time.Now()
@@ -90,12 +92,6 @@ func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 		}
 	}
 	return s.Store.ReleaseQueue(noting, ids)
-}
-
-func (s *Service) advance(ctx context.Context, done *db.Outcome, next id.Delivery) (db.Sending, bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	return s.Store.AdvanceDelivery(ctx, done, next, s.Worker, s.Lease)
 }
 
 // sendOne sends a claimed delivery and says how it ended.

@@ -236,9 +236,9 @@ func TestLostAnswer(t *testing.T) {
 func TestLostWorker(t *testing.T) {
 	o := newOutside(t)
 	ids := o.take()
-	claimed, ok, err := o.store.AdvanceDelivery(t.Context(), nil, ids[0], "dead", time.Second)
-	if err != nil || !ok {
-		t.Fatal(ok, err)
+	claimed, err := o.store.AdvanceDeliveries(t.Context(), []db.Advance{{Next: ids[0]}}, "dead", time.Second)
+	if err != nil || len(claimed) != 1 {
+		t.Fatal(claimed, err)
 	}
 	if len(o.take()) != 0 {
 		t.Fatal("handed out while the claim holds")
@@ -250,7 +250,7 @@ func TestLostWorker(t *testing.T) {
 	}
 	var late error
 	for _, status := range []string{db.DeliveryPlanned, db.DeliveryFailed} {
-		_, _, err := o.store.AdvanceDelivery(t.Context(), &db.Outcome{Delivery: claimed.Delivery, Status: status, Reason: "late"}, 0, "dead", time.Second)
+		_, err := o.store.AdvanceDeliveries(t.Context(), []db.Advance{{Done: &db.Outcome{Delivery: claimed[0].Delivery, Status: status, Reason: "late"}}}, "dead", time.Second)
 		late = errors.Join(late, err)
 	}
 	if row := o.row(); late != nil || row.Status != db.DeliverySent {

@@ -336,13 +336,14 @@ func TestLedgerHistory(t *testing.T) {
 		t.Fatalf("taken %v, %v", taken, err)
 	}
 	finish := func(delivery id.Delivery, status, reason, detail string) {
-		row, ok, err := w.store.AdvanceDelivery(ctx, nil, delivery, "prueba/1", time.Minute)
-		if err != nil || !ok {
-			t.Fatal(ok, err)
+		claimed, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Next: delivery}}, "prueba/1", time.Minute)
+		if err != nil || len(claimed) != 1 {
+			t.Fatal(claimed, err)
 		}
+		row := claimed[0]
 		row.Email, row.Language = row.Recipient.Email, row.Recipient.Language
 		end := db.Outcome{Delivery: row.Delivery, Status: status, Reason: reason, MessageID: "id@hospedaje.example", Detail: detail}
-		if _, _, err := w.store.AdvanceDelivery(ctx, &end, 0, "prueba/1", time.Minute); err != nil {
+		if _, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Done: &end}}, "prueba/1", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
