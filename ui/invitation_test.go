@@ -143,8 +143,8 @@ func TestActivity(t *testing.T) {
 	v := w.as(owner)
 	v.invite()
 	page := "/clientes/" + w.client.ID.String() + "/actividad"
-	v.get(page).want(t, http.StatusOK).shows(t, owner, "contact.add", "invitation.send")
-	v.get(page+"?que=invitation.").shows(t, "invitation.send").hides(t, "contact.add")
+	v.get(page).want(t, http.StatusOK).shows(t, owner, "Contacto · alta", "Invitación · envío")
+	v.get(page+"?que=invitation.").shows(t, "Invitación · envío").hides(t, "Contacto · alta")
 	v.get(page+"?hasta=2020-01-01").shows(t, "No hay actividad con estos filtros")
 	file := v.get(page+"/archivo?que=invitation.").want(t, http.StatusOK)
 	if !strings.HasPrefix(file.body, "id,at,client,") || !strings.Contains(file.body, ",invitation.send,") || strings.Contains(file.body, ",contact.add,") {

@@ -84,7 +84,7 @@ func TestViewAs(t *testing.T) {
 		t.Errorf("led to %s", to)
 	}
 	v.get("/clientes/"+client).want(t, http.StatusSeeOther)
-	v.get("/consola/actividad?cliente="+client).want(t, http.StatusOK).shows(t, "client.view", "client.view-end")
+	v.get("/consola/actividad?cliente="+client).want(t, http.StatusOK).shows(t, "Cliente · vista como el cliente", "Cliente · fin de la vista como el cliente")
 	if file := v.get("/consola/actividad/archivo?que=client.view").want(t, http.StatusOK); strings.Count(file.body, "\n") != 2 {
 		t.Errorf("the file is\n%s", file.body)
 	}

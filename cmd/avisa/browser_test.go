@@ -54,7 +54,7 @@ func newWindow(chromium context.Context, t *testing.T, base string) *browser {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	// Browser and tab live as long as the context of their first call: not one with a shorter time-out.
 	if err := chromedp.Do(ctx); err != nil {

@@ -42,7 +42,12 @@ func TestPeopleInTheBrowser(t *testing.T) {
 
 func (b *browser) signIn(email, password string) {
 	b.Helper()
-	b.open("/clientes/entrar")
+	b.signInAt("/clientes", email, password)
+}
+
+func (b *browser) signInAt(root, email, password string) {
+	b.Helper()
+	b.open(root + "/entrar")
 	b.fill("Correo", email)
 	b.fill("Contraseña", password)
 	b.follow("Iniciar sesión")

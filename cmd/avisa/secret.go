@@ -30,20 +30,32 @@ func (c config) secrets() (*secret.Box, error) {
 	return box, nil
 }
 
+// keptSecret reads the secret of the data folder. Of processes that start together one makes it: it appears
+// whole, by linking, so that nobody reads it half-written.
 func keptSecret(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // the PostgreSQL user must be able to enter it
 		return "", err
 	}
 	path := filepath.Join(dir, "secret")
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator chooses the folder
-	if err == nil {
-		text := secret.Random()
-		_, err = file.WriteString(text + "\n")
-		return text, errors.Join(err, file.Close())
-	}
-	if !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator chooses the folder
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeSecret(dir, path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+		raw, err = os.ReadFile(path) //nolint:gosec // the operator chooses the folder
+	}
 	return strings.TrimSpace(string(raw)), err
+}
+
+func makeSecret(dir, path string) error {
+	file, err := os.CreateTemp(dir, "secret-") // for its owner alone
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.WriteString(secret.Random() + "\n")
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	return os.Link(file.Name(), path)
 }

@@ -6,15 +6,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/ui/component"
 )
 
@@ -35,27 +41,44 @@ type View struct {
 	Path    string
 	Values  url.Values // the filters
 	Clients bool       // entries of many clients: the client can be chosen
+	Errors  map[string]string
 	Rows    []db.AuditRow
 	Next    string
 }
 
-// subjects are what a filter on the verb can choose: the noun that it begins with.
-var subjects = []string{"access", "client", "company", "contact", "credit", "credit_note", "exchange_rate", "handover", "import", "invitation", "invoice", "login",
-	"movement", "passkey", "password", "payment", "product", "recovery", "refund", "reminder", "service", "session", "staff", "token", "totp"}
-
-func (l Log) query(r *http.Request) account.AuditQuery {
-	values := r.URL.Query()
+// query reads the filters. What cannot be read is told by its field: it would select everything.
+func (l Log) query(r *http.Request) (account.AuditQuery, map[string]string) {
+	values, wrong := r.URL.Query(), map[string]string{}
+	lang := component.Lang(r.Context())
 	query := account.AuditQuery{Client: l.Client, Verb: values.Get("que")}
-	if l.Client == 0 {
-		query.Client, _ = id.ParseClient(values.Get("cliente"))
+	var err error
+	if text := values.Get("cliente"); l.Client == 0 && text != "" {
+		if query.Client, err = id.ParseClient(text); err != nil {
+			wrong["cliente"] = locale.Error(lang, "ID_MALFORMED", nil)
+		}
 	}
-	query.Login, _ = id.ParseLogin(values.Get("persona"))
-	query.Staff, _ = id.ParseStaff(values.Get("personal"))
-	query.From = start(values.Get("desde"))
-	if until := start(values.Get("hasta")); !until.IsZero() {
-		query.Until = until.AddDate(0, 0, 1) // the whole last day
+	if text := values.Get("quien"); text != "" {
+		if query.Login, err = id.ParseLogin(text); err != nil {
+			query.Staff, err = id.ParseStaff(text)
+		}
+		if err != nil {
+			wrong["quien"] = locale.Error(lang, "ID_MALFORMED", nil)
+		}
 	}
-	return query
+	for name, at := range map[string]*time.Time{"desde": &query.From, "hasta": &query.Until} {
+		if text := values.Get(name); text != "" {
+			if *at = start(text); at.IsZero() {
+				wrong[name] = locale.Error(lang, "DATE_MALFORMED", nil)
+			}
+		}
+	}
+	if !query.Until.IsZero() {
+		query.Until = query.Until.AddDate(0, 0, 1) // the whole last day
+		if query.Until.Before(query.From) {
+			wrong["hasta"] = locale.T(lang, "audit.until.before")
+		}
+	}
+	return query, wrong
 }
 
 // start is the beginning of a day, zero for text that is none.
@@ -75,7 +98,11 @@ func start(text string) time.Time {
 func (l Log) Read(r *http.Request) (View, error) {
 	values := r.URL.Query()
 	view := View{Path: l.Path, Values: values, Clients: l.Client == 0}
-	list, err := l.Account.Audit(r.Context(), l.query(r), db.Page{First: pageSize, After: values.Get("despues")})
+	query, wrong := l.query(r)
+	if view.Errors = wrong; len(wrong) > 0 {
+		query, values = account.AuditQuery{Client: l.Client, Until: time.Unix(1, 0)}, url.Values{} // nothing
+	}
+	list, err := l.Account.Audit(r.Context(), query, db.Page{First: pageSize, After: values.Get("despues")})
 	if err != nil {
 		return View{}, err
 	}
@@ -93,7 +120,10 @@ func (l Log) Read(r *http.Request) (View, error) {
 
 // Write answers with the file. It is asked for once before, so that a refusal is still an error page.
 func (l Log) Write(w http.ResponseWriter, r *http.Request) error {
-	query := l.query(r)
+	query, wrong := l.query(r)
+	if len(wrong) > 0 {
+		return fault.New(fault.Invalid, string(fault.Invalid))
+	}
 	if _, err := l.Account.Audit(r.Context(), query, db.Page{First: 1}); err != nil {
 		return err
 	}
@@ -105,7 +135,7 @@ func (l Log) Write(w http.ResponseWriter, r *http.Request) error {
 
 func (v View) file() string {
 	values := url.Values{}
-	for _, name := range []string{"cliente", "persona", "personal", "que", "desde", "hasta"} {
+	for _, name := range []string{"cliente", "quien", "que", "desde", "hasta"} {
 		if text := v.Values.Get(name); text != "" {
 			values.Set(name, text)
 		}
@@ -116,25 +146,112 @@ func (v View) file() string {
 	return v.Path + "/archivo?" + values.Encode()
 }
 
-func (v View) subjects(ctx context.Context) []component.Option {
-	list := []component.Option{{Label: t(ctx, "all")}}
-	for _, subject := range subjects {
-		list = append(list, component.Option{Value: subject + ".", Label: t(ctx, "subject."+subject)})
+// nouns are what a filter on the verb can choose: those that have a text.
+var nouns = sync.OnceValue(func() (list []string) {
+	for _, key := range locale.Keys() {
+		if noun, ok := strings.CutPrefix(key, "audit.subject."); ok {
+			list = append(list, noun)
+		}
 	}
 	return list
+})
+
+func (v View) subjects(ctx context.Context) []component.Option {
+	var list []component.Option
+	for _, noun := range nouns() {
+		list = append(list, component.Option{Value: noun + ".", Label: t(ctx, "subject."+noun)})
+	}
+	slices.SortFunc(list, func(a, b component.Option) int { return strings.Compare(a.Label, b.Label) })
+	return append([]component.Option{{Label: t(ctx, "all")}}, list...)
+}
+
+func (v View) field(ctx context.Context, name, label, kind string) component.Field {
+	return component.Field{Name: name, Label: t(ctx, label), Type: kind, Value: v.Values.Get(name), Error: v.Errors[name], Maxlength: "30"}
+}
+
+// only is the address of what the actor of the row did, "" for the product itself.
+func (v View) only(row db.AuditRow) string {
+	switch {
+	case row.LoginID != 0:
+		return v.Path + "?quien=" + row.LoginID.String()
+	case row.StaffID != 0:
+		return v.Path + "?quien=" + row.StaffID.String()
+	}
+	return ""
 }
 
 func t(ctx context.Context, key string) string { return component.T(ctx, "audit."+key) }
 
-func subject(ctx context.Context, verb string) string {
-	noun, _, _ := strings.Cut(verb, ".")
-	return t(ctx, "subject."+noun)
+func actor(ctx context.Context, row db.AuditRow) string {
+	if row.Kind == access.System {
+		return t(ctx, "system")
+	}
+	return row.Actor
 }
 
-// compact is a change as one line.
-func compact(raw json.RawMessage) string {
+// what is a verb in the reader's language: "Contacto · alta". What has no text yet shows as it is.
+func what(ctx context.Context, verb string) string {
+	noun, action, _ := strings.Cut(verb, ".")
+	return text(ctx, "subject", noun) + " · " + text(ctx, "action", action)
+}
+
+func text(ctx context.Context, kind, name string) string {
+	if key := "audit." + kind + "." + name; locale.Has(key) {
+		return component.T(ctx, key)
+	}
+	return name
+}
+
+// change is one field that an entry changed.
+type change struct{ Field, Before, After string }
+
+// changesOf reads what an entry says about its change, by the names of the fields.
+func changesOf(ctx context.Context, row db.AuditRow) []change {
+	before, after := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if len(row.Before) > 0 && json.Unmarshal(row.Before, &before) != nil || len(row.After) > 0 && json.Unmarshal(row.After, &after) != nil {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(before))
+	for name := range after {
+		if _, both := before[name]; !both {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	list := make([]change, 0, len(names))
+	for _, name := range names {
+		field := strings.ToLower(name)
+		list = append(list, change{Field: text(ctx, "field", field), Before: value(ctx, field, before[name]), After: value(ctx, field, after[name])})
+	}
+	return list
+}
+
+// words are the fields whose values have texts, by what these are named after.
+var words = map[string]string{"permissions": "access.", "topics": "topic.", "language": "console.language.", "role": "console.role."}
+
+// value is the JSON value of a field for people: text without quotes, lists with commas.
+func value(ctx context.Context, field string, raw json.RawMessage) string {
+	var plain string
+	var list []json.RawMessage
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return ""
+	case json.Unmarshal(raw, &plain) == nil:
+		if key := words[field] + plain; words[field] != "" && locale.Has(key) {
+			return component.T(ctx, key)
+		}
+		return plain
+	case string(raw) == "true" || string(raw) == "false":
+		return t(ctx, string(raw))
+	case json.Unmarshal(raw, &list) == nil:
+		parts := make([]string, len(list))
+		for i, part := range list {
+			parts[i] = value(ctx, field, part)
+		}
+		return strings.Join(parts, ", ")
+	}
 	var out bytes.Buffer
-	if len(raw) == 0 || json.Compact(&out, raw) != nil {
+	if json.Compact(&out, raw) != nil {
 		return ""
 	}
 	return out.String()

@@ -15,7 +15,7 @@ const (
 )
 
 var badgeClass = map[Tone]string{
-	Neutral: "badge badge-soft badge-neutral", Info: "badge badge-soft badge-info", Good: "badge badge-soft badge-success",
+	Neutral: "badge badge-soft", Info: "badge badge-soft badge-info", Good: "badge badge-soft badge-success",
 	Warning: "badge badge-soft badge-warning", Bad: "badge badge-soft badge-error",
 }
 

@@ -20,11 +20,22 @@ document.addEventListener('htmx:error', () => showFailure(true)); // no connecti
 // shows it, and a second click sends nothing.
 const formOf = (element) => element?.closest?.('form');
 
+// A line at the top of the window for what takes longer than a moment. What asks by itself (hx-trigger)
+// disturbs nobody.
+let loading;
+const setLoading = (on) => {
+  clearTimeout(loading);
+  if (on) loading = setTimeout(() => (document.documentElement.dataset.loading = ''), 250);
+  else delete document.documentElement.dataset.loading;
+};
+
 document.addEventListener('htmx:before:request', ({ detail }) => {
   showFailure(false);
+  if (!detail.ctx.sourceElement?.hasAttribute?.('hx-trigger')) setLoading(true);
   formOf(detail.ctx.sourceElement)?.setAttribute('aria-busy', 'true');
 });
 document.addEventListener('htmx:finally:request', ({ detail }) => {
+  setLoading(false);
   formOf(detail.ctx.sourceElement)?.removeAttribute('aria-busy');
 });
 document.addEventListener(
@@ -38,20 +49,42 @@ document.addEventListener(
 );
 document.addEventListener('submit', (event) => {
   // htmx has prevented the default of its own forms: this is one without it.
-  if (!event.defaultPrevented && event.target.method === 'post') event.target.setAttribute('aria-busy', 'true');
+  if (event.defaultPrevented || event.target.method !== 'post') return;
+  event.target.setAttribute('aria-busy', 'true');
+  setLoading(true);
 });
 window.addEventListener('pageshow', (event) => {
   // Back from the browser's page cache: nothing is on its way any more.
+  setLoading(false);
   if (event.persisted) document.querySelectorAll('form[aria-busy]').forEach((form) => form.removeAttribute('aria-busy'));
 });
 
-// Whoever sent a form with errors continues at the first one.
-const focusFirstError = () => document.querySelector('[aria-invalid="true"]')?.focus();
+// Whoever sent a form with errors continues at the first one, or reads what is wrong with the whole.
+const focusFirstError = () => {
+  const field = document.querySelector('[aria-invalid="true"]');
+  field?.focus();
+  return field;
+};
+
+// A live region speaks when its text changes, not when the page comes with one: the message of a page is
+// said a moment after it is there.
+const sayFlash = () => {
+  const flash = document.querySelector('[data-flash]');
+  if (flash) setTimeout(() => (document.querySelector('[data-say]').textContent = flash.textContent.trim()), 150);
+};
 
 document.addEventListener('htmx:after:swap', ({ detail }) => {
-  if (detail.ctx.response?.status === 422) focusFirstError();
+  sayFlash();
+  if (detail.ctx.response?.status !== 422 || focusFirstError()) return;
+  const alert = document.querySelector('main [role="alert"]:not([hidden])');
+  if (!alert) return;
+  alert.tabIndex = -1;
+  alert.focus();
 });
-document.addEventListener('DOMContentLoaded', focusFirstError);
+document.addEventListener('DOMContentLoaded', () => {
+  focusFirstError();
+  sayFlash();
+});
 
 // Small helpers of forms, by attribute. Whoever has no JavaScript gets the same from
 // the server, or needs it less.
@@ -131,7 +164,7 @@ document.addEventListener('keydown', (event) => {
 
 // The message after a redirect goes by itself, unless it is being read.
 setInterval(() => {
-  document.querySelectorAll('[data-flash]:not(:hover)').forEach((flash) => {
+  document.querySelectorAll('[data-flash]:not(:hover, :focus-within)').forEach((flash) => {
     const age = Number(flash.dataset.flash || 0) + 1;
     flash.dataset.flash = age;
     if (age > 6) flash.remove();
