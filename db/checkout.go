@@ -32,6 +32,7 @@ type Checkout struct {
 	Status     string         `bun:"status"`
 	SessionRef string         `bun:"session_ref,nullzero"` // the gateway's id of the payment page
 	URL        string         `bun:"url"`                  // of the payment page
+	ChargeRef  string         `bun:"charge_ref"`           // the gateway's id of the money, once it is paid
 	PaymentID  id.Payment     `bun:"payment_id,nullzero"`
 	ExpiresAt  *time.Time     `bun:"expires_at"`
 	CreatedAt  time.Time      `bun:"created_at,nullzero,default:now()"`
@@ -76,7 +77,7 @@ func (s *Store) LockCheckout(ctx context.Context, checkoutID id.Checkout) (Check
 // SaveCheckout writes the state of a checkout.
 func (s *Store) SaveCheckout(ctx context.Context, row *Checkout) error {
 	row.UpdatedAt = time.Now()
-	_, err := s.idb.NewUpdate().Model(row).Column("status", "session_ref", "url", "payment_id", "expires_at", "updated_at").WherePK().Exec(ctx)
+	_, err := s.idb.NewUpdate().Model(row).Column("status", "session_ref", "url", "charge_ref", "payment_id", "expires_at", "updated_at").WherePK().Exec(ctx)
 	return translate(err)
 }
 
@@ -95,6 +96,22 @@ func (s *Store) OpenCheckouts(ctx context.Context, clientID id.Client, now time.
 	return rows, translate(err)
 }
 
+// CheckoutByCharge returns the paid checkout that a gateway's charge belongs to.
+func (s *Store) CheckoutByCharge(ctx context.Context, gateway, charge string) (Checkout, error) {
+	var row Checkout
+	err := s.idb.NewSelect().Model(&row).Where("gateway = ?", gateway).Where("charge_ref = ?", charge).Where("payment_id IS NOT NULL").Limit(1).Scan(ctx)
+	return row, translate(err)
+}
+
+// WaitingCheckouts returns checkouts of a gateway without an end that nobody touched since before,
+// the one that waits longest first.
+func (s *Store) WaitingCheckouts(ctx context.Context, gateway string, before time.Time, limit int64) ([]Checkout, error) {
+	rows := []Checkout{}
+	err := s.idb.NewSelect().Model(&rows).Where("status IN ('created', 'open', 'processing')").Where("gateway = ?", gateway).Where("updated_at < ?", before).
+		OrderExpr("updated_at").Limit(limit).Scan(ctx)
+	return rows, translate(err)
+}
+
 // GatewayEvent is an event that a gateway told us.
 type GatewayEvent struct {
 	bun.BaseModel `bun:"table:gateway_event"`
@@ -105,6 +122,13 @@ type GatewayEvent struct {
 	CheckoutID id.Checkout `bun:"checkout_id,nullzero"`
 	Outcome    string      `bun:"outcome"`
 	ReceivedAt time.Time   `bun:"received_at,nullzero,default:now()"`
+
+	// Of a refund or a dispute.
+	ChargeRef   string         `bun:"charge_ref"`
+	ReversalRef string         `bun:"reversal_ref"`
+	Amount      money.Minor    `bun:"amount"`
+	Currency    money.Currency `bun:"currency"`
+	Dispute     bool           `bun:"dispute"`
 }
 
 // ClaimGatewayEvent notes an event; first is false when it was noted before. It waits for a
@@ -122,6 +146,21 @@ func (s *Store) ClaimGatewayEvent(ctx context.Context, row *GatewayEvent) (first
 func (s *Store) FinishGatewayEvent(ctx context.Context, row *GatewayEvent) error {
 	_, err := s.idb.NewUpdate().Model(row).Column("checkout_id", "outcome").WherePK().Exec(ctx)
 	return translate(err)
+}
+
+// WaitingEvents returns the events about a charge that came before its payment was booked, in the
+// order in which they came.
+func (s *Store) WaitingEvents(ctx context.Context, gateway, charge string) ([]GatewayEvent, error) {
+	rows := []GatewayEvent{}
+	err := s.idb.NewSelect().Model(&rows).Where("gateway = ?", gateway).Where("charge_ref = ?", charge).Where("outcome = 'waiting'").
+		OrderExpr("received_at, event_ref").Scan(ctx)
+	return rows, translate(err)
+}
+
+// HasReversalEvent reports whether a gateway told something of the kind about a refund or dispute.
+func (s *Store) HasReversalEvent(ctx context.Context, gateway, reversal, kind string) (bool, error) {
+	found, err := s.idb.NewSelect().Model((*GatewayEvent)(nil)).Where("gateway = ?", gateway).Where("reversal_ref = ?", reversal).Where("kind = ?", kind).Exists(ctx)
+	return found, translate(err)
 }
 
 // RevokeLinks makes the personal pay links of an invoice void that were made until now.

@@ -186,6 +186,8 @@ type Refund struct {
 	Method     string         `bun:"method"`
 	Reference  string         `bun:"reference"`
 	RefundedOn date.Date      `bun:"refunded_on"`
+	PaymentID  id.Payment     `bun:"payment_id,nullzero"`  // of what the gateway took back
+	GatewayRef string         `bun:"gateway_ref,nullzero"` // the gateway's id of the refund or dispute
 	CreatedAt  time.Time      `bun:"created_at,nullzero,default:now()"`
 }
 
@@ -200,6 +202,23 @@ func (s *Store) Refund(ctx context.Context, refundID id.Refund) (Refund, error) 
 	var row Refund
 	err := s.idb.NewSelect().Model(&row).Where("id = ?", refundID).Scan(ctx)
 	return row, translate(err)
+}
+
+// RefundByGateway returns the refund that stands for a gateway's refund or dispute.
+func (s *Store) RefundByGateway(ctx context.Context, ref string) (Refund, error) {
+	var row Refund
+	err := s.idb.NewSelect().Model(&row).Where("gateway_ref = ?", ref).Scan(ctx)
+	return row, translate(err)
+}
+
+// LockCredit returns the credit of a client in a currency, locked until the transaction ends.
+func (s *Store) LockCredit(ctx context.Context, clientID id.Client, currency money.Currency) (money.Minor, error) {
+	amounts := []money.Minor{}
+	err := s.idb.NewRaw("SELECT amount FROM client_credit WHERE client_id = ? AND currency = ? FOR UPDATE", clientID, currency).Scan(ctx, &amounts)
+	if err != nil || len(amounts) == 0 {
+		return 0, translate(err)
+	}
+	return amounts[0], nil
 }
 
 // ClaimRequest claims a request key. It waits for a transaction that holds the same key. first is

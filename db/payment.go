@@ -44,6 +44,13 @@ func (s *Store) Payment(ctx context.Context, paymentID id.Payment) (Payment, err
 	return row, translate(err)
 }
 
+// PaymentByGateway returns the payment that stands for what a gateway names so.
+func (s *Store) PaymentByGateway(ctx context.Context, ref string) (Payment, error) {
+	var row Payment
+	err := s.idb.NewSelect().Model(&row).Where("gateway_ref = ?", ref).Scan(ctx)
+	return row, translate(err)
+}
+
 // LockPayment returns one payment, locked until the transaction ends.
 func (s *Store) LockPayment(ctx context.Context, paymentID id.Payment) (Payment, error) {
 	var row Payment

@@ -131,6 +131,8 @@ var free = map[string]string{
 	"billing.ReceiveGatewayEvent": "the gateway's signature says who speaks",
 	"billing.OpenPayLink":         "whoever holds the link may see and pay its invoices",
 	"billing.StartCheckoutByLink": "whoever holds the link may see and pay its invoices",
+	"billing.CheckoutByLink":      "whoever holds the link may see and pay its invoices",
+	"billing.Online":              "whether cards are taken is no secret",
 	"billing.OpenPDFByLink":       "whoever holds the link may see and pay its invoices",
 
 	"account.ProveFactor":           "the pending token says who signs in",
@@ -145,7 +147,7 @@ var free = map[string]string{
 	"reminder.Preferences":           "whoever holds the link is who gets the mail",
 	"reminder.SetReminderPreference": "whoever holds the link is who gets the mail",
 	"reminder.VerifyAddress":         "whoever holds the link owns the address",
-	"reminder.LinkedInvoice":         "whoever holds the link was sent the invoice",
+	"reminder.LinkedPayURL":          "whoever holds the link was sent the invoice",
 	"reminder.OpenLinkedPDF":         "whoever holds the link was sent the invoice",
 }
 

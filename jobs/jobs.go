@@ -94,6 +94,7 @@ func New(config Config) *Worker {
 	w.clock = []tick{
 		{"reminder:plan", time.Minute, w.plan},
 		{"billing:renew", 10 * time.Minute, w.renew},
+		{"billing:checkouts", 10 * time.Minute, w.Billing.ReviewCheckouts},
 		{"reminder:late-fees", time.Hour, w.chargeLateFees},
 		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},

@@ -38,6 +38,7 @@ var forms = map[string]url.Values{
 	"/idioma": {"lang": {"en"}},
 	"/clientes/{client}/contactos/{contact}/acceso": {"accion": {"suspender"}},
 	"/clientes/{client}/titularidad":                {"accion": {"factor"}},
+	"/clientes/{client}/pagar":                      {"elegir": {"1"}},
 	"/consola/recordatorios/enviar":                 {"factura": {"{invoice}"}},
 }
 
@@ -189,7 +190,7 @@ func newTable(t *testing.T) *table {
 		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
 	}
 	tb.fill = strings.NewReplacer("{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
-		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{page}", "x", "{$}", "")
+		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{page}", "x", "{$}", "")
 	return tb
 }
 

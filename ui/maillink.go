@@ -87,13 +87,14 @@ func (m maillinks) showVerify(w http.ResponseWriter, r *http.Request, l reminder
 	return layout.Write(w, r, http.StatusOK, layout.Page{Title: component.T(r.Context(), "maillink.verify.title"), Home: "/clientes", Plain: true}, verifyPage(l, done))
 }
 
+// invoice leads on to the page on which one sees and pays the invoice.
 func (m maillinks) invoice(w http.ResponseWriter, r *http.Request) error {
 	personal(w)
-	row, err := m.reminder.LinkedInvoice(r.Context(), r.PathValue("token"))
+	url, err := m.reminder.LinkedPayURL(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return err
 	}
-	return layout.Write(w, r, http.StatusOK, layout.Page{Title: row.Number, Home: "/clientes", Plain: true}, linkedInvoicePage(row, r.URL.Path+"/pdf"))
+	return layout.Redirect(w, r, url)
 }
 
 func (m maillinks) invoicePDF(w http.ResponseWriter, r *http.Request) error {

@@ -71,7 +71,8 @@ func TestMailLinks(t *testing.T) {
 	t.Run("invoice", func(t *testing.T) {
 		w.render(w.invoice)
 		path := link(reminder.LinkInvoice)
-		w.visit().get(path).want(t, http.StatusOK).shows(t, w.invoice.Number, "Descargar PDF")
+		page := w.visit().get(path).want(t, http.StatusSeeOther)
+		w.visit().get(page.Header.Get("Location")).want(t, http.StatusOK).shows(t, w.invoice.Number, "Descargar PDF", "$1,160.00 MXN", "Referencia numérica")
 		file := w.visit().get(path+"/pdf").want(t, http.StatusOK)
 		if got := file.Header.Get("Content-Type"); got != "application/pdf" || !strings.HasPrefix(file.body, "%PDF") {
 			t.Errorf("no PDF: %s", got)

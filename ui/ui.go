@@ -83,6 +83,7 @@ func Routes(c Config) []layout.Route {
 		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
 	table = append(table, maillinks{c.Reminder}.routes()...)
+	table = append(table, pages.paymentRoutes()...)
 	if c.Fiscal != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/descargas/cfdi/{file}", Who: layout.SignedIn, Handle: pages.fiscalFile})
 	}

@@ -133,7 +133,7 @@ func newWorld(tb testing.TB) *world {
 			w.notices = append(w.notices, n)
 			return mail.Message{ID: n.Head().MessageID, To: n.Head().To}, nil
 		}}
-	w.billing = &billing.Service{Store: store, Now: clock, Files: files}
+	w.billing = &billing.Service{Store: store, Now: clock, Files: files, Secret: []byte(secrets.Token("pay links"))}
 	w.serve(Config{})
 
 	w.client, w.other = w.addClient("Café de Prueba", owner), w.addClient("Taller Ajeno", stranger)

@@ -35,6 +35,9 @@ type config struct {
 	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
 	Introspection  bool           // AVISA_INTROSPECTION
 	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
+	StripeKey      string         // STRIPE_SECRET_KEY: card payments; "" for none
+	StripeWebhook  string         // STRIPE_WEBHOOK_SECRET: signs the events
+	StripeURL      string         // STRIPE_API_URL: "" is Stripe's own
 	role           string         // what the process may do at most in the database: see db.WithRole
 	Fiscal         fiscalConfig
 }
@@ -48,6 +51,7 @@ func readConfig(env string) (config, error) {
 		SMTPURL:     os.Getenv("SMTP_URL"),
 		BlobURL:     os.Getenv("BLOB_URL"),
 		Secret:      os.Getenv("AVISA_SECRET"),
+		StripeKey:   os.Getenv("STRIPE_SECRET_KEY"), StripeWebhook: os.Getenv("STRIPE_WEBHOOK_SECRET"), StripeURL: os.Getenv("STRIPE_API_URL"),
 		DataDir:     or("AVISA_DATA", ".avisa"),
 		Concurrency: 10,
 		Lease:       time.Minute,
@@ -103,6 +107,9 @@ func readConfig(env string) (config, error) {
 			}
 			*rate = n
 		}
+	}
+	if (c.StripeKey == "") != (c.StripeWebhook == "") {
+		wrong = append(wrong, errors.New("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET are set together: without the second nobody could tell a forged payment from a real one"))
 	}
 	c.Introspection = or("AVISA_INTROSPECTION", "on") != "off"
 	fiscal, err := readFiscalConfig(c.Env)

@@ -44,6 +44,11 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 	if err := demoSecret(&c); err != nil {
 		return err
 	}
+	cashier, closeCashier, err := startCashier(&c)
+	if err != nil {
+		return err
+	}
+	defer closeCashier()
 	a, err := open(ctx, c, log)
 	if err != nil {
 		return err
@@ -63,7 +68,7 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 		return err
 	}
 	defer web.close()
-	web.mailbox = stack.mailbox
+	web.mailbox, web.cashier = stack.mailbox, cashier
 	worker, err := a.openAs(ctx, db.RoleWorker)
 	if err != nil {
 		return err

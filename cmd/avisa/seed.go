@@ -100,8 +100,8 @@ func (a *app) seed(ctx context.Context) error {
 		Email: "cobranza@nube-demo.example", Phonenumber: "55 5555 0100", Website: "nube-demo.example",
 		Address:        "Calle Sin Nombre 0, Col. Ejemplo, Ciudad de México, CP 00000",
 		Signature:      "Equipo de Cobranza · Nube de Demostración",
-		PaymentDetails: "Transferencia SPEI a la cuenta de demostración 000 000 0000000000 0. Indique el número de factura como referencia.",
-		BrandColour:    "#0f766e", Timezone: "America/Mexico_City"}); err != nil {
+		PaymentDetails: "Banco de Demostración. Esta cuenta no existe.", CLABE: "999180001234567802",
+		BrandColour: "#0f766e", Timezone: "America/Mexico_City"}); err != nil {
 		return err
 	}
 	if _, err := a.account.AddStaff(ctx, account.AddStaffInput{Name: "Personal de Demostración", Email: demoStaff, Password: demoPassword}); err != nil {

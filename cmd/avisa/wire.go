@@ -23,6 +23,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/limit"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/internal/stripe"
+	"github.com/nubedigitalmx/avisa/internal/stripe/sandbox"
 	"github.com/nubedigitalmx/avisa/jobs"
 	"github.com/nubedigitalmx/avisa/ui"
 	"github.com/nubedigitalmx/avisa/ui/email"
@@ -42,6 +44,7 @@ type app struct {
 	reminder *reminder.Service
 	fiscal   *fiscal.Service
 	mailbox  *devstack.Mailbox // the demo's mail server, nil elsewhere
+	cashier  *sandbox.Server   // the demo's card payments, nil elsewhere
 }
 
 // open connects to what the settings name. SMTP is needed only where mail is sent.
@@ -79,6 +82,11 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: a.smtp,
 		Mail: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files, BaseURL: c.BaseURL, Secret: []byte(secrets.Token("pay links"))}
+	if c.StripeKey != "" {
+		if a.billing.Gateway, err = stripe.New(stripe.Config{Key: c.StripeKey, WebhookSecret: c.StripeWebhook, URL: c.StripeURL}); err != nil {
+			return nil, err
+		}
+	}
 	a.reminder = &reminder.Service{Store: a.store, Billing: a.billing, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
 		Gate:    reminder.Gate{PerSecond: c.MailRate, DomainPerSecond: c.DomainRate},
 		LinkURL: func(kind, token string) string { return c.BaseURL + ui.MailLinkPath(kind, token) },
@@ -121,6 +129,9 @@ func (a *app) web() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", a.ready)
+	if a.cashier != nil {
+		mux.Handle(cashierPath+"/", http.StripPrefix(cashierPath, a.cashier.Pages()))
+	}
 	mux.Handle("/", ui.New(pages))
 	return mux
 }

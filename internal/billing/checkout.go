@@ -2,15 +2,14 @@ package billing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
-	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // maxCheckout is how many invoices can be paid at once online.
@@ -19,11 +18,15 @@ const maxCheckout = 50
 // CheckoutInput says which invoices are to be paid online.
 type CheckoutInput struct {
 	Invoices []id.Invoice // of one client and currency, all of them owed
-	Return   string       // path of the page to come back to, "/clientes/facturas"
+	Return   string       // path of the pay page, "/clientes/cli_1/pagar": its own page of the checkout, Return/chk_1, is what the payer comes back to
 }
 
+// Online reports whether invoices can be paid by card here.
+func (s *Service) Online() bool { return s.Gateway != nil }
+
 // StartCheckout opens the gateway's page for what the invoices owe. An open page for the same amounts
-// is used again, so that two clicks do not make two payments. It needs the permission invoices.
+// is used again, so that two clicks do not make two payments; pages for other amounts of one of the
+// invoices are closed. It needs the permission invoices; who sees as the client cannot pay.
 func (s *Service) StartCheckout(ctx context.Context, in CheckoutInput) (db.Checkout, error) {
 	if err := access.RequireSignedIn(ctx); err != nil {
 		return db.Checkout{}, err
@@ -31,6 +34,22 @@ func (s *Service) StartCheckout(ctx context.Context, in CheckoutInput) (db.Check
 	rows, err := s.payable(ctx, in.Invoices)
 	if err != nil {
 		return db.Checkout{}, err
+	}
+	if err := access.RequireChange(ctx, access.Invoices, rows[0].ClientID, access.ManageBilling); err != nil {
+		return db.Checkout{}, err
+	}
+	// What was paid in the meantime, without our having heard of it, is not paid again.
+	open, err := s.Store.OpenCheckouts(ctx, rows[0].ClientID, s.Now())
+	if err != nil {
+		return db.Checkout{}, err
+	}
+	for _, earlier := range open {
+		_, _ = s.refresh(ctx, earlier) // a gateway that does not answer says so below
+	}
+	if len(open) > 0 {
+		if rows, err = s.payable(ctx, in.Invoices); err != nil {
+			return db.Checkout{}, err
+		}
 	}
 	return s.checkout(ctx, rows, in.Return)
 }
@@ -43,7 +62,7 @@ func (s *Service) payable(ctx context.Context, ids []id.Invoice) ([]db.Invoice, 
 		checks.Add("invoices", "REQUIRED")
 	}
 	if len(ids) > maxCheckout {
-		checks.Add("invoices", "LINES_TOO_MANY", "max", maxCheckout)
+		checks.Add("invoices", "INVOICES_TOO_MANY", "max", maxCheckout)
 	}
 	if err := checks.Err(); err != nil {
 		return nil, err
@@ -88,6 +107,7 @@ func (s *Service) checkout(ctx context.Context, invoices []db.Invoice, back stri
 		items[i] = CheckoutItem{Name: invoice.Number, Amount: invoice.Balance}
 	}
 	// One page for the same amounts, even when two requests come at once.
+	closed := []string{}
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		if err := tx.Lock(ctx, "checkout "+client.ID.String()); err != nil {
 			return err
@@ -97,29 +117,48 @@ func (s *Service) checkout(ctx context.Context, invoices []db.Invoice, back stri
 			return err
 		}
 		for _, earlier := range open {
-			if earlier.Amount != row.Amount || earlier.Gateway != row.Gateway || earlier.Currency != row.Currency {
-				continue
-			}
 			had, err := tx.CheckoutInvoices(ctx, earlier.ID)
 			if err != nil {
 				return err
 			}
-			if slices.EqualFunc(had, parts, func(a, b db.CheckoutInvoice) bool { return a.InvoiceID == b.InvoiceID && a.Amount == b.Amount }) {
+			same := func(a, b db.CheckoutInvoice) bool { return a.InvoiceID == b.InvoiceID && a.Amount == b.Amount }
+			if earlier.Gateway == row.Gateway && slices.EqualFunc(had, parts, same) {
 				row = earlier
-				return nil
+				continue
 			}
+			if slices.ContainsFunc(had, func(a db.CheckoutInvoice) bool {
+				return slices.ContainsFunc(parts, func(b db.CheckoutInvoice) bool { return a.InvoiceID == b.InvoiceID })
+			}) {
+				if earlier.SessionRef != "" && earlier.Gateway == row.Gateway {
+					closed = append(closed, earlier.SessionRef)
+				}
+				earlier.Status = db.CheckoutExpired
+				if err := tx.SaveCheckout(ctx, &earlier); err != nil {
+					return err
+				}
+			}
+		}
+		if row.ID != 0 {
+			return nil
 		}
 		row.CreatedAt = s.Now()
 		return tx.AddCheckout(ctx, &row, parts)
 	})
-	if err != nil || row.URL != "" {
+	if err != nil {
 		return row, err
 	}
+	for _, ref := range closed {
+		// Where it fails, somebody may still pay there: that is booked, and what is too much becomes credit.
+		_ = s.Gateway.ExpireCheckout(ctx, ref)
+	}
+	if row.URL != "" {
+		return row, nil
+	}
 	if len(back) == 0 || back[0] != '/' || len(back) > 1 && (back[1] == '/' || back[1] == '\\') {
-		back = "/clientes/facturas" // never another site
+		back = "/clientes/" + client.ID.String() + "/pagar" // never another site
 	}
 	session, err := s.Gateway.CreateCheckout(ctx, CheckoutRequest{Checkout: row.ID, Currency: row.Currency, Items: items, Email: client.Email,
-		Language: client.Language, SuccessURL: s.BaseURL + back + "?pago=recibido", CancelURL: s.BaseURL + back})
+		Language: client.Language, SuccessURL: s.BaseURL + back + "/" + row.ID.String(), CancelURL: s.BaseURL + back + "?pago=sin-terminar"})
 	if err != nil {
 		return db.Checkout{}, fault.New(fault.Unavailable, "GATEWAY_FAILED").Because(err)
 	}
@@ -137,129 +176,25 @@ func (s *Service) checkout(ctx context.Context, invoices []db.Invoice, back stri
 	return row, err
 }
 
-// Checkout returns an online payment, for the page the payer comes back to.
-func (s *Service) Checkout(ctx context.Context, checkoutID id.Checkout) (db.Checkout, error) {
+// Checkout returns an online payment with its invoices, for the page the payer comes back to. One
+// that is not known to have ended is looked up at the gateway, at most every few seconds, so that the
+// page tells the truth before the webhook arrives.
+func (s *Service) Checkout(ctx context.Context, checkoutID id.Checkout) (db.Checkout, []db.CheckoutInvoice, error) {
 	if err := access.RequireSignedIn(ctx); err != nil {
-		return db.Checkout{}, err
+		return db.Checkout{}, nil, err
 	}
 	row, err := s.Store.Checkout(ctx, checkoutID)
 	if err != nil {
-		return db.Checkout{}, err
+		return db.Checkout{}, nil, err
 	}
-	return row, access.Require(ctx, access.Invoices, row.ClientID)
-}
-
-// ErrSignature is what a gateway answers to an event that it did not sign.
-var ErrSignature = errors.New("the event is not signed by the gateway")
-
-// What an event did.
-const (
-	outcomeBooked   = "booked"
-	outcomeNoted    = "noted"
-	outcomeRepeated = "repeated"
-	outcomeLate     = "late"     // the checkout had moved on: an expiry that arrives after the payment
-	outcomeIgnored  = "ignored"  // not about a checkout of ours
-	outcomeMismatch = "mismatch" // other currency than asked for: a person must look
-)
-
-// ReceiveGatewayEvent acts on a webhook. The signature is its authorisation. Events may come any
-// number of times, at once and in any order: each is acted on once, and a checkout is paid once. The
-// money is booked as it was received; what the invoices do not need any more becomes the client's credit.
-func (s *Service) ReceiveGatewayEvent(ctx context.Context, payload []byte, signature string) error {
-	if s.Gateway == nil {
-		return fault.New(fault.Unavailable, "GATEWAY_MISSING")
+	if err := access.Require(ctx, access.Invoices, row.ClientID); err != nil {
+		return db.Checkout{}, nil, err
 	}
-	event, err := s.Gateway.ParseEvent(payload, signature)
-	if errors.Is(err, ErrSignature) {
-		return fault.New(fault.Forbidden, "SIGNATURE_INVALID")
-	}
-	if err != nil {
-		return err
-	}
-	ctx = access.With(ctx, access.Actor{Kind: access.System, Name: s.Gateway.Name()})
-	return s.Store.InTx(ctx, func(tx *db.Store) error {
-		row := db.GatewayEvent{Gateway: s.Gateway.Name(), EventRef: event.Ref, Kind: event.Kind, Outcome: outcomeIgnored, ReceivedAt: s.Now()}
-		first, err := tx.ClaimGatewayEvent(ctx, &row)
-		if err != nil || !first {
-			return err
+	if s.Now().Sub(row.UpdatedAt) > 2*time.Second {
+		if fresh, err := s.refresh(ctx, row); err == nil { // the gateway does not answer: what we know is shown
+			row = fresh
 		}
-		if event.Checkout == 0 || event.Kind == EventOther {
-			return nil
-		}
-		checkout, err := tx.LockCheckout(ctx, event.Checkout)
-		if fault.Is(err, fault.NotFound) {
-			return nil // of another installation with the same account
-		}
-		if err != nil {
-			return err
-		}
-		row.CheckoutID = checkout.ID
-		if row.Outcome, err = s.applyEvent(ctx, tx, &checkout, event); err != nil {
-			return err
-		}
-		return tx.FinishGatewayEvent(ctx, &row)
-	})
-}
-
-func (s *Service) applyEvent(ctx context.Context, tx *db.Store, checkout *db.Checkout, event GatewayEvent) (outcome string, err error) {
-	waiting := checkout.Status == db.CheckoutCreated || checkout.Status == db.CheckoutOpen
-	switch {
-	case checkout.SessionRef != "" && event.Session != checkout.SessionRef:
-		return outcomeIgnored, nil
-	case checkout.Status == db.CheckoutPaid && event.Kind == EventPaid:
-		return outcomeRepeated, nil
-	case checkout.Status == db.CheckoutPaid:
-		return outcomeLate, nil
-	case event.Kind == EventPaid:
-		if event.Currency != checkout.Currency || event.Amount <= 0 || event.Amount > money.MaxMinor {
-			return outcomeMismatch, nil
-		}
-		return outcomeBooked, s.bookCheckout(ctx, tx, checkout, event)
-	case event.Kind == EventProcessing && waiting:
-		checkout.Status = db.CheckoutProcessing
-	case event.Kind == EventFailed && (waiting || checkout.Status == db.CheckoutProcessing):
-		checkout.Status = db.CheckoutFailed
-	case event.Kind == EventExpired && waiting:
-		checkout.Status = db.CheckoutExpired
-	default:
-		return outcomeLate, nil
 	}
-	return outcomeNoted, tx.SaveCheckout(ctx, checkout)
-}
-
-func (s *Service) bookCheckout(ctx context.Context, tx *db.Store, checkout *db.Checkout, event GatewayEvent) error {
-	parts, err := tx.CheckoutInvoices(ctx, checkout.ID)
-	if err != nil {
-		return err
-	}
-	receive := ReceiveInput{ClientID: checkout.ClientID, Currency: event.Currency, Amount: event.Amount, Method: "card", Reference: shorten(event.Charge),
-		ExcessToCredit: true, RequestKey: "checkout:" + checkout.ID.String(), gatewayRef: event.Session}
-	for _, part := range parts {
-		receive.Invoices = append(receive.Invoices, Allocation{InvoiceID: part.InvoiceID})
-	}
-	if err := receive.check(); err != nil {
-		return err
-	}
-	payment, err := s.receive(ctx, tx, receive)
-	if err != nil {
-		return err
-	}
-	checkout.Status, checkout.PaymentID, checkout.SessionRef = db.CheckoutPaid, payment.ID, event.Session
-	return tx.SaveCheckout(ctx, checkout)
-}
-
-// Transfer tells how to pay by bank transfer.
-type Transfer struct {
-	CLABE     string // "" where the company has none
-	Reference string // what the payer writes, so that the payment can be matched
-	Details   string // the company's own words
-}
-
-// TransferInstructions returns how a client pays by transfer. It needs the permission invoices.
-func (s *Service) TransferInstructions(ctx context.Context, clientID id.Client) (Transfer, error) {
-	if err := access.Require(ctx, access.Invoices, clientID); err != nil {
-		return Transfer{}, err
-	}
-	company, err := s.Store.Company(ctx)
-	return Transfer{CLABE: company.CLABE, Reference: PaymentReference(clientID), Details: company.PaymentDetails}, err
+	parts, err := s.Store.CheckoutInvoices(ctx, row.ID)
+	return row, parts, err
 }

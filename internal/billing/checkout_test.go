@@ -24,7 +24,15 @@ import (
 type cashier struct {
 	mu       sync.Mutex
 	requests []billing.CheckoutRequest
+	expired  []string
+	pages    map[string]billing.GatewayEvent // what ReadCheckout answers
 	down     bool
+}
+
+// wire is an event as JSON: an id is text there, which 0 has none of.
+type wire struct {
+	billing.GatewayEvent
+	Checkout int64
 }
 
 func (*cashier) Name() string { return "cashier" }
@@ -39,16 +47,41 @@ func (c *cashier) CreateCheckout(_ context.Context, r billing.CheckoutRequest) (
 	return billing.CheckoutSession{Ref: "ses-" + r.Checkout.String(), URL: "https://pay.example/" + r.Checkout.String(), ExpiresAt: time.Date(2026, 3, 11, 18, 0, 0, 0, time.UTC)}, nil
 }
 
-func (*cashier) ParseEvent(payload []byte, signature string) (billing.GatewayEvent, error) {
-	var e billing.GatewayEvent
-	if signature != "ok" {
-		return e, billing.ErrSignature
+func (c *cashier) ReadCheckout(_ context.Context, session string) (billing.GatewayEvent, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		return billing.GatewayEvent{}, errors.New("down")
 	}
-	return e, json.Unmarshal(payload, &e)
+	if e, ok := c.pages[session]; ok {
+		return e, nil
+	}
+	return billing.GatewayEvent{Kind: billing.EventOther}, nil
+}
+
+func (c *cashier) ExpireCheckout(_ context.Context, session string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expired = append(c.expired, session)
+	return nil
+}
+
+func (*cashier) ParseEvent(payload []byte, signature string) (billing.GatewayEvent, error) {
+	var e wire
+	if signature != "ok" {
+		return e.GatewayEvent, billing.ErrSignature
+	}
+	err := json.Unmarshal(payload, &e)
+	e.GatewayEvent.Checkout = id.Checkout(e.Checkout)
+	return e.GatewayEvent, err
 }
 
 func (w *world) event(ref, kind string, c db.Checkout) error {
-	payload, _ := json.Marshal(billing.GatewayEvent{Ref: ref, Kind: kind, Checkout: c.ID, Session: "ses-" + c.ID.String(), Charge: "pi", Amount: c.Amount, Currency: c.Currency})
+	return w.tell(billing.GatewayEvent{Ref: ref, Kind: kind, Checkout: c.ID, Session: "ses-" + c.ID.String(), Charge: "pi-" + c.ID.String(), Amount: c.Amount, Currency: c.Currency})
+}
+
+func (w *world) tell(event billing.GatewayEvent) error {
+	payload, _ := json.Marshal(wire{event, int64(event.Checkout)})
 	return w.ReceiveGatewayEvent(context.Background(), payload, "ok")
 }
 
@@ -59,8 +92,17 @@ func (w *world) start(rows ...db.Invoice) db.Checkout {
 		ids = append(ids, row.ID)
 	}
 	return must(w, func() (db.Checkout, error) {
-		return w.StartCheckout(w.login(access.Invoices), billing.CheckoutInput{Invoices: ids, Return: "/clientes/facturas"})
+		return w.StartCheckout(w.login(access.Invoices), billing.CheckoutInput{Invoices: ids, Return: "/clientes/cli_1/pagar"})
 	})
+}
+
+func (w *world) checkout(checkoutID id.Checkout) db.Checkout {
+	w.Helper()
+	row, _, err := w.Checkout(w.login(access.Invoices), checkoutID)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return row
 }
 
 func TestCheckout(t *testing.T) {
@@ -93,7 +135,7 @@ func TestCheckout(t *testing.T) {
 	if err := w.event("evt_3", billing.EventExpired, c); err != nil { // comes late
 		t.Fatal(err)
 	}
-	c = must(t, func() (db.Checkout, error) { return w.Checkout(w.login(access.Invoices), c.ID) })
+	c = w.checkout(c.ID)
 	if a, b = w.reload(a), w.reload(b); a.Status != db.InvoicePaid || b.Status != db.InvoicePaid || w.credit() != 0 || c.Status != db.CheckoutPaid || c.PaymentID == 0 {
 		t.Fatalf("%s %s, credit %d, checkout %s", a.Status, b.Status, w.credit(), c.Status)
 	}
@@ -120,7 +162,7 @@ func TestCheckoutOutOfOrder(t *testing.T) {
 		if err := w.event("evt_"+step.kind, step.kind, c); err != nil {
 			t.Fatal(err)
 		}
-		if got := must(t, func() (db.Checkout, error) { return w.Checkout(w.staff(), c.ID) }); got.Status != step.status {
+		if got := w.checkout(c.ID); got.Status != step.status {
 			t.Fatalf("%s after %s", got.Status, step.kind)
 		}
 	}

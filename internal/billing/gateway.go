@@ -14,6 +14,11 @@ type Gateway interface {
 	Name() string
 	// CreateCheckout opens a payment page. The same checkout twice gives the same page.
 	CreateCheckout(ctx context.Context, request CheckoutRequest) (CheckoutSession, error)
+	// ReadCheckout tells how a payment page stands, as an event without Ref. A page that is open is EventOther.
+	ReadCheckout(ctx context.Context, session string) (GatewayEvent, error)
+	// ExpireCheckout closes a payment page, so that nobody pays on it any more. A page that has ended
+	// already is no error.
+	ExpireCheckout(ctx context.Context, session string) error
 	// ParseEvent checks the signature of a webhook and reads it. A wrong signature is ErrSignature.
 	ParseEvent(payload []byte, signature string) (GatewayEvent, error)
 }
@@ -42,13 +47,15 @@ type CheckoutSession struct {
 	ExpiresAt time.Time
 }
 
-// What a gateway event says about a checkout.
+// What a gateway event says about a checkout, or about money that came through one.
 const (
 	EventPaid       = "paid"
 	EventProcessing = "processing" // the money is on its way (a voucher, a bank debit)
 	EventFailed     = "failed"
 	EventExpired    = "expired"
-	EventOther      = "other" // nothing that we act on
+	EventReversed   = "reversed" // a refund, or a dispute that took the money
+	EventRestored   = "restored" // a refund that failed, or a dispute that was won
+	EventOther      = "other"    // nothing that we act on
 )
 
 // GatewayEvent is a webhook, read and verified.
@@ -58,6 +65,8 @@ type GatewayEvent struct {
 	Checkout id.Checkout // 0 when the event is about something else
 	Session  string      // the gateway's id of the payment page
 	Charge   string      // the gateway's id of the money
-	Amount   money.Minor
+	Reversal string      // of EventReversed and EventRestored: the gateway's id of the refund or dispute
+	Dispute  bool        // the payer's bank took the money, not we
+	Amount   money.Minor // minor units
 	Currency money.Currency
 }

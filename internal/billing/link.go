@@ -92,12 +92,15 @@ func (s *Service) OpenPayLink(ctx context.Context, token string) (PayPage, error
 	if err != nil {
 		return PayPage{}, err
 	}
+	if row, err = s.RequestInvoicePDF(ctx, row.ID); err != nil {
+		return PayPage{}, err
+	}
 	lines, err := s.Store.InvoiceLines(ctx, row.ID)
 	if err != nil {
 		return PayPage{}, err
 	}
 	transfer, err := s.TransferInstructions(ctx, row.ClientID)
-	return PayPage{Invoice: s.current(row), Lines: lines, Transfer: transfer, Online: s.Gateway != nil && row.Open()}, err
+	return PayPage{Invoice: row, Lines: lines, Transfer: transfer, Online: s.Gateway != nil && row.Open()}, err
 }
 
 // StartCheckoutByLink opens the gateway's page for the invoice of a personal link.
@@ -107,6 +110,20 @@ func (s *Service) StartCheckoutByLink(ctx context.Context, token string) (db.Che
 		return db.Checkout{}, err
 	}
 	return s.StartCheckout(ctx, CheckoutInput{Invoices: []id.Invoice{row.ID}, Return: "/pagar/" + token})
+}
+
+// CheckoutByLink returns an online payment of the invoice of a personal link, for the page the payer
+// comes back to.
+func (s *Service) CheckoutByLink(ctx context.Context, token string, checkoutID id.Checkout) (db.Checkout, db.Invoice, error) {
+	ctx, row, err := s.follow(ctx, token)
+	if err != nil {
+		return db.Checkout{}, db.Invoice{}, err
+	}
+	checkout, parts, err := s.Checkout(ctx, checkoutID)
+	if err == nil && (len(parts) != 1 || parts[0].InvoiceID != row.ID) {
+		err = fault.Missing() // the link reveals its own invoice alone
+	}
+	return checkout, s.current(row), err
 }
 
 // OpenPDFByLink opens the PDF of the invoice of a personal link and writes the download log.

@@ -139,7 +139,7 @@ func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer,
 	}
 	var checks fault.Checks
 	if count > maxZip {
-		checks.Add("invoices", "LINES_TOO_MANY", "max", maxZip)
+		checks.Add("invoices", "INVOICES_TOO_MANY", "max", maxZip)
 	}
 	if err := checks.Err(); err != nil {
 		return err

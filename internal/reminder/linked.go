@@ -2,6 +2,7 @@ package reminder
 
 import (
 	"context"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -17,13 +18,21 @@ func holder(ctx context.Context, l Link) *access.Actor {
 	return &actor
 }
 
-// LinkedInvoice returns the invoice of a personal link, for its page without login.
-func (s *Service) LinkedInvoice(ctx context.Context, token string) (db.Invoice, error) {
+// linkedPage is how long the page lives that a personal link leads to; the link leads to another one.
+const linkedPage = 7 * 24 * time.Hour
+
+// LinkedPayURL returns the page on which the holder of a personal link sees and pays its invoice
+// without signing in.
+func (s *Service) LinkedPayURL(ctx context.Context, token string) (string, error) {
 	l, err := s.OpenLink(ctx, token, LinkInvoice)
 	if err != nil {
-		return db.Invoice{}, err
+		return "", err
 	}
-	return s.linkedInvoice(ctx, l)
+	invoice, err := s.linkedInvoice(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	return s.Billing.PayLink(access.With(ctx, access.SystemActor()), billing.PayLinkInput{InvoiceID: invoice.ID, ContactID: l.ContactID, Lifetime: linkedPage})
 }
 
 // linkedInvoice is the invoice that the link names, which must be its client's.

@@ -3,6 +3,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,12 +73,68 @@ func (g *Gateway) CreateCheckout(ctx context.Context, request billing.CheckoutRe
 			PriceData: &api.CheckoutSessionCreateLineItemPriceDataParams{Currency: &currency, UnitAmount: api.Int64(int64(item.Amount)),
 				ProductData: &api.CheckoutSessionCreateLineItemPriceDataProductDataParams{Name: &item.Name}}})
 	}
+	names := make([]string, len(request.Items))
+	for i, item := range request.Items {
+		names[i] = item.Name
+	}
+	params.PaymentIntentData = &api.CheckoutSessionCreatePaymentIntentDataParams{Description: api.String(shorten(strings.Join(names, ", "))),
+		Metadata: map[string]string{"avisa_checkout": request.Checkout.String()}}
 	params.SetIdempotencyKey("avisa-" + request.Checkout.String())
 	session, err := g.client.V1CheckoutSessions.Create(ctx, params)
 	if err != nil {
 		return billing.CheckoutSession{}, describe(err)
 	}
 	return billing.CheckoutSession{Ref: session.ID, URL: session.URL, ExpiresAt: time.Unix(session.ExpiresAt, 0).UTC()}, nil
+}
+
+// shorten cuts a text to the 1000 bytes that Stripe takes for a description.
+func shorten(text string) string {
+	if len(text) <= 1000 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:997], "") + "..."
+}
+
+// ReadCheckout implements billing.Gateway.
+func (g *Gateway) ReadCheckout(ctx context.Context, ref string) (billing.GatewayEvent, error) {
+	found, err := g.client.V1CheckoutSessions.Retrieve(ctx, ref, nil)
+	var e *api.Error
+	if errors.As(err, &e) && e.HTTPStatusCode == http.StatusNotFound {
+		return billing.GatewayEvent{Kind: billing.EventExpired, Session: ref}, nil // of another account, or of a sandbox that was emptied
+	}
+	if err != nil {
+		return billing.GatewayEvent{}, describe(err)
+	}
+	s := session{ID: found.ID, ClientReferenceID: found.ClientReferenceID, PaymentStatus: string(found.PaymentStatus), AmountTotal: found.AmountTotal, Currency: string(found.Currency)}
+	if found.PaymentIntent != nil {
+		s.PaymentIntent, _ = json.Marshal(found.PaymentIntent.ID)
+	}
+	out, ok := s.event()
+	if !ok {
+		return billing.GatewayEvent{Kind: billing.EventOther}, nil
+	}
+	switch {
+	case found.Status == api.CheckoutSessionStatusExpired:
+		out.Kind = billing.EventExpired
+	case found.Status == api.CheckoutSessionStatusComplete && s.PaymentStatus != "unpaid":
+		out.Kind = billing.EventPaid
+	case found.Status == api.CheckoutSessionStatusComplete:
+		out.Kind = billing.EventProcessing
+	}
+	return out, nil
+}
+
+// ExpireCheckout implements billing.Gateway.
+func (g *Gateway) ExpireCheckout(ctx context.Context, ref string) error {
+	_, err := g.client.V1CheckoutSessions.Expire(ctx, ref, nil)
+	var e *api.Error
+	if errors.As(err, &e) && e.HTTPStatusCode == http.StatusBadRequest {
+		return nil // paid or expired already
+	}
+	if err != nil {
+		return describe(err)
+	}
+	return nil
 }
 
 // describe keeps what helps and cannot hold a secret: Stripe's messages may repeat parts of the key.
@@ -106,21 +163,42 @@ func (g *Gateway) ParseEvent(payload []byte, signature string) (billing.GatewayE
 	if err != nil {
 		return billing.GatewayEvent{}, billing.ErrSignature
 	}
-	out := billing.GatewayEvent{Ref: event.ID, Kind: billing.EventOther}
-	name, ok := strings.CutPrefix(string(event.Type), "checkout.session.")
-	if !ok || event.Data == nil {
-		return out, nil
+	if event.Data == nil {
+		return billing.GatewayEvent{Ref: event.ID, Kind: billing.EventOther}, nil
 	}
-	var s session
-	if err := json.Unmarshal(event.Data.Raw, &s); err != nil {
-		return out, fmt.Errorf("stripe event %s: %w", event.ID, err)
+	var out billing.GatewayEvent
+	if name, ok := strings.CutPrefix(string(event.Type), "checkout.session."); ok {
+		out, err = checkoutEvent(name, event.Data.Raw)
+	} else {
+		out, err = reversalEvent(string(event.Type), event.Data.Raw)
 	}
+	if err != nil {
+		return billing.GatewayEvent{}, fmt.Errorf("stripe event %s: %w", event.ID, err)
+	}
+	out.Ref = event.ID
+	return out, nil
+}
+
+// event is what a session says of the checkout that it was opened for; ok is false for a payment
+// page that something else opened.
+func (s session) event() (out billing.GatewayEvent, ok bool) {
 	checkout, err := id.ParseCheckout(s.ClientReferenceID)
 	if err != nil {
-		return out, nil //nolint:nilerr // a payment page that something else opened
+		return billing.GatewayEvent{Kind: billing.EventOther}, false
 	}
-	out.Checkout, out.Session, out.Charge = checkout, s.ID, s.charge()
-	out.Amount, out.Currency = money.Minor(s.AmountTotal), money.Currency(strings.ToUpper(s.Currency))
+	return billing.GatewayEvent{Kind: billing.EventOther, Checkout: checkout, Session: s.ID, Charge: s.charge(),
+		Amount: money.Minor(s.AmountTotal), Currency: money.Currency(strings.ToUpper(s.Currency))}, true
+}
+
+func checkoutEvent(name string, raw json.RawMessage) (billing.GatewayEvent, error) {
+	var s session
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return billing.GatewayEvent{}, err
+	}
+	out, ok := s.event()
+	if !ok {
+		return out, nil
+	}
 	switch name {
 	case "completed", "async_payment_succeeded":
 		out.Kind = billing.EventPaid
@@ -135,16 +213,56 @@ func (g *Gateway) ParseEvent(payload []byte, signature string) (billing.GatewayE
 	return out, nil
 }
 
-func (s session) charge() string {
+// reversal is what we read of a refund or a dispute object. charge.refunded is left aside: the events
+// of the refund itself say the same, with its own id.
+type reversal struct {
+	ID            string          `json:"id"`
+	Amount        int64           `json:"amount"`
+	Currency      string          `json:"currency"`
+	Status        string          `json:"status"`
+	PaymentIntent json.RawMessage `json:"payment_intent"`
+}
+
+func reversalEvent(name string, raw json.RawMessage) (billing.GatewayEvent, error) {
+	kind := billing.EventOther
+	switch name {
+	case "refund.created", "refund.updated", "refund.failed", "charge.refund.updated":
+	case "charge.dispute.funds_withdrawn":
+		kind = billing.EventReversed
+	case "charge.dispute.funds_reinstated":
+		kind = billing.EventRestored
+	default:
+		return billing.GatewayEvent{Kind: kind}, nil
+	}
+	var r reversal
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return billing.GatewayEvent{}, err
+	}
+	dispute := kind != billing.EventOther
+	if !dispute {
+		switch r.Status {
+		case "pending", "succeeded":
+			kind = billing.EventReversed
+		case "failed", "canceled":
+			kind = billing.EventRestored
+		}
+	}
+	return billing.GatewayEvent{Kind: kind, Charge: reference(r.PaymentIntent), Reversal: r.ID, Dispute: dispute,
+		Amount: money.Minor(r.Amount), Currency: money.Currency(strings.ToUpper(r.Currency))}, nil
+}
+
+// charge names the money: the payment intent, or the page where there is none.
+func (s session) charge() string { return cmp.Or(reference(s.PaymentIntent), s.ID) }
+
+// reference is the id of another object, which Stripe gives as an id or as the object with it.
+func reference(raw json.RawMessage) string {
 	var ref string
-	if json.Unmarshal(s.PaymentIntent, &ref) == nil && ref != "" {
+	if json.Unmarshal(raw, &ref) == nil {
 		return ref
 	}
 	var object struct {
 		ID string `json:"id"`
 	}
-	if json.Unmarshal(s.PaymentIntent, &object) == nil && object.ID != "" {
-		return object.ID
-	}
-	return s.ID
+	_ = json.Unmarshal(raw, &object)
+	return object.ID
 }

@@ -12,17 +12,20 @@ import (
 	"time"
 
 	"github.com/stripe/stripe-go/v85/webhook"
+	"github.com/stripe/stripe-mock/embedded"
+	"github.com/stripe/stripe-mock/server"
 
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/stripe"
+	"github.com/nubedigitalmx/avisa/internal/stripe/sandbox"
 )
 
 const secret = "whsec_prueba"
 
-// stub answers like the endpoint POST /v1/checkout/sessions as Stripe documents it. It is not
-// Stripe's own mock server: what it accepts is what this file checks.
+// stub is an API whose answers the test makes. What Stripe accepts, its own mock server says in
+// TestStripeAccepts.
 func stub(t *testing.T, handle http.HandlerFunc) *stripe.Gateway {
 	t.Helper()
 	server := httptest.NewServer(handle)
@@ -58,6 +61,97 @@ func TestCreateCheckout(t *testing.T) {
 	}
 	if key != "avisa-chk_7" || auth != "Bearer sk_test_secreta" {
 		t.Errorf("key %q, authorization %q", key, auth)
+	}
+}
+
+// Stripe's own mock server checks every parameter against the specification of its API.
+func TestStripeAccepts(t *testing.T) {
+	specification, err := server.LoadSpec(embedded.OpenAPISpec, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixtures, err := server.LoadFixtures(embedded.OpenAPIFixtures, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mock, err := server.NewStubServer(fixtures, specification, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	g := stub(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.Path)
+		mock.HandleRequest(w, r)
+	})
+	session, err := g.CreateCheckout(t.Context(), billing.CheckoutRequest{Checkout: 7, Currency: money.MXN, Email: "cafe@cliente.example", Language: "es-MX",
+		Items: []billing.CheckoutItem{{Name: "F-1", Amount: 11600}, {Name: "F-2", Amount: 5800}}, SuccessURL: "https://avisa.example/ok", CancelURL: "https://avisa.example/no"})
+	if err != nil || session.Ref == "" {
+		t.Fatalf("%+v %v", session, err)
+	}
+	if _, err := g.ReadCheckout(t.Context(), session.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.ExpireCheckout(t.Context(), session.Ref); err != nil {
+		t.Fatal(err)
+	}
+	if len(asked) != 3 {
+		t.Fatalf("asked %v", asked)
+	}
+}
+
+// The sandbox stands for Stripe in the demo: one page per checkout, which ends once.
+func TestSandbox(t *testing.T) {
+	cashier := sandbox.New(sandbox.Config{PageURL: "https://avisa.example/p"})
+	api := httptest.NewServer(cashier.API())
+	t.Cleanup(api.Close)
+	g, err := stripe.New(stripe.Config{Key: sandbox.Key, WebhookSecret: secret, URL: api.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := billing.CheckoutRequest{Checkout: 7, Currency: money.MXN, Items: []billing.CheckoutItem{{Name: "F-1", Amount: 11600}}, SuccessURL: "https://avisa.example/ok", CancelURL: "https://avisa.example/no"}
+	first, err := g.CreateCheckout(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := g.CreateCheckout(t.Context(), request)
+	if err != nil || again != first {
+		t.Fatalf("%+v %v, want %+v", again, err, first)
+	}
+	request.Items[0].Amount++
+	if _, err := g.CreateCheckout(t.Context(), request); err == nil {
+		t.Fatal("one key for two amounts")
+	}
+	kind := func() string {
+		e, err := g.ReadCheckout(t.Context(), first.Ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Kind
+	}
+	if got := kind(); got != billing.EventOther {
+		t.Fatal(got)
+	}
+	if _, event := cashier.Finish(first.Ref, "paid"); event != "checkout.session.completed" {
+		t.Fatal(event)
+	}
+	if err := g.ExpireCheckout(t.Context(), first.Ref); err != nil {
+		t.Fatalf("a paid page: %v", err)
+	}
+	if got := kind(); got != billing.EventPaid {
+		t.Fatal(got)
+	}
+	request.Checkout = 8
+	second, err := g.CreateCheckout(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.ExpireCheckout(t.Context(), second.Ref); err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{second.Ref, "cs_test_of_another_account"} {
+		if e, err := g.ReadCheckout(t.Context(), ref); err != nil || e.Kind != billing.EventExpired {
+			t.Fatalf("%s: %+v %v", ref, e, err)
+		}
 	}
 }
 
@@ -114,6 +208,30 @@ func TestParseEvent(t *testing.T) {
 			t.Errorf("%s %s: %+v %v", c.kind, c.status, got, err)
 		}
 		if c.want != billing.EventOther && (got.Checkout != id.Checkout(7) || got.Amount != 11600 || got.Currency != money.MXN || got.Charge != "pi_1" || got.Session != "cs_test_1") {
+			t.Errorf("%+v", got)
+		}
+	}
+	for _, c := range []struct {
+		kind, status, want string
+		dispute            bool
+	}{
+		{"refund.created", "succeeded", billing.EventReversed, false}, {"refund.created", "pending", billing.EventReversed, false},
+		{"refund.updated", "succeeded", billing.EventReversed, false}, {"refund.failed", "failed", billing.EventRestored, false},
+		{"charge.refund.updated", "canceled", billing.EventRestored, false}, {"refund.updated", "requires_action", billing.EventOther, false},
+		{"charge.dispute.created", "needs_response", billing.EventOther, false}, {"charge.dispute.funds_withdrawn", "needs_response", billing.EventReversed, true},
+		{"charge.dispute.funds_reinstated", "won", billing.EventRestored, true},
+	} {
+		session := sandbox.Session{ID: "cs_1", Currency: "mxn", PaymentIntent: map[string]any{"id": "pi_1"}, AmountTotal: 500}
+		object := sandbox.Refund("re_1", session, 500, c.status)
+		if c.dispute {
+			object = sandbox.Dispute("re_1", session, c.status)
+		}
+		raw := sandbox.New(sandbox.Config{}).Event("evt_2", c.kind, object)
+		got, err := g.ParseEvent(raw, sign(raw, secret, time.Now()))
+		if err != nil || got.Kind != c.want || got.Ref != "evt_2" || got.Dispute != c.dispute {
+			t.Errorf("%s %s: %+v %v", c.kind, c.status, got, err)
+		}
+		if c.want != billing.EventOther && (got.Charge != "pi_1" || got.Reversal != "re_1" || got.Amount != 500 || got.Currency != money.MXN) {
 			t.Errorf("%+v", got)
 		}
 	}

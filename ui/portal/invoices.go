@@ -95,6 +95,7 @@ type invoiceView struct {
 	Invoice    db.Invoice
 	Lines      []db.InvoiceLine
 	Payments   []db.Payment
+	Transfer   billing.Transfer
 	Deliveries []deliveryRow
 	Fiscal     *fiscalView // nil: no fiscal documents
 }
@@ -123,6 +124,9 @@ func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int,
 	}
 	view.Lines = lines[invoice.ID]
 	if view.Payments, err = p.Billing.Payments(ctx, invoice.ID); err != nil {
+		return err
+	}
+	if view.Transfer, err = p.Billing.TransferInstructions(ctx, client.ID); err != nil {
 		return err
 	}
 	if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {

@@ -42,7 +42,7 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return slices.Concat(p.fiscalRoutes(), p.identity().Routes(), []layout.Route{
+	return slices.Concat(p.fiscalRoutes(), p.payRoutes(), p.identity().Routes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
@@ -93,6 +93,7 @@ const (
 	sectionHome     = "home"
 	sectionContacts = "contacts"
 	sectionInvoices = "invoices"
+	sectionPay      = "pay"
 	sectionActivity = "activity"
 	sectionAccount  = "account"
 )
@@ -109,7 +110,8 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.contacts"), URL: string(at(client.ID, "contactos")), Icon: "people", Current: section == sectionContacts})
 	}
 	if access.Can(ctx, access.Invoices, client.ID) {
-		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices})
+		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices},
+			layout.Link{Label: pt(ctx, "nav"), URL: string(at(client.ID, "pagar")), Icon: "card", Current: section == sectionPay})
 	}
 	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})

@@ -1,0 +1,26 @@
+package billing
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/id"
+)
+
+// Transfer tells how to pay by bank transfer.
+type Transfer struct {
+	Name      string // of the account: the company's legal name
+	CLABE     string // "" where the company has none
+	Reference string // what the payer writes, so that the payment can be matched
+	Details   string // the company's own words
+}
+
+// TransferInstructions returns how a client pays by transfer. It needs the permission invoices.
+func (s *Service) TransferInstructions(ctx context.Context, clientID id.Client) (Transfer, error) {
+	if err := access.Require(ctx, access.Invoices, clientID); err != nil {
+		return Transfer{}, err
+	}
+	company, err := s.Store.Company(ctx)
+	return Transfer{Name: cmp.Or(company.LegalName, company.Name), CLABE: company.CLABE, Reference: PaymentReference(clientID), Details: company.PaymentDetails}, err
+}
