@@ -23,6 +23,7 @@ type ReminderPolicy struct {
 	CatchUpDays  int        `bun:"catch_up_days"`      // how late a step may still be sent, days
 	BusinessDays bool       `bun:"business_days"`      // steps act on business days only: the same day or the next one
 	AttachPDF    bool       `bun:"attach_pdf"`         // attach the invoice's PDF, otherwise the mail links to it
+	AttachXML    bool       `bun:"attach_xml"`         // attach the XML of the invoice's CFDI, once it is stamped
 	CreatedAt    time.Time  `bun:"created_at,nullzero,default:now()"`
 	RetiredAt    *time.Time `bun:"retired_at"`
 }

@@ -33,6 +33,8 @@ type Sending struct {
 	Anchor         string
 	Days           int
 	Policy         ReminderPolicy // its settings for sending
+	XML            []byte         // of the invoice's stamped CFDI, where the policy attaches it
+	UUID           string         // of that CFDI
 	Superseded     bool           // a newer step of the invoice has a row for this recipient
 }
 
@@ -88,11 +90,12 @@ SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.at
 	coalesce(k.email, c.email), coalesce(k.language, c.language), k.deleted_at IS NOT NULL, 'invoice' = ANY (coalesce(k.topics, c.topics)),
 	lower(coalesce(k.bounced_email, c.bounced_email)) = lower(coalesce(k.email, c.email)),
 	coalesce(company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email), false),
-	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf,
+	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, f.xml, coalesce(f.uuid::text, ''),
 	EXISTS (SELECT FROM delivery AS n WHERE n.invoice_id = d.invoice_id AND coalesce(n.contact_id, 0) = d.contact_id AND n.id > d.id
 		AND n.status IN ('planned', 'queued', 'sending', 'sent'))
 FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id
-JOIN reminder_policy AS p ON p.id = s.policy_id LEFT JOIN contact AS k ON k.id = d.contact_id LEFT JOIN company ON true`
+JOIN reminder_policy AS p ON p.id = s.policy_id LEFT JOIN contact AS k ON k.id = d.contact_id LEFT JOIN company ON true
+LEFT JOIN LATERAL (SELECT xml, uuid FROM cfdi WHERE p.attach_xml AND cfdi.invoice_id = d.invoice_id AND cfdi.kind = 'ingreso' AND cfdi.status = 'stamped' ORDER BY id DESC LIMIT 1) AS f ON true`
 
 // AdvanceDeliveries notes the ends of claimed deliveries and marks queued ones as being sent by the
 // worker until the lease ends. It returns those that are the caller's now, in no order: what is missing
@@ -130,7 +133,7 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 			(*string)(&row.InvoicePause.PausedUntil), &row.InvoicePause.PauseMode,
 			&row.ClientName, &row.ClientTimezone, (*string)(&row.ClientPause.PausedUntil), &row.ClientPause.PauseMode,
 			&row.Recipient.Name, &row.Recipient.Email, &row.Recipient.Language, &row.Recipient.Deleted, &row.Recipient.Wants, &row.Recipient.Bounces, &row.Recipient.Unverified,
-			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Superseded); err != nil {
+			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.XML, &row.UUID, &row.Superseded); err != nil {
 			return nil, err
 		}
 		row.Status = DeliverySending

@@ -56,7 +56,8 @@ type Config struct {
 	Reminder    *reminder.Service
 	Billing     *billing.Service
 	Fiscal      *fiscal.Service
-	Concurrency int // tasks at once, and a fifth of it more for what people wait for; 0 means 10
+	Bounces     reminder.Mailbox // where bounces arrive; nil: nowhere
+	Concurrency int              // tasks at once, and a fifth of it more for what people wait for; 0 means 10
 	Log         *slog.Logger
 	Now         func() time.Time
 }
@@ -100,6 +101,9 @@ func New(config Config) *Worker {
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
 		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
+	}
+	if w.Bounces != nil {
+		w.clock = append(w.clock, tick{"reminder:bounces", 2 * time.Minute, func(ctx context.Context) error { return w.Reminder.PollBounces(ctx, w.Bounces) }})
 	}
 	return w
 }

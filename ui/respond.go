@@ -179,7 +179,7 @@ func faultText(lang string, f *fault.Error) string {
 func (s *site) askToSignIn(w http.ResponseWriter, r *http.Request) bool {
 	_, program := bearer(r)
 	download := strings.HasPrefix(r.URL.Path, "/descargas/")
-	if program || download && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+	if program || strings.HasPrefix(r.URL.Path, "/webhooks/") || download && !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="avisa"`)
 		return false
 	}

@@ -75,10 +75,11 @@ func tokens(r *http.Request) []string {
 		cookies = []string{layout.StaffCookie, layout.LoginCookie}
 	case within("/consola"):
 		cookies = []string{layout.StaffCookie}
+	case within("/webhooks"): // programs alone
 	default:
 		cookies = []string{layout.LoginCookie}
 	}
-	if len(cookies) == 2 {
+	if len(cookies) != 1 {
 		if token, ok := bearer(r); ok {
 			return []string{token}
 		}

@@ -84,6 +84,7 @@ func Routes(c Config) []layout.Route {
 	}
 	table = append(table, maillinks{c.Reminder}.routes()...)
 	table = append(table, pages.paymentRoutes()...)
+	table = append(table, pages.bounceRoute())
 	if c.Fiscal != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/descargas/cfdi/{file}", Who: layout.SignedIn, Handle: pages.fiscalFile})
 	}

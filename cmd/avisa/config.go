@@ -26,6 +26,7 @@ type config struct {
 	DatabaseURL    string         // DATABASE_URL
 	RedisURL       string         // REDIS_URL
 	SMTPURL        string         // SMTP_URL
+	BounceURL      string         // BOUNCE_IMAP_URL: the mailbox that bounces return to, "" for none
 	BlobURL        string         // BLOB_URL: gocloud.dev/blob, a folder or S3
 	DataDir        string         // AVISA_DATA: private servers and files of the demo
 	TrustedProxies []netip.Prefix // AVISA_TRUSTED_PROXIES: whose X-Forwarded-For is believed
@@ -50,6 +51,7 @@ func readConfig(env string) (config, error) {
 		RedisURL:    os.Getenv("REDIS_URL"),
 		SMTPURL:     os.Getenv("SMTP_URL"),
 		BlobURL:     os.Getenv("BLOB_URL"),
+		BounceURL:   os.Getenv("BOUNCE_IMAP_URL"),
 		Secret:      os.Getenv("AVISA_SECRET"),
 		StripeKey:   os.Getenv("STRIPE_SECRET_KEY"), StripeWebhook: os.Getenv("STRIPE_WEBHOOK_SECRET"), StripeURL: os.Getenv("STRIPE_API_URL"),
 		DataDir:     or("AVISA_DATA", ".avisa"),

@@ -57,6 +57,8 @@ type outside struct {
 	redis   *devstack.Redis
 	mailbox *devstack.Mailbox
 	env     []string
+	dsn     string
+	planned int // reminders, by planMany
 }
 
 func newOutside(t *testing.T) *outside {
@@ -67,7 +69,7 @@ func newOutside(t *testing.T) *outside {
 // outsideOf is newOutside over a database of the caller's.
 func outsideOf(t *testing.T, dsn string) *outside {
 	t.Helper()
-	o := &outside{}
+	o := &outside{dsn: dsn}
 	var err error
 	if o.store, err = db.Open(t.Context(), dsn, 4); err != nil {
 		t.Fatal(err)

@@ -39,6 +39,8 @@ type app struct {
 	files  *blob.Bucket
 	smtp   *mail.SMTP
 
+	bounces *mail.IMAP // nil: bounces come by webhook, or not at all
+
 	account  *account.Service
 	billing  *billing.Service
 	reminder *reminder.Service
@@ -74,6 +76,11 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	}
 	if c.SMTPURL != "" {
 		if a.smtp, err = mail.NewSMTP(c.SMTPURL, c.Lease/2, c.Concurrency); err != nil {
+			return nil, err
+		}
+	}
+	if c.BounceURL != "" {
+		if a.bounces, err = mail.NewIMAP(c.BounceURL, 2*time.Minute); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +157,11 @@ func (a *app) ready(w http.ResponseWriter, r *http.Request) {
 
 // worker is the background part.
 func (a *app) worker() *jobs.Worker {
-	return jobs.New(jobs.Config{Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing, Fiscal: a.fiscal,
+	var bounces reminder.Mailbox
+	if a.bounces != nil {
+		bounces = a.bounces
+	}
+	return jobs.New(jobs.Config{Bounces: bounces, Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing, Fiscal: a.fiscal,
 		Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
 }
 

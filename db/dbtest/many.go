@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // ManyInvoices fills the database at the address with open invoices, issued on 2 March 2026 and due
@@ -30,4 +32,17 @@ func ManyInvoices(t testing.TB, address string, invoices int) {
 		_, err := conn.ExecContext(context.Background(), statement.sql, statement.args...)
 		check(t, err)
 	}
+}
+
+// ManyDue is ManyInvoices ten days old and due tomorrow: the step of the day before acts today.
+func ManyDue(t testing.TB, address string, invoices int) {
+	t.Helper()
+	ManyInvoices(t, address, invoices)
+	conn, err := sql.Open("pgx", address)
+	check(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = conn.ExecContext(context.Background(), `SET LOCAL session_replication_role = replica;
+		UPDATE invoice SET issue_date = (now() AT TIME ZONE 'America/Mexico_City')::date - 10, due_date = (now() AT TIME ZONE 'America/Mexico_City')::date + 1, created_at = now() - interval '10 days';
+		UPDATE contact SET created_at = now() - interval '10 days'; UPDATE client SET created_at = now() - interval '10 days'`, pgx.QueryExecModeSimpleProtocol)
+	check(t, err)
 }

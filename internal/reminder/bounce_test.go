@@ -15,6 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/mail/mailtest"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
@@ -373,5 +374,28 @@ func TestDashboard(t *testing.T) {
 	o.now = o.now.Add(11 * time.Minute)
 	if d, err = o.rules.Dashboard(o.system()); err != nil || !slices.Contains(d.Alerts, reminder.AlertNotPlanned) {
 		t.Errorf("no alert after 11 minutes without a run: %v, %v", d.Alerts, err)
+	}
+}
+
+// Reports arrive in a mailbox among other mail; each is taken once, and what is no report stays there.
+func TestBouncesFromMailbox(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	server := mailtest.StartIMAP(t)
+	box, err := mail.NewIMAP(server.URL("Rebotes"), 10*time.Second)
+	fail(o.world, err)
+	server.Deliver(t, "Rebotes", []byte("Subject: Una pregunta\r\n\r\nHola\r\n"))
+	server.Deliver(t, "Rebotes", returned(o.row(), recipient, "5.1.1"))
+	for range 2 {
+		fail(o.world, o.rules.PollBounces(o.system(), box))
+	}
+	if row := o.row(); row.Status != db.DeliveryBounced || events(row) != "claimed sent bounced" {
+		t.Fatalf("%s, history %q", row.Status, events(row))
+	}
+	if n := o.notices(); n != 1 {
+		t.Fatalf("%d notices, want 1", n)
+	}
+	if err := o.rules.PollBounces(t.Context(), box); !fault.Is(err, fault.Forbidden) {
+		t.Fatal(err)
 	}
 }

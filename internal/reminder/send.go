@@ -171,6 +171,9 @@ func (s *Service) write(ctx context.Context, row db.Sending, r Reminder) (mail.M
 			message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".pdf", ContentType: "application/pdf", Data: data})
 		}
 	}
+	if row.UUID != "" {
+		message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".xml", ContentType: "application/xml", Data: row.XML})
+	}
 	s.cached.Lock()
 	templates := s.cached.templates
 	s.cached.Unlock()

@@ -265,3 +265,37 @@ func (o *outside) due() {
 		o.Fatal(err)
 	}
 }
+
+// The XML goes along when the policy says so and the invoice is stamped, byte for byte.
+func TestAttachXML(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		attach bool
+		status string
+		want   bool
+	}{{"stamped", true, db.CFDIStamped, true}, {"the policy does not ask for it", false, db.CFDIStamped, false}, {"not stamped yet", true, db.CFDIDraft, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			o := newOutside(t)
+			o.save(func() reminder.PolicyInput { in := policy(-1); in.AttachXML = c.attach; return in }())
+			profile := db.FiscalProfile{ClientID: o.client.ID, Rfc: "XAXX010101000", Nombre: "CLIENTE", DomicilioFiscalReceptor: "06600", RegimenFiscalReceptor: "616", UsoCFDI: "S01"}
+			fail(o.world, o.store.SaveFiscalProfile(t.Context(), &profile))
+			xml := []byte("<?xml version=\"1.0\"?>\n<cfdi:Comprobante Nombre=\"Ñandú\"/>\n.\r\n")
+			row := db.CFDI{Kind: db.CFDIIngreso, ClientID: o.client.ID, InvoiceID: o.invoice.ID, ProfileID: profile.ID, Status: c.status}
+			if c.status == db.CFDIStamped {
+				row.UUID, row.XML, row.XMLSHA256 = "5a1f7d3e-0000-4000-8000-000000000001", xml, []byte("x")
+			}
+			fail(o.world, o.store.AddCFDI(t.Context(), &row))
+			o.send(o.take())
+			m := o.mailbox.Messages()[0]
+			if !c.want {
+				if len(m.Attachments) > 0 {
+					t.Fatalf("%d attachments", len(m.Attachments))
+				}
+				return
+			}
+			if len(m.Attachments) != 1 || m.Attachments[0].Name != o.invoice.Number+".xml" || string(m.Attachments[0].Data) != string(xml) {
+				t.Fatalf("%+v", m.Attachments)
+			}
+		})
+	}
+}

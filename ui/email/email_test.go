@@ -114,6 +114,21 @@ func TestReminderMessage(t *testing.T) {
 	}
 }
 
+// The personal link opens the invoice without a login; the button and the text lead there.
+func TestReminderLeadsToPersonalLink(t *testing.T) {
+	r := sample()
+	r.Link = "https://clientes.nube.example/correo/factura/AQAx"
+	m, err := Reminder(t.Context(), r, links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part, body := range map[string]string{"text": m.Text, "html": m.HTML} {
+		if !strings.Contains(body, r.Link) || strings.Contains(body, "/clientes/facturas/") {
+			t.Errorf("the %s part leads elsewhere:\n%s", part, body)
+		}
+	}
+}
+
 // What people typed is text, in every part of the mail.
 func TestReminderHostileInput(t *testing.T) {
 	r := sample()

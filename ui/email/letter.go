@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func newLetter(r reminder.Reminder, links Links) letter {
 		Colour: brandColour(r.Company.BrandColour), Tone: tone, ToneLabel: t("tone." + tone), Title: t("title.other"),
 		Greeting: t("greeting"), Lead: t("lead." + tone), Number: r.Number,
 		Balance: fact{t("balance"), amount(r.Balance)},
-		Action:  link{t("view"), links.Invoice(r.InvoiceID)},
+		Action:  link{t("view"), cmp.Or(r.Link, links.Invoice(r.InvoiceID))}, // the personal one opens without a login
 		Payment: lines(r.Company.PaymentDetails), Signature: lines(r.Company.Signature),
 		Why: t("why"), Change: link{t("change.link"), links.Contacts()},
 	}
