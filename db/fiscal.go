@@ -130,6 +130,16 @@ func (s *Store) FiscalProfile(ctx context.Context, profile id.FiscalProfile) (Fi
 	return row, translate(err)
 }
 
+// FiscalProfilesByID returns profiles, closed or not, in any order.
+func (s *Store) FiscalProfilesByID(ctx context.Context, profiles ...id.FiscalProfile) ([]FiscalProfile, error) {
+	rows := []FiscalProfile{}
+	if len(profiles) == 0 {
+		return rows, nil
+	}
+	err := s.idb.NewSelect().Model(&rows).Where("id IN (?)", bun.List(profiles)).Scan(ctx)
+	return rows, translate(err)
+}
+
 // SaveFiscalProfile inserts a profile, or changes it when it has an id. A default one takes over from
 // the earlier default.
 func (s *Store) SaveFiscalProfile(ctx context.Context, row *FiscalProfile) error {
@@ -145,6 +155,41 @@ func (s *Store) SaveFiscalProfile(ctx context.Context, row *FiscalProfile) error
 	}
 	row.UpdatedAt = time.Now()
 	_, err := s.idb.NewUpdate().Model(row).ExcludeColumn("client_id", "created_at").WherePK().Exec(ctx)
+	return translate(err)
+}
+
+type profileContact struct {
+	bun.BaseModel `bun:"table:fiscal_profile_contact"`
+
+	ProfileID id.FiscalProfile `bun:"profile_id,pk"`
+	ContactID id.Contact       `bun:"contact_id,pk"`
+}
+
+// ProfileContacts returns the contacts that are there still and that the documents of profiles are mailed to.
+func (s *Store) ProfileContacts(ctx context.Context, profiles ...id.FiscalProfile) (map[id.FiscalProfile][]id.Contact, error) {
+	found := map[id.FiscalProfile][]id.Contact{}
+	if len(profiles) == 0 {
+		return found, nil
+	}
+	var rows []profileContact
+	err := s.idb.NewRaw(`SELECT own.profile_id, own.contact_id FROM fiscal_profile_contact AS own JOIN contact ON contact.id = own.contact_id AND contact.deleted_at IS NULL
+		WHERE own.profile_id IN (?) ORDER BY 1, 2`, bun.List(profiles)).Scan(ctx, &rows)
+	for _, row := range rows {
+		found[row.ProfileID] = append(found[row.ProfileID], row.ContactID)
+	}
+	return found, translate(err)
+}
+
+// SetProfileContacts replaces the contacts of a profile.
+func (s *Store) SetProfileContacts(ctx context.Context, profile id.FiscalProfile, contacts []id.Contact) error {
+	if _, err := s.idb.NewDelete().Table("fiscal_profile_contact").Where("profile_id = ?", profile).Exec(ctx); err != nil || len(contacts) == 0 {
+		return translate(err)
+	}
+	rows := make([]profileContact, len(contacts))
+	for i, contact := range contacts {
+		rows[i] = profileContact{ProfileID: profile, ContactID: contact}
+	}
+	_, err := s.idb.NewInsert().Model(&rows).On("CONFLICT DO NOTHING").Exec(ctx)
 	return translate(err)
 }
 

@@ -36,9 +36,20 @@ func (r *resolver) saveFiscalProfile(ctx context.Context, in model.SaveFiscalPro
 	if err != nil {
 		return nil, warnings, err
 	}
+	var contacts []ids.Contact
+	if in.ContactIds != nil {
+		contacts = []ids.Contact{}
+		for _, text := range in.ContactIds {
+			contact, err := parsed(text, ids.ParseContact)
+			if err != nil {
+				return nil, warnings, err
+			}
+			contacts = append(contacts, contact)
+		}
+	}
 	row, notes, err := r.Fiscal.SaveFiscalProfile(ctx, fiscal.ProfileInput{ID: profile, ClientID: client, Rfc: in.Rfc, Nombre: in.Nombre,
 		DomicilioFiscalReceptor: in.DomicilioFiscalReceptor, RegimenFiscalReceptor: in.RegimenFiscalReceptor, UsoCFDI: in.UsoCfdi,
-		ResidenciaFiscal: in.ResidenciaFiscal, Default: in.Default})
+		ResidenciaFiscal: in.ResidenciaFiscal, Default: in.Default, Contacts: contacts})
 	if err != nil {
 		return nil, warnings, err
 	}

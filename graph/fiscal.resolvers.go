@@ -42,6 +42,15 @@ func (r *fiscalDocumentResolver) PDFPath(ctx context.Context, obj *db.CFDI) (*st
 	return r.filePath(obj, fiscal.FormatPDF), nil
 }
 
+func (r *fiscalProfileResolver) ContactIds(ctx context.Context, obj *db.FiscalProfile) ([]string, error) {
+	contacts, err := load(ctx).mailed.Load(ctx, obj.ID)
+	out := make([]string, len(contacts))
+	for i, contact := range contacts {
+		out[i] = contact.String()
+	}
+	return out, err
+}
+
 func (r *invoiceResolver) FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error) {
 	rows, err := load(ctx).cfdis.Load(ctx, obj.ID)
 	return pointers(rows), err
@@ -75,4 +84,9 @@ func (r *mutationResolver) RequestFiscalDocument(ctx context.Context, input mode
 
 func (r *resolver) FiscalDocument() gen.FiscalDocumentResolver { return &fiscalDocumentResolver{r} }
 
-type fiscalDocumentResolver struct{ *resolver }
+func (r *resolver) FiscalProfile() gen.FiscalProfileResolver { return &fiscalProfileResolver{r} }
+
+type (
+	fiscalDocumentResolver struct{ *resolver }
+	fiscalProfileResolver  struct{ *resolver }
+)

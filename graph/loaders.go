@@ -27,6 +27,7 @@ type loaders struct {
 	invoices *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines    *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
 	cfdis    *dataloadgen.Loader[id.Invoice, []db.CFDI]
+	mailed   *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
 	askings  *dataloadgen.Loader[id.Invoice, fiscal.Asking]
 	steps    *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	today    func() date.Date // the same for all invoices of an answer
@@ -58,6 +59,9 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
 			return r.Fiscal.Documents(ctx, ids...)
+		}),
+		mailed: mapLoader(func(ctx context.Context, ids []id.FiscalProfile) (map[id.FiscalProfile][]id.Contact, error) {
+			return r.Fiscal.ProfileContacts(ctx, ids...)
 		}),
 		askings: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice]fiscal.Asking, error) {
 			return r.Fiscal.Askings(ctx, ids...)

@@ -27,6 +27,9 @@ type FiscalDocumentResolver interface {
 	XMLPath(ctx context.Context, obj *db.CFDI) (*string, error)
 	PDFPath(ctx context.Context, obj *db.CFDI) (*string, error)
 }
+type FiscalProfileResolver interface {
+	ContactIds(ctx context.Context, obj *db.FiscalProfile) ([]string, error)
+}
 
 // endregion ************************** generated!.gotpl **************************
 
@@ -565,6 +568,29 @@ func (ec *executionContext) fieldContext_FiscalProfile_default(_ context.Context
 	return graphql.NewScalarFieldContext("FiscalProfile", field, false, false, "Boolean")
 }
 
+func (ec *executionContext) _FiscalProfile_contactIds(ctx context.Context, field graphql.CollectedField, obj *db.FiscalProfile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalProfile_contactIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalProfile().ContactIds(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNID2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalProfile_contactIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalProfile", field, true, true, "ID")
+}
+
 func (ec *executionContext) _RequestFiscalDocumentPayload_fiscalDocument(ctx context.Context, field graphql.CollectedField, obj *model.RequestFiscalDocumentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -796,7 +822,7 @@ func (ec *executionContext) unmarshalInputSaveFiscalProfileInput(ctx context.Con
 		asMap["default"] = false
 	}
 
-	fieldsInOrder := [...]string{"id", "clientId", "rfc", "nombre", "domicilioFiscalReceptor", "regimenFiscalReceptor", "usoCfdi", "residenciaFiscal", "default"}
+	fieldsInOrder := [...]string{"id", "clientId", "rfc", "nombre", "domicilioFiscalReceptor", "regimenFiscalReceptor", "usoCfdi", "residenciaFiscal", "default", "contactIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -866,6 +892,13 @@ func (ec *executionContext) unmarshalInputSaveFiscalProfileInput(ctx context.Con
 				return it, err
 			}
 			it.Default = data
+		case "contactIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactIds"))
+			data, err := ec.unmarshalOID2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContactIds = data
 		}
 	}
 	return it, nil
@@ -1012,43 +1045,49 @@ func (ec *executionContext) _FiscalProfile(ctx context.Context, sel ast.Selectio
 		case "id":
 			out.Values[i] = ec._FiscalProfile_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "rfc":
 			out.Values[i] = ec._FiscalProfile_rfc(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nombre":
 			out.Values[i] = ec._FiscalProfile_nombre(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "domicilioFiscalReceptor":
 			out.Values[i] = ec._FiscalProfile_domicilioFiscalReceptor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "regimenFiscalReceptor":
 			out.Values[i] = ec._FiscalProfile_regimenFiscalReceptor(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "usoCfdi":
 			out.Values[i] = ec._FiscalProfile_usoCfdi(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "residenciaFiscal":
 			out.Values[i] = ec._FiscalProfile_residenciaFiscal(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "default":
 			out.Values[i] = ec._FiscalProfile_default(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "contactIds":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalProfile_contactIds(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

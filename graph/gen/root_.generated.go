@@ -30,6 +30,7 @@ type ResolverRoot interface {
 	Contact() ContactResolver
 	Delivery() DeliveryResolver
 	FiscalDocument() FiscalDocumentResolver
+	FiscalProfile() FiscalProfileResolver
 	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
 	Mutation() MutationResolver
@@ -325,6 +326,7 @@ type ComplexityRoot struct {
 	}
 
 	FiscalProfile struct {
+		ContactIds              func(childComplexity int) int
 		Default                 func(childComplexity int) int
 		DomicilioFiscalReceptor func(childComplexity int) int
 		ID                      func(childComplexity int) int
@@ -1889,6 +1891,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FiscalDocument.XMLPath(childComplexity), true
 
+	case "FiscalProfile.contactIds":
+		if e.ComplexityRoot.FiscalProfile.ContactIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalProfile.ContactIds(childComplexity), true
 	case "FiscalProfile.default":
 		if e.ComplexityRoot.FiscalProfile.Default == nil {
 			break
@@ -4924,6 +4932,8 @@ type FiscalProfile {
   residenciaFiscal: String!
   "Whether documents are issued to it where nothing else is said."
   default: Boolean!
+  "The contacts that its documents are mailed to; empty: every contact with the topic INVOICE."
+  contactIds: [ID!]!
 }
 
 "Whom documents are issued to."
@@ -4946,6 +4956,8 @@ input SaveFiscalProfileInput {
   residenciaFiscal: String! = ""
   "Whether it becomes the default one."
   default: Boolean! = false
+  "The client's contacts that its documents are mailed to, with the topic INVOICE; an empty list is all of them, left out changes nothing."
+  contactIds: [ID!]
 }
 
 "The result of saving a fiscal profile."
@@ -6884,6 +6896,8 @@ func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field
 		return ec.fieldContext_FiscalProfile_residenciaFiscal(ctx, field)
 	case "default":
 		return ec.fieldContext_FiscalProfile_default(ctx, field)
+	case "contactIds":
+		return ec.fieldContext_FiscalProfile_contactIds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalProfile", field.Name)
 }

@@ -749,6 +749,8 @@ type SaveFiscalProfileInput struct {
 	ResidenciaFiscal string `json:"residenciaFiscal"`
 	// Whether it becomes the default one.
 	Default bool `json:"default"`
+	// The client's contacts that its documents are mailed to, with the topic INVOICE; an empty list is all of them, left out changes nothing.
+	ContactIds []string `json:"contactIds,omitempty"`
 }
 
 // The result of saving a fiscal profile.

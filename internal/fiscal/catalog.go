@@ -138,14 +138,17 @@ func (c *Catalogs) Find(catalog, key, day string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Has reports whether a key may be used on a day: listed, or not listed in a partial catalog
-// (then only the PAC can tell).
+// Has reports whether a key may be used on a day: listed, or, in a partial catalog, known to the SAT.
 func (c *Catalogs) Has(catalog, key, day string) bool {
 	if _, ok := c.Find(catalog, key, day); ok {
 		return true
 	}
 	_, listed := c.Find(catalog, key, "")
-	return !listed && c.partial[catalog] && key != ""
+	if listed || !c.partial[catalog] {
+		return false
+	}
+	known, ok := knownKeys()[catalog]
+	return !ok && key != "" || ok && known.has(key)
 }
 
 // Text is what a key means, "" when not known.

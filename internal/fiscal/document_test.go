@@ -18,9 +18,8 @@ import (
 )
 
 // notOurs are the rules that samples of others break: Fecha before the catalogs of 4.0, a
-// person's RFC with a company's regime, NumRegIdTrib without foreign trade.
+// person's RFC with a company's regime.
 var notOurs = map[string][]string{
-	"gobl-invoice-export-notax-unsealed.xml":      {"CFDI40155"},
 	"satcfdi-iva-redondeo-100.03-fielcert.xml":    {"catalog_key_unknown", "CFDI40179", "CFDI40105", "CFDI40141", "forma_pago_missing"},
 	"satcfdi-pago-iva16-retenciones-fielcert.xml": {"catalog_key_unknown", "CFDI40141"},
 }

@@ -18,8 +18,9 @@ import (
 // globals sets how often sales are summed up, and when documents are issued.
 func (o *office) globals(periodicidad, when string) {
 	o.Helper()
-	_, err := o.service.SaveIssuer(system(o.Context()), fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "Escuela Kemper Urgate", RegimenFiscal: "601", LugarExpedicion: "42501",
-		Periodicidad: periodicidad, When: when})
+	issuer := kemper
+	issuer.Periodicidad, issuer.When = periodicidad, when
+	_, err := o.service.SaveIssuer(system(o.Context()), issuer)
 	o.must(err)
 }
 

@@ -1,6 +1,7 @@
 package fiscal
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -258,9 +259,34 @@ func (s *Service) RotateKeys(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// SetWhen sets when documents of a client are issued; "" goes back to the company's rule. Staff only.
+// When is when documents of a client are issued: its own rule, "" where the company's counts, and the company's.
+type When struct{ Client, Company string }
+
+// Rule is the rule that counts.
+func (w When) Rule() string { return cmp.Or(w.Client, w.Company) }
+
+// When returns when documents of a client are issued. Permission invoices or profile.
+func (s *Service) When(ctx context.Context, client id.Client) (When, error) {
+	if err := s.requireProfile(ctx, client); err != nil {
+		return When{}, err
+	}
+	return s.when(ctx, s.Store, client)
+}
+
+func (s *Service) when(ctx context.Context, tx *db.Store, client id.Client) (When, error) {
+	issuer, err := tx.FiscalIssuer(ctx)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return When{}, err
+	}
+	own, err := tx.CFDIWhen(ctx, client)
+	return When{Client: own, Company: cmp.Or(issuer.When, db.CFDIOnPayment)}, err
+}
+
+// SetWhen sets when documents of a client are issued; "" goes back to the company's rule. The client itself (permission
+// invoices) chooses between payment and request; with the invoice (PPD) is the company's decision, because the income
+// counts from then on, and only staff sets or ends it.
 func (s *Service) SetWhen(ctx context.Context, client id.Client, when string) error {
-	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+	if err := access.RequireChange(ctx, access.Invoices, client, access.ManageBilling); err != nil {
 		return err
 	}
 	if when != "" && !slices.Contains(whens, when) {
@@ -268,5 +294,17 @@ func (s *Service) SetWhen(ctx context.Context, client id.Client, when string) er
 		checks.Add("when", "VALUE_INVALID")
 		return checks.Err()
 	}
-	return s.Store.SetCFDIWhen(ctx, client, when)
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		before, err := s.when(ctx, tx, client)
+		if err != nil {
+			return err
+		}
+		if access.From(ctx).Kind == access.Login && (when == db.CFDIOnIssue || before.Rule() == db.CFDIOnIssue) {
+			return fault.New(fault.Conflict, "FISCAL_WHEN_STAFF")
+		}
+		if err := tx.SetCFDIWhen(ctx, client, when); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: client, Verb: "fiscal.when", Object: client.String(), Before: map[string]any{"when": before.Client}, After: map[string]any{"when": when}})
+	})
 }

@@ -31,8 +31,8 @@ type Letter struct {
 	Sandbox     bool // without fiscal validity
 }
 
-// enqueueMails asks for one mail per address with the invoice preference: the client's own and its
-// contacts'.
+// enqueueMails asks for one mail per address with the invoice preference: the client's own and its contacts', only those
+// of the document's profile where it has some.
 func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) error {
 	if s.Render == nil || row.ClientID == 0 { // a global invoice is nobody's
 		return nil
@@ -46,13 +46,18 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) e
 			return err
 		}
 	}
+	own, err := tx.ProfileContacts(ctx, row.ProfileID)
+	if err != nil {
+		return err
+	}
+	chosen := own[row.ProfileID]
 	for page := (db.Page{First: db.MaxPage}); ; {
 		list, err := tx.Contacts(ctx, row.ClientID, page)
 		if err != nil {
 			return err
 		}
 		for _, contact := range list.Rows {
-			if !slices.Contains(contact.Topics, mail.Invoice) {
+			if !slices.Contains(contact.Topics, mail.Invoice) || len(chosen) > 0 && !slices.Contains(chosen, contact.ID) {
 				continue
 			}
 			if err := tx.Enqueue(ctx, MailJob{CFDI: row.ID, Contact: contact.ID}); err != nil {

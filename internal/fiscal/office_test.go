@@ -47,7 +47,18 @@ func (o *office) Send(_ context.Context, m mail.Message) (mail.Receipt, error) {
 
 func newOffice(tb testing.TB) *office {
 	tb.Helper()
+	return newOfficeOf(tb, kemper)
+}
+
+var kemper = fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "Escuela Kemper Urgate", RegimenFiscal: "601", LugarExpedicion: "42501"}
+
+// newOfficeOf is another company, whose documents are automatic since a moment, noon where none is given.
+func newOfficeOf(tb testing.TB, issuer fiscal.IssuerInput, since ...time.Time) *office {
+	tb.Helper()
 	o := &office{TB: tb, store: dbtest.New(tb), clock: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)}
+	if len(since) > 0 {
+		o.clock = since[0]
+	}
 	now := func() time.Time { return o.clock }
 	dbtest.Company(tb, o.store, o.clock)
 	identity, err := sandbox.StoredIdentity(tb.Context(), o.store, sharedIdentity)
@@ -63,9 +74,9 @@ func newOffice(tb testing.TB) *office {
 		}}
 	o.billing = &billing.Service{Store: o.store, Now: now}
 	ctx := system(tb.Context())
-	_, err = o.service.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "Escuela Kemper Urgate", RegimenFiscal: "601", LugarExpedicion: "42501"})
+	_, err = o.service.SaveIssuer(ctx, issuer)
 	o.must(err)
-	cer, key := fiscaltest.NewCSD(tb, "EKU9003173C9", false)
+	cer, key := fiscaltest.NewCSD(tb, issuer.Rfc, false)
 	csd, err := fiscal.RestoreCSD(cer, key)
 	o.must(err)
 	_, err = o.service.KeepCSD(ctx, csd)
@@ -81,6 +92,11 @@ func (o *office) must(err error) {
 	if err != nil {
 		o.Fatal(err)
 	}
+}
+
+func (o *office) newClient(name, email string) db.Client {
+	o.Helper()
+	return dbtest.Client(o.TB, o.store, name, email)
 }
 
 func (o *office) profile() db.FiscalProfile {

@@ -21,6 +21,9 @@ type ProfileInput struct {
 	UsoCFDI                 string
 	ResidenciaFiscal        string // ISO 3166-1 alpha-3, with the generic RFC of foreigners
 	Default                 bool   // the first profile of a client always is
+	// Contacts are those of the client that its documents are mailed to; nil leaves them as they are, and none means
+	// every contact with the invoice preference.
+	Contacts []id.Contact
 }
 
 // FiscalProfiles returns the profiles of a client, the default one first. Permission invoices or profile.
@@ -29,6 +32,25 @@ func (s *Service) FiscalProfiles(ctx context.Context, client id.Client) ([]db.Fi
 		return nil, err
 	}
 	return s.Store.FiscalProfiles(ctx, client)
+}
+
+// ProfileContacts returns the contacts that the documents of profiles are mailed to, of clients whose profiles the actor
+// may see; none means every contact with the invoice preference.
+func (s *Service) ProfileContacts(ctx context.Context, profiles ...id.FiscalProfile) (map[id.FiscalProfile][]id.Contact, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.FiscalProfilesByID(ctx, profiles...)
+	if err != nil {
+		return nil, err
+	}
+	var seen []id.FiscalProfile
+	for _, row := range rows {
+		if s.requireProfile(ctx, row.ClientID) == nil {
+			seen = append(seen, row.ID)
+		}
+	}
+	return s.Store.ProfileContacts(ctx, seen...)
 }
 
 // requireProfile lets in who may see invoices, whose data these are, and who keeps the client's details.
@@ -85,8 +107,23 @@ func (s *Service) SaveFiscalProfile(ctx context.Context, in ProfileInput) (db.Fi
 		if err := tx.SaveFiscalProfile(ctx, &row); err != nil {
 			return err
 		}
+		if in.Contacts != nil {
+			for _, contact := range in.Contacts {
+				found, err := tx.Contact(ctx, contact)
+				if err != nil {
+					return err
+				}
+				if found.ClientID != row.ClientID || found.DeletedAt != nil {
+					return fault.Missing()
+				}
+			}
+			if err := tx.SetProfileContacts(ctx, row.ID, in.Contacts); err != nil {
+				return err
+			}
+		}
 		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "fiscal_profile.save", Object: row.ID.String(), After: map[string]any{"rfc": row.Rfc,
-			"nombre": row.Nombre, "domicilioFiscalReceptor": row.DomicilioFiscalReceptor, "regimenFiscalReceptor": row.RegimenFiscalReceptor, "usoCFDI": row.UsoCFDI}})
+			"nombre": row.Nombre, "domicilioFiscalReceptor": row.DomicilioFiscalReceptor, "regimenFiscalReceptor": row.RegimenFiscalReceptor, "usoCFDI": row.UsoCFDI,
+			"contacts": in.Contacts}})
 	})
 	return row, warnings, err
 }

@@ -1,10 +1,18 @@
 package fiscal_test
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"testing"
 
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
 // What is wrong with fiscal data is said at its field, before the PAC sees anything.
@@ -45,5 +53,76 @@ func TestProfileChecks(t *testing.T) {
 	rows, err := o.service.FiscalProfiles(system(t.Context()), o.client.ID)
 	if err != nil || len(rows) != 2 || rows[0].ID != second.ID || rows[1].Default {
 		t.Error(rows, err)
+	}
+}
+
+// A profile's documents go to its own contacts, or to every contact with the preference.
+func TestProfileContacts(t *testing.T) {
+	o := newOffice(t)
+	first := o.profile()
+	other := dbtest.Contact(t, o.store, o.client, "otra@universidad.example", o.clock, mail.Invoice)
+	stranger := dbtest.Contact(t, o.store, o.newClient("Otra", "otra@otra.example"), "x@otra.example", o.clock, mail.Invoice)
+	in := fiscal.ProfileInput{ClientID: o.client.ID, Rfc: "CACX7605101P8", Nombre: "XOCHILT CASAS CHAVEZ", DomicilioFiscalReceptor: "36257", RegimenFiscalReceptor: "612", UsoCFDI: "G03",
+		Contacts: []id.Contact{stranger.ID}}
+	if _, _, err := o.service.SaveFiscalProfile(system(t.Context()), in); !fault.Is(err, fault.NotFound) {
+		t.Fatal(err)
+	}
+	in.Contacts = []id.Contact{other.ID}
+	second, _, err := o.service.SaveFiscalProfile(system(t.Context()), in)
+	o.must(err)
+	in.ID, in.Contacts = second.ID, nil // left as they are
+	_, _, err = o.service.SaveFiscalProfile(system(t.Context()), in)
+	o.must(err)
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnRequest))
+	for i, c := range []struct {
+		profile id.FiscalProfile
+		want    []string
+	}{{second.ID, []string{"otra@universidad.example", "pagos@universidad.example"}}, {first.ID, []string{"contador@universidad.example", "otra@universidad.example", "pagos@universidad.example"}}} {
+		invoice := o.issue()
+		invoice = o.pay(invoice, invoice.Total, fmt.Sprint("p", i))
+		_, err := o.service.RequestCFDI(system(t.Context()), fiscal.RequestInput{InvoiceID: invoice.ID, ProfileID: c.profile})
+		o.must(err)
+		o.sent = nil
+		o.work()
+		var got []string
+		for _, m := range o.sent {
+			got = append(got, m.To)
+		}
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%v, want %v", got, c.want)
+		}
+	}
+	login := access.With(t.Context(), actor(o.client.ID, access.Contacts))
+	if found, err := o.service.ProfileContacts(login, second.ID); err != nil || len(found) != 0 {
+		t.Error(found, err)
+	}
+}
+
+// The client chooses between payment and request; with the invoice is for staff.
+func TestSetWhen(t *testing.T) {
+	o := newOffice(t)
+	login, staff := access.With(t.Context(), actor(o.client.ID, access.Invoices)), access.With(t.Context(), access.Actor{Kind: access.Staff, Role: access.Admin})
+	for _, step := range []struct {
+		ctx        context.Context
+		when, code string
+	}{{login, db.CFDIOnRequest, ""}, {login, db.CFDIOnIssue, "FISCAL_WHEN_STAFF"}, {staff, db.CFDIOnIssue, ""}, {login, db.CFDIOnPayment, "FISCAL_WHEN_STAFF"}, {staff, "", ""},
+		{login, db.CFDIOnPayment, ""}, {login, "mañana", "VALUE_INVALID"},
+		{access.With(t.Context(), actor(o.client.ID, access.Profile)), db.CFDIOnRequest, "PERMISSION_REQUIRED"}, {access.With(t.Context(), actor(o.client.ID+1, access.Invoices)), db.CFDIOnRequest, "NOT_FOUND"}} {
+		err := o.service.SetWhen(step.ctx, o.client.ID, step.when)
+		code := ""
+		if f, ok := fault.As(err); ok {
+			if code = f.Code; len(f.Fields) > 0 {
+				code = f.Fields[0].Code
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if code != step.code {
+			t.Errorf("%s: %q, want %q (%v)", step.when, code, step.code, err)
+		}
+	}
+	when, err := o.service.When(login, o.client.ID)
+	if err != nil || when.Client != db.CFDIOnPayment || when.Company != db.CFDIOnPayment || when.Rule() != db.CFDIOnPayment {
+		t.Errorf("%+v %v", when, err)
 	}
 }

@@ -86,7 +86,7 @@ func (k *checker) traslados(want []taxRow) {
 		rated = true
 		total.Add(total, x.Importe.Rat())
 		k.chk(x.Importe.Decimals() <= k.decimals, "CFDI40220", path+"@Importe", "El impuesto tiene demasiados decimales.", "The tax has too many decimals.")
-		k.chk(same(x.Importe.Rat(), importe), "CFDI40221", path+"@Importe", "El impuesto es %s y la suma de los conceptos es %s.", "The tax is %s and the sum of the lines is %s.", x.Importe, importe.FloatString(k.decimals))
+		k.chk(x.Importe != "" && same(x.Importe.Rat(), importe), "CFDI40221", path+"@Importe", "El impuesto es %s y la suma de los conceptos es %s.", "The tax is %s and the sum of the lines is %s.", x.Importe, importe.FloatString(k.decimals))
 	}
 	for _, w := range want {
 		k.chk(seen[key{w.impuesto, w.factor, w.tasa}], "CFDI40221", "Impuestos/Traslados", "Falta el impuesto %s %s en el resumen.", "Tax %s %s is missing in the summary.", w.impuesto, w.tasa)

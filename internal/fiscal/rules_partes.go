@@ -36,7 +36,7 @@ func (k *checker) receptor() {
 	k.chk(r.ResidenciaFiscal != "MEX", "CFDI40152", "Receptor@ResidenciaFiscal", "La residencia fiscal de un extranjero no puede ser MEX.", "The tax residence of a foreigner cannot be MEX.")
 	if r.NumRegIdTrib != "" {
 		k.chk(r.ResidenciaFiscal != "", "CFDI40153", "Receptor@ResidenciaFiscal", "NumRegIdTrib necesita la residencia fiscal.", "NumRegIdTrib needs ResidenciaFiscal.")
-		k.chk(k.comercioExterior(), "CFDI40155", "Receptor@NumRegIdTrib", "NumRegIdTrib es solo para documentos con complemento de comercio exterior.", "NumRegIdTrib is only for documents with the foreign trade complement.")
+		k.warn(k.comercioExterior(), "CFDI40155", "Receptor@NumRegIdTrib", "NumRegIdTrib es solo para documentos con complemento de comercio exterior.", "NumRegIdTrib is only for documents with the foreign trade complement.")
 	}
 }
 

@@ -46,6 +46,10 @@ var broken = []struct {
 	{"RFC form", func(c *fiscal.Comprobante) { c.Receptor.Rfc = "URE180429" }, "rfc_invalid"},
 	{"no name", func(c *fiscal.Comprobante) { c.Receptor.Nombre = "" }, "attribute_missing"},
 	{"no receiver", func(c *fiscal.Comprobante) { c.Receptor = nil }, "node_missing"},
+	{"ClaveProdServ", func(c *fiscal.Comprobante) { c.Conceptos[0].ClaveProdServ = "99999999" }, "catalog_key_unknown"},
+	{"ClaveProdServ form", func(c *fiscal.Comprobante) { c.Conceptos[0].ClaveProdServ = "8111210" }, "catalog_key_unknown"},
+	{"ClaveUnidad", func(c *fiscal.Comprobante) { c.Conceptos[0].ClaveUnidad = "XXX" }, "catalog_key_unknown"},
+	{"Moneda", func(c *fiscal.Comprobante) { c.Moneda, c.TipoCambio = "QQQ", "1.5" }, "catalog_key_unknown"},
 	{"postal code", func(c *fiscal.Comprobante) { c.Receptor.DomicilioFiscalReceptor = "4250" }, "attribute_invalid"},
 	{"unknown regime", func(c *fiscal.Comprobante) { c.Receptor.RegimenFiscalReceptor = "999" }, "catalog_key_unknown"},
 	{"ResidenciaFiscal", func(c *fiscal.Comprobante) { c.Receptor.ResidenciaFiscal = "USA" }, "CFDI40151"},
@@ -97,6 +101,10 @@ var broken = []struct {
 	}, "CFDI40218"},
 	{"summary tax decimals", func(c *fiscal.Comprobante) { c.Impuestos.Traslados[0].Importe = "160.000" }, "CFDI40220"},
 	{"summary tax", func(c *fiscal.Comprobante) { c.Impuestos.Traslados[0].Importe = "160.01" }, "CFDI40221"},
+	{"summary tax missing at 0", func(c *fiscal.Comprobante) {
+		c.Conceptos[0].Impuestos.Traslados[0].TasaOCuota, c.Conceptos[0].Impuestos.Traslados[0].Importe = "0.000000", "0"
+		c.Impuestos.Traslados[0].TasaOCuota, c.Impuestos.Traslados[0].Importe, c.Impuestos.TotalImpuestosTrasladados, c.Total = "0.000000", "", "0", "1000.00"
+	}, "CFDI40221"},
 	{"summary withholding total", func(c *fiscal.Comprobante) { c.Impuestos.TotalImpuestosRetenidos = "1.00" }, "CFDI40203"},
 	{"summary withholding decimals", func(c *fiscal.Comprobante) { c.Impuestos.TotalImpuestosRetenidos = "1.000" }, "CFDI40202"},
 	{"summary withholding without total", func(c *fiscal.Comprobante) {
@@ -324,6 +332,18 @@ func TestWarnings(t *testing.T) {
 }
 
 // TestCatalogDates: keys are valid by Fecha.
+// Keys that the product does not offer are the SAT's too.
+func TestKnownKeys(t *testing.T) {
+	cat := fiscal.DefaultCatalogs()
+	for catalog, keys := range map[string][]string{fiscal.CatClaveProdServ: {"01010101", "10101500", "81112105", "43211500", "95141904"}, fiscal.CatClaveUnidad: {"05", "E48", "H87", "KGM", "ZZ", "XBX"}, fiscal.CatMoneda: {"MXN", "CLP", "JPY"}} {
+		for _, key := range keys {
+			if !cat.Has(catalog, key, "2026-11-20") {
+				t.Errorf("%s %s is unknown", catalog, key)
+			}
+		}
+	}
+}
+
 func TestCatalogDates(t *testing.T) {
 	newer, err := fiscal.LoadCatalogs(strings.NewReader("c_FormaPago\t03\tTransferencia\t2022-01-01\t2026-11-19\n"))
 	if err != nil {

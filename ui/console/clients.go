@@ -39,6 +39,7 @@ func (c *Console) clients(w http.ResponseWriter, r *http.Request) error {
 }
 
 type clientView struct {
+	Fiscal   *clientFiscal
 	Client   db.Client
 	Today    date.Date
 	Contacts []contactRow
@@ -96,6 +97,9 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	if view.Ledger, err = c.readable(ctx, ledger.Rows); err != nil {
+		return err
+	}
+	if view.Fiscal, err = c.clientFiscal(ctx, row.ID); err != nil {
 		return err
 	}
 	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}

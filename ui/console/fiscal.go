@@ -29,6 +29,8 @@ func (c *Console) fiscalTable() []layout.Route {
 		{Method: "GET", Path: "/consola/fiscal/csd", Who: layout.Staff, Handle: func(w http.ResponseWriter, r *http.Request) error {
 			return layout.Redirect(w, r, "/consola/fiscal/emisor")
 		}},
+		{Method: "POST", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: c.setFiscalWhen},
+		{Method: "GET", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: toParent},
 		{Method: "POST", Path: "/consola/fiscal/{id}/timbrar", Who: layout.Staff, Handle: c.retryCFDI},
 	}
 }
@@ -101,6 +103,46 @@ func (c *Console) retryCFDI(w http.ResponseWriter, r *http.Request) error {
 	}
 	layout.Flash(w, r, "fiscal.flash.retry")
 	return layout.Redirect(w, r, "/consola/fiscal")
+}
+
+// clientFiscal is the part of a client's page about its fiscal documents.
+type clientFiscal struct {
+	Profiles []db.FiscalProfile
+	When     fiscal.When
+}
+
+func (c *Console) clientFiscal(ctx context.Context, client id.Client) (*clientFiscal, error) {
+	if c.Fiscal == nil {
+		return nil, nil
+	}
+	var out clientFiscal
+	var err error
+	if out.Profiles, err = c.Fiscal.FiscalProfiles(ctx, client); err != nil {
+		return nil, err
+	}
+	out.When, err = c.Fiscal.When(ctx, client)
+	return &out, err
+}
+
+func (f clientFiscal) whens(ctx context.Context) []component.Option {
+	options := []component.Option{{Label: ft(ctx, "console.when.company", "rule", ft(ctx, "console.when."+f.When.Company))}}
+	for _, when := range []string{db.CFDIOnPayment, db.CFDIOnIssue, db.CFDIOnRequest} {
+		options = append(options, component.Option{Value: when, Label: ft(ctx, "console.when."+when)})
+	}
+	return options
+}
+
+// setFiscalWhen sets when a client's documents are issued.
+func (c *Console) setFiscalWhen(w http.ResponseWriter, r *http.Request) error {
+	client, err := c.client(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if err := c.Fiscal.SetWhen(r.Context(), client.ID, r.PostFormValue("when")); err != nil {
+		return err
+	}
+	layout.Flash(w, r, "fiscal.flash.when")
+	return layout.Redirect(w, r, clientPath(client.ID))
 }
 
 type issuerView struct {

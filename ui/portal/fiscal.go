@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
@@ -32,6 +34,7 @@ func (p *Portal) fiscalRoutes() []layout.Route {
 		{Method: "GET", Path: "/clientes/{client}/fiscal", Who: layout.Logins, Handle: p.FiscalProfiles},
 		{Method: "GET", Path: "/clientes/{client}/fiscal/{profile}", Who: layout.Logins, Handle: p.FiscalProfile},
 		{Method: "POST", Path: "/clientes/{client}/fiscal/{profile}", Who: layout.Logins, Handle: p.SaveFiscalProfile},
+		{Method: "POST", Path: "/clientes/{client}/fiscal/cuando", Who: layout.Logins, Handle: p.SetFiscalWhen},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/cfdi", Who: layout.Logins, Handle: p.FiscalState},
 		{Method: "POST", Path: "/clientes/{client}/facturas/{invoice}/cfdi", Who: layout.Logins, Handle: p.RequestFiscal},
 	}
@@ -197,6 +200,17 @@ func (p *Portal) RequestFiscal(w http.ResponseWriter, r *http.Request) error {
 type profilesView struct {
 	Client db.Client
 	Rows   []db.FiscalProfile
+	When   fiscal.When
+	Error  string
+}
+
+// chooses reports whether the reader decides when documents are issued.
+func (v profilesView) chooses(ctx context.Context) bool {
+	return access.Can(ctx, access.Invoices, v.Client.ID) && v.When.Rule() != db.CFDIOnIssue
+}
+
+func (v profilesView) whens(ctx context.Context) []component.Option {
+	return []component.Option{{Value: db.CFDIOnPayment, Label: ft(ctx, "when."+db.CFDIOnPayment)}, {Value: db.CFDIOnRequest, Label: ft(ctx, "when."+db.CFDIOnRequest)}}
 }
 
 // fiscalClient returns the client of the path for somebody who may see its fiscal data.
@@ -215,7 +229,32 @@ func (p *Portal) FiscalProfiles(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, client, sectionFiscal, ft(r.Context(), "profile.title"), profilesPage(profilesView{Client: client, Rows: rows}))
+	return p.showProfiles(w, r, http.StatusOK, profilesView{Client: client, Rows: rows})
+}
+
+func (p *Portal) showProfiles(w http.ResponseWriter, r *http.Request, status int, view profilesView) error {
+	var err error
+	if view.When, err = p.Fiscal.When(r.Context(), view.Client.ID); err != nil {
+		return err
+	}
+	return p.show(w, r, status, view.Client, sectionFiscal, ft(r.Context(), "profile.title"), profilesPage(view))
+}
+
+// SetFiscalWhen sets when the client's documents are issued.
+func (p *Portal) SetFiscalWhen(w http.ResponseWriter, r *http.Request) error {
+	client, rows, err := p.fiscalClient(r)
+	if err != nil {
+		return err
+	}
+	err = p.Fiscal.SetWhen(r.Context(), client.ID, r.PostFormValue("when"))
+	if f, ok := fault.As(err); ok && f.Kind == fault.Conflict {
+		return p.showProfiles(w, r, http.StatusUnprocessableEntity, profilesView{Client: client, Rows: rows, Error: locale.Error(component.Lang(r.Context()), f.Code, f.Args)})
+	}
+	if err != nil {
+		return err
+	}
+	layout.Flash(w, r, "fiscal.flash.when")
+	return layout.Redirect(w, r, string(at(client.ID, "fiscal")))
 }
 
 // profileForm is the form of a fiscal profile. Back is the invoice that the person came from.
@@ -227,12 +266,30 @@ type profileForm struct {
 	Warnings []string // of data that were saved
 	Seen     string   // what was warned of
 	Back     string
+	Contacts []db.Contact // that its documents can be mailed to; none where the reader may not see them
+}
+
+// mailed is a choice of the contacts that documents are mailed to.
+func (f profileForm) mailed(contact db.Contact) component.Check {
+	return component.Check{Name: "contacto", Value: contact.ID.String(), Label: contact.Name(), Detail: contact.Email, Checked: slices.Contains(f.In.Contacts, contact.ID)}
+}
+
+// mailable are the contacts with the invoice preference that the reader may see.
+func (p *Portal) mailable(ctx context.Context, client id.Client) ([]db.Contact, error) {
+	if !access.Can(ctx, access.Contacts, client) {
+		return nil, nil
+	}
+	list, err := p.Account.Contacts(ctx, client, db.Page{First: db.MaxPage})
+	return slices.DeleteFunc(list.Rows, func(c db.Contact) bool { return !slices.Contains(c.Topics, mail.Invoice) }), err
 }
 
 func (p *Portal) profileForm(r *http.Request) (profileForm, error) {
 	client, rows, err := p.fiscalClient(r)
 	form := profileForm{Client: client, Back: layout.LocalPath(r.FormValue("volver"), "")}
 	if err != nil {
+		return form, err
+	}
+	if form.Contacts, err = p.mailable(r.Context(), client.ID); err != nil {
 		return form, err
 	}
 	if r.PathValue("profile") == "nuevo" {
@@ -247,7 +304,9 @@ func (p *Portal) profileForm(r *http.Request) (profileForm, error) {
 		if row.ID == form.ID {
 			form.In = fiscal.ProfileInput{ID: row.ID, ClientID: client.ID, Rfc: row.Rfc, Nombre: row.Nombre, DomicilioFiscalReceptor: row.DomicilioFiscalReceptor,
 				RegimenFiscalReceptor: row.RegimenFiscalReceptor, UsoCFDI: row.UsoCFDI, ResidenciaFiscal: row.ResidenciaFiscal, Default: row.Default}
-			return form, nil
+			own, err := p.Fiscal.ProfileContacts(r.Context(), row.ID)
+			form.In.Contacts = own[row.ID]
+			return form, err
 		}
 	}
 	return form, fault.Missing()
@@ -280,6 +339,17 @@ func (p *Portal) SaveFiscalProfile(w http.ResponseWriter, r *http.Request) error
 	in.Rfc, in.Nombre, in.DomicilioFiscalReceptor = r.PostFormValue("rfc"), r.PostFormValue("nombre"), r.PostFormValue("domicilioFiscalReceptor")
 	in.RegimenFiscalReceptor, in.UsoCFDI, in.ResidenciaFiscal = r.PostFormValue("regimenFiscalReceptor"), r.PostFormValue("usoCfdi"), r.PostFormValue("residenciaFiscal")
 	in.Default = r.PostFormValue("default") != ""
+	in.Contacts = nil
+	if len(form.Contacts) > 0 { // who may not see them leaves them as they are
+		in.Contacts = []id.Contact{}
+		for _, text := range r.PostForm["contacto"] {
+			contact, err := id.ParseContact(text)
+			if err != nil {
+				return fault.Missing()
+			}
+			in.Contacts = append(in.Contacts, contact)
+		}
+	}
 	row, warnings, err := p.Fiscal.SaveFiscalProfile(ctx, *in)
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind == fault.Invalid {
