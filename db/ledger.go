@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -166,6 +167,22 @@ func (s *Store) CreditNotes(ctx context.Context, invoiceID id.Invoice) ([]Credit
 	rows := []CreditNote{}
 	err := s.idb.NewSelect().Model(&rows).Where("invoice_id = ?", invoiceID).OrderExpr("id").Scan(ctx)
 	return rows, translate(err)
+}
+
+// InvoiceCreditNotes returns the credit notes of many invoices, by invoice and in the order in which
+// they were issued.
+func (s *Store) InvoiceCreditNotes(ctx context.Context, reach access.Reach, invoices []id.Invoice) (map[id.Invoice][]CreditNote, error) {
+	rows := []CreditNote{}
+	q := s.idb.NewSelect().Model(&rows).Where("invoice_id IN (?)", bun.List(orNone(invoices))).OrderExpr("id")
+	if !reach.All {
+		q = q.Where("client_id IN (?)", bun.List(orNone(reach.Clients)))
+	}
+	err := q.Scan(ctx)
+	found := map[id.Invoice][]CreditNote{}
+	for _, row := range rows {
+		found[row.InvoiceID] = append(found[row.InvoiceID], row)
+	}
+	return found, translate(err)
 }
 
 // CreditNoted sums the credit notes of an invoice.

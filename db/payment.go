@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -28,7 +29,8 @@ type Payment struct {
 	VoidReason string         `bun:"void_reason"`
 	CreatedAt  time.Time      `bun:"created_at,nullzero,default:now()"`
 
-	Applied money.Minor `bun:"applied,scanonly"` // the part that settles the invoice that was asked for
+	Applied   money.Minor `bun:"applied,scanonly"`    // the part that settles the invoice that was asked for
+	AppliedTo id.Invoice  `bun:"applied_to,scanonly"` // that invoice, where many were asked for
 }
 
 // AddPayment inserts a payment and sets its id.
@@ -67,6 +69,52 @@ func (s *Store) Payments(ctx context.Context, invoiceID id.Invoice) ([]Payment, 
 			WHERE invoice_id = ? AND payment_id IS NOT NULL GROUP BY payment_id) AS part ON part.payment_id = payment.id`, invoiceID).
 		OrderExpr("payment.id").Scan(ctx)
 	return rows, translate(err)
+}
+
+// InvoicePayments returns the payments that settle any of the invoices, or did before they were
+// voided, by invoice and in the order in which they were recorded; Applied is their part in it.
+func (s *Store) InvoicePayments(ctx context.Context, reach access.Reach, invoices []id.Invoice) (map[id.Invoice][]Payment, error) {
+	rows := []Payment{}
+	q := s.idb.NewSelect().Model(&rows).ColumnExpr("?TableColumns, part.applied, part.applied_to").
+		Join(`JOIN (SELECT invoice_id AS applied_to, payment_id, sum(amount)::bigint AS applied FROM ledger_entry
+			WHERE invoice_id IN (?) AND payment_id IS NOT NULL GROUP BY invoice_id, payment_id) AS part ON part.payment_id = payment.id`, bun.List(orNone(invoices))).
+		OrderExpr("payment.id")
+	if !reach.All {
+		q = q.Where("payment.client_id IN (?)", bun.List(orNone(reach.Clients)))
+	}
+	err := q.Scan(ctx)
+	found := map[id.Invoice][]Payment{}
+	for _, row := range rows {
+		found[row.AppliedTo] = append(found[row.AppliedTo], row)
+	}
+	return found, translate(err)
+}
+
+// PaymentAllocation is what a payment gives to one invoice; 0 is the client's credit.
+type PaymentAllocation struct {
+	PaymentID id.Payment  `bun:"payment_id"`
+	InvoiceID id.Invoice  `bun:"invoice_id"`
+	Number    string      `bun:"number"` // of the invoice
+	Amount    money.Minor `bun:"amount"`
+}
+
+// PaymentAllocations returns where the money of payments is, by payment, the oldest invoice first and
+// credit last.
+func (s *Store) PaymentAllocations(ctx context.Context, reach access.Reach, payments []id.Payment) (map[id.Payment][]PaymentAllocation, error) {
+	rows := []PaymentAllocation{}
+	q := s.idb.NewSelect().TableExpr("ledger_entry AS e").Join("LEFT JOIN invoice AS i ON i.id = e.invoice_id").
+		ColumnExpr("e.payment_id, coalesce(e.invoice_id, 0) AS invoice_id, coalesce(i.number, '') AS number, sum(e.amount)::bigint AS amount").
+		Where("e.payment_id IN (?)", bun.List(orNone(payments))).GroupExpr("e.payment_id, e.invoice_id, i.number").Having("sum(e.amount) <> 0").
+		OrderExpr("e.payment_id, e.invoice_id NULLS LAST")
+	if !reach.All {
+		q = q.Where("e.client_id IN (?)", bun.List(orNone(reach.Clients)))
+	}
+	err := q.Scan(ctx, &rows)
+	found := map[id.Payment][]PaymentAllocation{}
+	for _, row := range rows {
+		found[row.PaymentID] = append(found[row.PaymentID], row)
+	}
+	return found, translate(err)
 }
 
 // ClientPayments lists the payments of a client, the newest first.

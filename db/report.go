@@ -67,12 +67,24 @@ type StatementRow struct {
 	Balance   money.Minor `bun:"balance"` // after the movement; negative in the client's favour
 }
 
-// Statement returns the movements of a client's account in one currency between two days, after an
-// opening row with what came before.
-func (s *Store) Statement(ctx context.Context, client id.Client, currency money.Currency, zone string, from, to date.Date) ([]StatementRow, error) {
-	rows := []StatementRow{}
-	err := s.idb.NewRaw(statementSQL, client, currency, zone, from, to).Scan(ctx, &rows)
-	return rows, translate(err)
+// EachStatementRow calls fn for the movements of a client's account in one currency between two days,
+// after an opening row with what came before. It holds a connection while it reads.
+func (s *Store) EachStatementRow(ctx context.Context, client id.Client, currency money.Currency, zone string, from, to date.Date, fn func(StatementRow) error) error {
+	rows, err := s.idb.QueryContext(ctx, statementSQL, client, currency, zone, from, to)
+	if err != nil {
+		return translate(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var row StatementRow
+		if err := rows.Scan(&row.Day, &row.Kind, &row.Reference, &row.Charge, &row.Payment, &row.Balance); err != nil {
+			return err
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // statementSQL: ?0 client, ?1 currency, ?2 zone, ?3 first day, ?4 last day.

@@ -190,7 +190,7 @@ func newTable(t *testing.T) *table {
 		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
 	}
 	tb.fill = strings.NewReplacer("{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
-		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{page}", "x", "{$}", "")
+		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
 	return tb
 }
 

@@ -47,6 +47,26 @@ func TestInvoices(t *testing.T) {
 		}
 	}
 	v.get(home+"/facturas?estado=cancelled").shows(t, "Ninguna factura cancelada")
+	for query, want := range map[string]string{
+		"buscar=" + overdue.Number: overdue.Number, "buscar=nada": "", "minimo=1200": overdue.Number + paid.Number, "maximo=1,200.00": w.invoice.Number, "hasta=2026-03-31": overdue.Number + paid.Number,
+		"desde=2026-04-01": w.invoice.Number, "vence-hasta=2026-04-30&estado=paid": paid.Number,
+	} {
+		page := v.get(home+"/facturas?"+query).want(t, http.StatusOK)
+		for _, row := range []db.Invoice{w.invoice, overdue, paid} {
+			if got := len(page.find("value", row.ID.String())) > 0; got != strings.Contains(want, row.Number) {
+				t.Errorf("%q lists %s: %v", query, row.Number, got)
+			}
+		}
+	}
+	v.get(home+"/facturas?buscar=nada").shows(t, "Ninguna factura con estos filtros")
+	v.get(home+"/facturas").shows(t, "3 facturas", "$4,642.32 MXN", "$2,241.16 MXN", "$2,401.16 MXN")
+	wrong := v.get(home+"/facturas?desde=ayer&minimo=mucho").want(t, http.StatusUnprocessableEntity)
+	if wrong.fieldError("f-desde") == "" || wrong.fieldError("f-minimo") == "" || wrong.value("f-minimo") != "mucho" {
+		t.Errorf("%q %q", wrong.fieldError("f-desde"), wrong.fieldError("f-minimo"))
+	}
+	if got := v.get(home+"/facturas?desde=2026-04-02&hasta=2026-04-01").want(t, http.StatusUnprocessableEntity).fieldError("f-hasta"); got == "" {
+		t.Error("dates in the wrong order are right")
+	}
 	v.get(home+"/facturas?despues=nonsense").want(t, http.StatusUnprocessableEntity)
 	v.get(home).shows(t, "$2,401.16 MXN", "$1,241.16 MXN", "2 facturas pendientes", "Venció hace 19 días, el 10 abr 2026")
 

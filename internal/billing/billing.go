@@ -96,6 +96,35 @@ func (s *Service) Payments(ctx context.Context, invoiceID id.Invoice) ([]db.Paym
 	return s.Store.Payments(ctx, invoiceID)
 }
 
+// InvoicePayments returns the payments of those of the invoices that the actor may see, by invoice; for loaders.
+func (s *Service) InvoicePayments(ctx context.Context, invoices []id.Invoice) (map[id.Invoice][]db.Payment, error) {
+	reach, err := access.Scope(ctx, access.Invoices)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.InvoicePayments(ctx, reach, invoices)
+}
+
+// InvoiceCreditNotes returns the credit notes of those of the invoices that the actor may see, by
+// invoice; for loaders.
+func (s *Service) InvoiceCreditNotes(ctx context.Context, invoices []id.Invoice) (map[id.Invoice][]db.CreditNote, error) {
+	reach, err := access.Scope(ctx, access.Invoices)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.InvoiceCreditNotes(ctx, reach, invoices)
+}
+
+// PaymentAllocations returns where the money of those of the payments is that the actor may see, by
+// payment; for loaders.
+func (s *Service) PaymentAllocations(ctx context.Context, payments []id.Payment) (map[id.Payment][]db.PaymentAllocation, error) {
+	reach, err := access.Scope(ctx, access.Invoices)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.PaymentAllocations(ctx, reach, payments)
+}
+
 // OpenTotals sums what is owed, by currency; client 0 means every client that the actor reaches.
 func (s *Service) OpenTotals(ctx context.Context, client id.Client) ([]db.InvoiceTotals, error) {
 	reach, err := s.reach(ctx, client)
@@ -105,9 +134,13 @@ func (s *Service) OpenTotals(ctx context.Context, client id.Client) ([]db.Invoic
 	return s.Store.OpenTotals(ctx, reach, client, s.Today())
 }
 
-// Downloads returns the download log of an invoice, the newest 100 first. Staff only.
+// Downloads returns the download log of an invoice, the newest 100 first. Staff, and the client's owner.
 func (s *Service) Downloads(ctx context.Context, invoiceID id.Invoice) ([]db.InvoiceDownload, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	row, err := s.Invoice(ctx, invoiceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.RequireOwner(ctx, row.ClientID); err != nil {
 		return nil, err
 	}
 	return s.Store.Downloads(ctx, invoiceID)

@@ -45,10 +45,10 @@ func (s *Service) filter(ctx context.Context, query InvoiceQuery) (db.InvoiceFil
 		checks.Add("order", "VALUE_INVALID")
 	}
 	if query.IssuedFrom != "" && query.IssuedTo != "" && query.IssuedTo < query.IssuedFrom {
-		checks.Add("issuedTo", "DATE_ORDER")
+		checks.Add("issuedTo", "DATE_RANGE")
 	}
 	if query.DueFrom != "" && query.DueTo != "" && query.DueTo < query.DueFrom {
-		checks.Add("dueTo", "DATE_ORDER")
+		checks.Add("dueTo", "DATE_RANGE")
 	}
 	return db.InvoiceFilter{Reach: reach, Client: query.Client, IDs: query.IDs, Origin: query.Origin, Status: query.Status, Currency: query.Currency,
 		IssuedFrom: query.IssuedFrom, IssuedTo: query.IssuedTo, DueFrom: query.DueFrom, DueTo: query.DueTo, MinTotal: query.MinTotal, MaxTotal: query.MaxTotal,

@@ -36,41 +36,6 @@ func (s *Service) PaidPerMonth(ctx context.Context, from, to date.Date) ([]db.Mo
 	return s.Store.PaidPerMonth(ctx, from, to)
 }
 
-// StatementQuery asks for a client's statement of account.
-type StatementQuery struct {
-	ClientID id.Client
-	Currency money.Currency // "" means MXN
-	From, To date.Date      // first and last day; "" means the last twelve months
-}
-
-// Statement returns a client's statement of account, opened by what came before.
-func (s *Service) Statement(ctx context.Context, query StatementQuery) ([]db.StatementRow, error) {
-	if err := access.Require(ctx, access.Invoices, query.ClientID); err != nil {
-		return nil, err
-	}
-	client, err := s.Store.Client(ctx, query.ClientID)
-	if err != nil {
-		return nil, err
-	}
-	if query.Currency == "" {
-		query.Currency = money.MXN
-	}
-	if query.To == "" {
-		query.To = date.Today(s.Now(), client.Timezone)
-	}
-	if query.From == "" {
-		query.From = query.To.AddDays(-365)
-	}
-	var checks fault.Checks
-	if query.To < query.From {
-		checks.Add("to", "DATE_ORDER")
-	}
-	if err := checks.Err(); err != nil {
-		return nil, err
-	}
-	return s.Store.Statement(ctx, client.ID, query.Currency, client.Timezone, query.From, query.To)
-}
-
 // ExportInvoices writes the invoices of a list as CSV while it reads them, so that any number needs
 // constant memory. Cells that a spreadsheet would take for a formula begin with an apostrophe.
 func (s *Service) ExportInvoices(ctx context.Context, query InvoiceQuery, w io.Writer) error {
@@ -143,6 +108,9 @@ func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer,
 	}
 	if err := checks.Err(); err != nil {
 		return err
+	}
+	if count == 0 {
+		return fault.New(fault.NotFound, "ZIP_EMPTY")
 	}
 	actor := access.From(ctx)
 	archive := zip.NewWriter(w)

@@ -3,6 +3,7 @@ package billing_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -68,7 +70,7 @@ func TestLists(t *testing.T) {
 	_, err := w.Invoices(w.staff(), billing.InvoiceQuery{Order: db.InvoiceOrder{By: "id; DROP TABLE invoice"}}, db.Page{})
 	wrong(t, err, "order", "VALUE_INVALID")
 	_, err = w.Invoices(w.staff(), billing.InvoiceQuery{IssuedFrom: "2026-03-02", IssuedTo: "2026-03-01"}, db.Page{})
-	wrong(t, err, "issuedTo", "DATE_ORDER")
+	wrong(t, err, "issuedTo", "DATE_RANGE")
 	sums := must(t, func() ([]db.InvoiceSums, error) {
 		return w.InvoiceSums(w.login(access.Invoices), billing.InvoiceQuery{})
 	})
@@ -99,9 +101,13 @@ func TestAgingAndStatement(t *testing.T) {
 	must(t, func() (db.CreditNote, error) {
 		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: list.Rows[2].ID, Lines: []billing.LineInput{line("10")}, Reason: "x", RequestKey: w.key()})
 	})
-	rows := must(t, func() ([]db.StatementRow, error) {
+	statement := must(t, func() (billing.Statement, error) {
 		return w.Statement(w.login(access.Invoices), billing.StatementQuery{ClientID: w.client.ID, From: "2026-06-01"})
 	})
+	rows := statement.Rows
+	if statement.Charges != 0 || statement.Payments != 24360 || statement.Balance != 33640 || statement.More {
+		t.Fatalf("%+v", statement)
+	}
 	got := []string{}
 	for _, r := range rows {
 		got = append(got, fmt.Sprintf("%s %d", r.Kind, r.Balance))
@@ -214,4 +220,94 @@ func TestDocumentMarks(t *testing.T) {
 	row = must(t, func() (db.Invoice, error) { return w.SaveDraft(w.staff(), billing.SaveDraftInput{IssueInput: in}) })
 	must(t, func() (db.Invoice, error) { return w.RequestInvoicePDF(w.staff(), row.ID) })
 	expect(open(), "Invoice", "Draft", "Balance due")
+}
+
+func TestStatementFiles(t *testing.T) {
+	w := newWorld(t)
+	row := w.issue("100")
+	if _, err := w.sql.Exec("UPDATE client SET name = '=MALO()'"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, func() (db.Payment, error) {
+		return w.ReceivePayment(w.staff(), billing.ReceiveInput{ClientID: w.client.ID, Amount: 20000, Method: "transfer", Reference: "=1+1", ExcessToCredit: true, RequestKey: w.key(),
+			Invoices: []billing.Allocation{{InvoiceID: row.ID}}})
+	})
+	query := billing.StatementQuery{ClientID: w.client.ID}
+	for lang, want := range map[string]string{
+		"es-MX": "\ufeffFecha,Movimiento,Referencia,Cargo,Abono,Saldo,Moneda\n2025-03-10,Saldo anterior,,0.00,0.00,0.00,MXN\n" +
+			"2026-03-10,Factura,F-1,116.00,0.00,116.00,MXN\n2026-03-10,Pago,'=1+1,0.00,200.00,-84.00,MXN\n",
+		"en": "\ufeffDate,Movement,Reference,Charge,Payment,Balance,Currency\n2025-03-10,Opening balance,,0.00,0.00,0.00,MXN\n" +
+			"2026-03-10,Invoice,F-1,116.00,0.00,116.00,MXN\n2026-03-10,Payment,'=1+1,0.00,200.00,-84.00,MXN\n",
+	} {
+		var out bytes.Buffer
+		if err := w.ExportStatement(w.login(access.Invoices), query, lang, &out); err != nil || out.String() != want {
+			t.Errorf("%v\n%s\nwant\n%s", err, out.String(), want)
+		}
+	}
+	file := must(t, func() (billing.Download, error) { return w.OpenStatementPDF(w.login(access.Invoices), query) })
+	head := make([]byte, 4)
+	if _, err := file.Read(head); err != nil || string(head) != "%PDF" || file.Name != "estado-de-cuenta-2026-03-10.pdf" {
+		t.Errorf("%s %q %v", file.Name, head, err)
+	}
+	for _, c := range []struct {
+		change     func(*billing.StatementQuery)
+		path, code string
+	}{
+		{func(q *billing.StatementQuery) { q.From, q.To = "2026-02-02", "2026-02-01" }, "to", "DATE_RANGE"},
+		{func(q *billing.StatementQuery) { q.Currency = "XXX" }, "currency", "CURRENCY_UNKNOWN"},
+	} {
+		bad := query
+		c.change(&bad)
+		_, err := w.Statement(w.login(access.Invoices), bad)
+		wrong(t, err, c.path, c.code)
+		wrong(t, w.ExportStatement(w.login(access.Invoices), bad, "en", &bytes.Buffer{}), c.path, c.code)
+	}
+	if err := w.ExportStatement(w.login(access.Emails), query, "en", &bytes.Buffer{}); !fault.Is(err, fault.Forbidden) {
+		t.Error(err)
+	}
+	wrong(t, w.WriteZIP(w.login(access.Invoices), billing.InvoiceQuery{IssuedTo: "2020-01-01"}, &bytes.Buffer{}, ""), "", "ZIP_EMPTY")
+}
+
+// Where the money of payments is, read for many at once.
+func TestPaymentAllocations(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.issue("100"), w.issue("50")
+	paid := must(t, func() (db.Payment, error) {
+		return w.ReceivePayment(w.staff(), billing.ReceiveInput{ClientID: w.client.ID, Amount: 20000, Method: "transfer", ExcessToCredit: true, RequestKey: w.key(),
+			Invoices: []billing.Allocation{{InvoiceID: b.ID}, {InvoiceID: a.ID}}})
+	})
+	must(t, func() (db.CreditNote, error) {
+		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: a.ID, Lines: []billing.LineInput{line("10")}, Reason: "x", RequestKey: w.key()})
+	})
+	parts := must(t, func() (map[id.Payment][]db.PaymentAllocation, error) {
+		return w.PaymentAllocations(w.login(access.Invoices), []id.Payment{paid.ID})
+	})[paid.ID]
+	if fmt.Sprint(parts) != fmt.Sprintf("[{pay_%d inv_%d F-1 11600} {pay_%d inv_%d F-2 5800} {pay_%d inv_0  2600}]", int(paid.ID), int(a.ID), int(paid.ID), int(b.ID), int(paid.ID)) {
+		t.Error(parts)
+	}
+	payments := must(t, func() (map[id.Invoice][]db.Payment, error) {
+		return w.InvoicePayments(w.login(access.Invoices), []id.Invoice{a.ID, b.ID})
+	})
+	if payments[a.ID][0].Applied != 11600 || payments[b.ID][0].Applied != 5800 || payments[a.ID][0].Amount != 20000 {
+		t.Error(payments)
+	}
+	notes := must(t, func() (map[id.Invoice][]db.CreditNote, error) {
+		return w.InvoiceCreditNotes(w.login(access.Invoices), []id.Invoice{a.ID, b.ID})
+	})
+	if len(notes[a.ID]) != 1 || len(notes[b.ID]) != 0 {
+		t.Error(notes)
+	}
+	// Whoever lacks the permission, or belongs to another client, gets nothing of them.
+	other := access.With(t.Context(), access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: w.client.ID + 1, Owner: true}}})
+	for _, ctx := range []context.Context{w.login(access.Emails), other} {
+		if got, err := w.PaymentAllocations(ctx, []id.Payment{paid.ID}); err != nil || len(got) != 0 {
+			t.Error(got, err)
+		}
+		if got, err := w.InvoicePayments(ctx, []id.Invoice{a.ID}); err != nil || len(got) != 0 {
+			t.Error(got, err)
+		}
+		if got, err := w.InvoiceCreditNotes(ctx, []id.Invoice{a.ID}); err != nil || len(got) != 0 {
+			t.Error(got, err)
+		}
+	}
 }

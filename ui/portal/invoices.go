@@ -3,8 +3,6 @@ package portal
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"slices"
 
 	"github.com/a-h/templ"
 
@@ -15,72 +13,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
-	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
-
-// statusOpen asks for everything still owed.
-const statusOpen = "open"
-
-// The tabs of the list: what billing.InvoiceQuery takes as status.
-var invoiceTabs = []string{"", statusOpen, db.InvoiceOverdue, db.InvoicePaid, db.InvoiceCancelled}
-
-type invoicesView struct {
-	Client db.Client
-	Today  date.Date
-	Status string
-	First  bool
-	Rows   []db.Invoice
-	Next   templ.SafeURL
-}
-
-// Invoices lists the client's invoices, the newest first.
-func (p *Portal) Invoices(w http.ResponseWriter, r *http.Request) error {
-	client, err := p.client(r)
-	if err != nil {
-		return err
-	}
-	query := r.URL.Query()
-	view := invoicesView{Client: client, Today: p.today(client), Status: query.Get("estado"), First: query.Get("despues") == ""}
-	if !slices.Contains(invoiceTabs, view.Status) {
-		view.Status = ""
-	}
-	list, err := p.Billing.Invoices(r.Context(), billing.InvoiceQuery{Client: client.ID, Status: view.Status}, db.Page{First: 25, After: query.Get("despues")})
-	if err != nil {
-		return err
-	}
-	view.Rows = list.Rows
-	if next := list.Next(); next != "" {
-		view.Next = invoicesURL(client.ID, view.Status, next)
-	}
-	return p.show(w, r, http.StatusOK, client, sectionInvoices, t(r.Context(), "invoices.title"), invoicesPage(view))
-}
-
-func invoicesURL(client id.Client, status, after string) templ.SafeURL {
-	query := url.Values{}
-	if status != "" {
-		query.Set("estado", status)
-	}
-	if after != "" {
-		query.Set("despues", after)
-	}
-	if len(query) == 0 {
-		return at(client, "facturas")
-	}
-	return at(client, "facturas") + templ.SafeURL("?"+query.Encode())
-}
-
-func (v invoicesView) tabs(ctx context.Context) []component.Tab {
-	tabs := make([]component.Tab, 0, len(invoiceTabs))
-	for _, status := range invoiceTabs {
-		key := status
-		if key == "" {
-			key = "all"
-		}
-		tabs = append(tabs, component.Tab{Label: t(ctx, "invoices.tab."+key), URL: invoicesURL(v.Client.ID, status, ""), Current: status == v.Status})
-	}
-	return tabs
-}
 
 // deliveryRow is a reminder with whom it went to and what it was about.
 type deliveryRow struct {
@@ -96,6 +30,9 @@ type invoiceView struct {
 	Lines      []db.InvoiceLine
 	Payments   []db.Payment
 	Transfer   billing.Transfer
+	Notes      []db.CreditNote
+	Owner      bool
+	Downloads  []downloadRow
 	Deliveries []deliveryRow
 	Fiscal     *fiscalView // nil: no fiscal documents
 }
@@ -128,6 +65,14 @@ func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int,
 	}
 	if view.Transfer, err = p.Billing.TransferInstructions(ctx, client.ID); err != nil {
 		return err
+	}
+	if view.Notes, err = p.Billing.CreditNotes(ctx, invoice.ID); err != nil {
+		return err
+	}
+	if view.Owner = access.RequireOwner(ctx, client.ID) == nil; view.Owner {
+		if view.Downloads, err = p.downloads(ctx, client, invoice.ID); err != nil {
+			return err
+		}
 	}
 	if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {
 		return err

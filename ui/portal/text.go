@@ -127,3 +127,26 @@ func emptyKey(status string) string {
 	}
 	return "invoices.empty." + status
 }
+
+func invoiceCount(ctx context.Context, n int64) string {
+	if n == 1 {
+		return t(ctx, "invoices.count.one")
+	}
+	return t(ctx, "invoices.count.many", "n", n)
+}
+
+// movement is an amount of a statement's column, nothing for zero.
+func movement(amount money.Minor, view statementView) string {
+	if amount == 0 {
+		return ""
+	}
+	return money.FormatNumber(amount, view.Currency)
+}
+
+// favour says whose a negative balance is.
+func favour(ctx context.Context, balance money.Minor) string {
+	if balance < 0 {
+		return t(ctx, "statement.favour")
+	}
+	return ""
+}
