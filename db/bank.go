@@ -52,6 +52,27 @@ func (s *Store) AddMovements(ctx context.Context, rows []Movement) (int, error) 
 	return int(added), err
 }
 
+// Movement returns one movement.
+func (s *Store) Movement(ctx context.Context, movementID id.Movement) (Movement, error) {
+	var row Movement
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", movementID).Scan(ctx)
+	return row, translate(err)
+}
+
+// MovementCounts counts the movements of each state.
+func (s *Store) MovementCounts(ctx context.Context) (map[string]int64, error) {
+	rows := []struct {
+		Status string `bun:"status"`
+		Count  int64  `bun:"count"`
+	}{}
+	err := s.idb.NewRaw("SELECT status, count(*) AS count FROM bank_movement GROUP BY status").Scan(ctx, &rows)
+	counts := map[string]int64{}
+	for _, row := range rows {
+		counts[row.Status] = row.Count
+	}
+	return counts, translate(err)
+}
+
 // LockMovement returns one movement, locked until the transaction ends.
 func (s *Store) LockMovement(ctx context.Context, movementID id.Movement) (Movement, error) {
 	var row Movement

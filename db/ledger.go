@@ -79,11 +79,11 @@ type Settled struct {
 	Amount    money.Minor `bun:"amount"`
 }
 
-// SettledBy returns where a payment's money is now.
-func (s *Store) SettledBy(ctx context.Context, paymentID id.Payment) ([]Settled, error) {
+// SettledBy returns where the money of payments is now.
+func (s *Store) SettledBy(ctx context.Context, payments ...id.Payment) ([]Settled, error) {
 	rows := []Settled{}
 	err := s.idb.NewRaw(`SELECT coalesce(invoice_id, 0) AS invoice_id, payment_id, sum(amount)::bigint AS amount FROM ledger_entry
-		WHERE payment_id = ? GROUP BY 1, 2 HAVING sum(amount) <> 0 ORDER BY 1`, paymentID).Scan(ctx, &rows)
+		WHERE payment_id IN (?) GROUP BY 1, 2 HAVING sum(amount) <> 0 ORDER BY 1`, bun.List(orNone(payments))).Scan(ctx, &rows)
 	return rows, translate(err)
 }
 

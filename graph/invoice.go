@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/billing"
@@ -22,18 +21,8 @@ func (r *resolver) invoices(ctx context.Context, query billing.InvoiceQuery, fir
 }
 
 func (r *resolver) issueInvoice(ctx context.Context, in model.IssueInvoiceInput) (*model.Invoice, error) {
-	client, err := parsed(in.ClientID, ids.ParseClient)
+	issue, err := issueInput(in)
 	if err != nil {
-		return nil, err
-	}
-	issue := billing.IssueInput{ClientID: client, Currency: in.Currency, IssueDate: day(in.IssueDate), DueDate: in.DueDate,
-		Notes: deref(in.Notes), RequestKey: deref(in.RequestKey)}
-	var checks fault.Checks
-	for i, line := range in.Lines {
-		issue.Lines = append(issue.Lines, billing.LineInput{Description: line.Description, Quantity: line.Quantity, UnitPrice: line.UnitPrice,
-			Discount: minor(&checks, fmt.Sprintf("lines[%d].discount", i), line.Discount, in.Currency), Treatment: billing.TaxTreatment(line.Treatment)})
-	}
-	if err := checks.Err(); err != nil {
 		return nil, err
 	}
 	row, err := r.Billing.IssueInvoice(ctx, issue)

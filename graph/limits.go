@@ -15,6 +15,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
+	"github.com/nubedigitalmx/avisa/internal/date"
 )
 
 // Limits of one request. They stop what would cost more than a person could want, before it costs
@@ -183,6 +184,17 @@ func costs() gen.ComplexityRoot {
 	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first int, _ *string) int {
 		return page(child, first)
 	}
+	c.Query.Payments = func(child int, _ *string, _ *string, _ *date.Date, _ *date.Date, _ *bool, _ *string, first int, _ *string) int {
+		return page(child, first)
+	}
+	c.Query.Products = func(child, first int, _ *string) int { return page(child, first) }
+	c.Query.Services = func(child int, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
+	c.Query.UpcomingRenewals = func(child int, _ date.Date, first int, _ *string) int { return page(child, first) }
+	c.Query.BankMovements = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
+	c.Query.LedgerGaps = func(child int) int { return 10*statementCost + 100*child } // reads the whole ledger
+	c.Query.PaidPerMonth = func(child int, _, _ date.Date) int { return statementCost + 12*child }
+	c.Query.Aging = func(child int, _ *string) int { return statementCost + 3*child }
+	c.Payment.Allocations = func(child int) int { return 3 * child }
 	c.Query.Nodes = func(child int, ids []string) int { return min(len(ids), maxNodes+1) * (10 + child) }
 	c.Query.Node = func(child int, _ string) int { return 10 + child }
 	c.Query.Permissions = func(child int) int { return 13 * child }

@@ -29,6 +29,7 @@ type loaders struct {
 	cfdis    *dataloadgen.Loader[id.Invoice, []db.CFDI]
 	mailed   *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
 	askings  *dataloadgen.Loader[id.Invoice, fiscal.Asking]
+	parts    *dataloadgen.Loader[id.Payment, []db.Settled]
 	steps    *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	today    func() date.Date // the same for all invoices of an answer
 }
@@ -56,6 +57,9 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		lines: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.InvoiceLine, error) {
 			return r.Billing.Lines(ctx, ids...)
+		}),
+		parts: mapLoader(func(ctx context.Context, ids []id.Payment) (map[id.Payment][]db.Settled, error) {
+			return r.Billing.PartsByPayment(ctx, ids...)
 		}),
 		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
 			return r.Fiscal.Documents(ctx, ids...)

@@ -25,6 +25,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
@@ -66,6 +67,18 @@ var documents = map[string]string{
 	"Query.handover":          `{ handover(client: "{client}") { contactId } }`,
 	"Query.staff":             `{ staff { id email role } }`,
 	"Query.tokens":            `{ tokens { id scopes } }`,
+	"Query.invoiceQuote":      `{ invoiceQuote(lines: [{description: "x", unitPrice: "1"}]) { total { amount } } }`,
+	"Query.payment":           `{ payment(id: "{payment}") { id } }`,
+	"Query.payments":          `{ payments(client: "{client}") { nodes { id } } }`,
+	"Query.aging":             `{ aging(client: "{client}") { currency } }`,
+	"Query.paidPerMonth":      `{ paidPerMonth(from: "2026-01-01", to: "2026-12-31") { month } }`,
+	"Query.ledgerGaps":        `{ ledgerGaps { what } }`,
+	"Query.product":           `{ product(id: "{product}") { id } }`,
+	"Query.products":          `{ products { nodes { id } } }`,
+	"Query.service":           `{ service(id: "{service}") { id } }`,
+	"Query.services":          `{ services(client: "{client}") { nodes { id } } }`,
+	"Query.upcomingRenewals":  `{ upcomingRenewals(until: "2026-12-31") { nodes { id } } }`,
+	"Query.bankMovements":     `{ bankMovements { nodes { id } } }`,
 
 	"Client.owes":           `{ client(id: "{client}") { owes { __typename } } }`,
 	"Client.contacts":       `{ client(id: "{client}") { contacts { nodes { id } } } }`,
@@ -118,6 +131,27 @@ var documents = map[string]string{
 	"Mutation.requestInvoicePdf":     `mutation { requestInvoicePdf(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
 	"Mutation.saveFiscalProfile":     `mutation { saveFiscalProfile(input: {clientId: "{client}", rfc: "x", nombre: "x"}) { userErrors { code } } }`,
 	"Mutation.requestFiscalDocument": `mutation { requestFiscalDocument(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.saveDraftInvoice":      `mutation { saveDraftInvoice(input: {invoice: {clientId: "{client}", dueDate: "2026-05-15", lines: []}}) { userErrors { code } } }`,
+	"Mutation.deleteDraftInvoice":    `mutation { deleteDraftInvoice(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.issueDraftInvoices":    `mutation { issueDraftInvoices(input: {invoiceIds: []}) { userErrors { code } } }`,
+	"Mutation.cancelInvoice":         `mutation { cancelInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.writeOffInvoice":       `mutation { writeOffInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.issueCreditNote":       `mutation { issueCreditNote(input: {invoiceId: "{invoice}", reason: "", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.applyCredit":           `mutation { applyCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.releaseCredit":         `mutation { releaseCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.receivePayment":        `mutation { receivePayment(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.voidPayment":           `mutation { voidPayment(input: {paymentId: "{payment}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.recordRefund":          `mutation { recordRefund(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.setExchangeRate":       `mutation { setExchangeRate(input: {currency: MXN, day: "2026-04-01", rate: "1", source: "x"}) { userErrors { code } } }`,
+	"Mutation.saveProduct":           `mutation { saveProduct(input: {name: "", pricing: {kind: HOSTING, cycle: MONTHLY, price: "1"}}) { userErrors { code } } }`,
+	"Mutation.addService":            `mutation { addService(input: {clientId: "{client}", productId: "{product}", startsOn: "2026-05-01", quantity: "-1", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.changeService":         `mutation { changeService(input: {serviceId: "{service}", price: "-1", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.setServiceStatus":      `mutation { setServiceStatus(input: {serviceId: "{service}", status: ACTIVE}) { userErrors { code } } }`,
+	"Mutation.invoiceRenewals":       `mutation { invoiceRenewals { userErrors { code } } }`,
+	"Mutation.importInvoices":        `mutation { importInvoices(input: {csv: ""}) { userErrors { code } } }`,
+	"Mutation.importBankStatement":   `mutation { importBankStatement(input: {csv: ""}) { userErrors { code } } }`,
+	"Mutation.confirmBankMovement":   `mutation { confirmBankMovement(input: {movementId: "{movement}"}) { userErrors { code } } }`,
+	"Mutation.ignoreBankMovement":    `mutation { ignoreBankMovement(input: {movementId: "mov_999999"}) { userErrors { code } } }`,
 	"Mutation.setReminderPause":      `mutation { setReminderPause(input: {clientId: "{client}"}) { userErrors { code } } }`,
 	"Mutation.sendReminders":         `mutation { sendReminders(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
 }
@@ -189,7 +223,8 @@ func newTable(t *testing.T) *table {
 		tb.must(err)
 		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
 	}
-	tb.fill = strings.NewReplacer("{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
+	tb.fill = strings.NewReplacer("{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{product}", tb.things["/consola/productos/"],
+		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
 		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
 	return tb
 }
@@ -200,7 +235,18 @@ func (tb *table) addThings() {
 	credited := dbtest.Invoice(tb, tb.store, tb.client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
 	note, err := tb.billing.IssueCreditNote(ctx, billing.CreditNoteInput{InvoiceID: credited.ID, Reason: "Tabla", RequestKey: "table-note"})
 	tb.must(err)
-	tb.things = map[string]string{"/notas-de-credito/": note.ID.String()}
+	paid, err := tb.billing.ReceivePayment(ctx, billing.ReceiveInput{ClientID: tb.client.ID, Amount: 100, Method: "cash", ExcessToCredit: true, RequestKey: "table-payment"})
+	tb.must(err)
+	_, err = tb.billing.ImportStatement(ctx, strings.NewReader("date,amount\n2026-04-28,5.00\n"))
+	tb.must(err)
+	moved, err := tb.store.Movements(tb.Context(), "", db.Page{})
+	tb.must(err)
+	product, err := tb.billing.SaveProduct(ctx, billing.ProductInput{Name: "Hospedaje", Active: true, Pricing: billing.Pricing{Kind: "hosting", Cycle: billing.Monthly, Price: money.Int(1)}})
+	tb.must(err)
+	service, err := tb.billing.AddService(ctx, billing.ServiceInput{ClientID: tb.client.ID, ProductID: product.ID, StartsOn: "2027-01-01", RequestKey: "table-service"})
+	tb.must(err)
+	tb.things = map[string]string{"/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
+		"/consola/productos/": product.ID.String(), "/consola/servicios/": service.ID.String()}
 }
 
 // bookkeeperless is a contact without a login, which the requests name.

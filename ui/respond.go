@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -24,6 +25,9 @@ import (
 
 // maxForm is the largest form, in bytes. The longest honest one has a few thousand.
 const maxForm = 1 << 20
+
+// uploadTime is how long a file may take to arrive.
+const uploadTime = 10 * time.Minute
 
 // policy is the Content-Security-Policy of our pages: nothing but our own files.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
@@ -75,7 +79,13 @@ func (s *site) serve(route layout.Route) http.Handler {
 			return
 		}
 		if r.Method == http.MethodPost {
-			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			limit := int64(maxForm)
+			if route.MaxBody > 0 { // a file: the server's time for forms would cut it off
+				limit = route.MaxBody
+				control := http.NewResponseController(w)
+				_ = errors.Join(control.SetReadDeadline(time.Now().Add(uploadTime)), control.SetWriteDeadline(time.Now().Add(2*uploadTime)))
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			if err := r.ParseForm(); err != nil {
 				s.fail(w, r, malformed{err})
 				return
@@ -149,7 +159,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case errors.As(err, &tooLarge):
-		s.errorPage(w, r, http.StatusRequestEntityTooLarge, locale.Error(lang, "BODY_TOO_LARGE", map[string]any{"max": "1 MB"}))
+		s.errorPage(w, r, http.StatusRequestEntityTooLarge, locale.Error(lang, "BODY_TOO_LARGE", map[string]any{"max": fmt.Sprintf("%d MB", tooLarge.Limit>>20)}))
 	case errors.As(err, &wrong):
 		s.errorPage(w, r, http.StatusBadRequest, locale.Error(lang, string(fault.Invalid), nil))
 	default:

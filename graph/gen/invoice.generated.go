@@ -31,6 +31,7 @@ type InvoiceResolver interface {
 
 	ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error)
 	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+
 	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
 	FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error)
 	InGlobalInvoice(ctx context.Context, obj *model.Invoice) (bool, error)
@@ -783,6 +784,130 @@ func (ec *executionContext) fieldContext_Invoice_deliveries(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Invoice_kind(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNInvoiceKind2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, false, false, "InvoiceKind")
+}
+
+func (ec *executionContext) _Invoice_externalReference(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_externalReference(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExternalRef, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_externalReference(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _Invoice_credited(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_credited(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credited(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Money) graphql.Marshaler {
+			return ec.marshalNMoney2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐMoney(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_credited(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Money(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Invoice_exchangeRate(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_exchangeRate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExchangeRate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v money.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋmoneyᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_exchangeRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, false, false, "Decimal")
+}
+
+func (ec *executionContext) _Invoice_closeReason(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_closeReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CloseReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_closeReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invoice", field, false, false, "String")
+}
+
 func (ec *executionContext) _Invoice_fiscalDocuments(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1407,8 +1532,17 @@ func (ec *executionContext) unmarshalInputInvoiceLineInput(ctx context.Context, 
 	if _, present := asMap["treatment"]; !present {
 		asMap["treatment"] = "IVA16"
 	}
+	if _, present := asMap["priceIncludesTax"]; !present {
+		asMap["priceIncludesTax"] = false
+	}
+	if _, present := asMap["retencionISR"]; !present {
+		asMap["retencionISR"] = "0"
+	}
+	if _, present := asMap["retencionIVA"]; !present {
+		asMap["retencionIVA"] = "0"
+	}
 
-	fieldsInOrder := [...]string{"description", "quantity", "unitPrice", "discount", "treatment"}
+	fieldsInOrder := [...]string{"description", "quantity", "unitPrice", "discount", "treatment", "priceIncludesTax", "retencionISR", "retencionIVA", "kind", "tld", "claveProdServ", "claveUnidad"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1450,6 +1584,55 @@ func (ec *executionContext) unmarshalInputInvoiceLineInput(ctx context.Context, 
 				return it, err
 			}
 			it.Treatment = data
+		case "priceIncludesTax":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("priceIncludesTax"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PriceIncludesTax = data
+		case "retencionISR":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retencionISR"))
+			data, err := ec.unmarshalNDecimal2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋmoneyᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RetencionIsr = data
+		case "retencionIVA":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retencionIVA"))
+			data, err := ec.unmarshalNDecimal2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋmoneyᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RetencionIva = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalOProductKind2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "tld":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tld"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Tld = data
+		case "claveProdServ":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("claveProdServ"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClaveProdServ = data
+		case "claveUnidad":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("claveUnidad"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClaveUnidad = data
 		}
 	}
 	return it, nil
@@ -1482,7 +1665,7 @@ func (ec *executionContext) unmarshalInputIssueInvoiceInput(ctx context.Context,
 		asMap["currency"] = "MXN"
 	}
 
-	fieldsInOrder := [...]string{"clientId", "currency", "issueDate", "dueDate", "lines", "notes", "requestKey"}
+	fieldsInOrder := [...]string{"clientId", "currency", "issueDate", "dueDate", "lines", "notes", "requestKey", "externalReference", "exchangeRate", "rateSource"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1538,6 +1721,27 @@ func (ec *executionContext) unmarshalInputIssueInvoiceInput(ctx context.Context,
 				return it, err
 			}
 			it.RequestKey = data
+		case "externalReference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("externalReference"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExternalReference = data
+		case "exchangeRate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("exchangeRate"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋmoneyᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExchangeRate = data
+		case "rateSource":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rateSource"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RateSource = data
 		}
 	}
 	return it, nil
@@ -1828,6 +2032,31 @@ func (ec *executionContext) _Invoice(ctx context.Context, sel ast.SelectionSet, 
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Invoice_deliveries(ctx, field, obj)
 				})
+		case "kind":
+			out.Values[i] = ec._Invoice_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "externalReference":
+			out.Values[i] = ec._Invoice_externalReference(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "credited":
+			out.Values[i] = ec._Invoice_credited(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "exchangeRate":
+			out.Values[i] = ec._Invoice_exchangeRate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "closeReason":
+			out.Values[i] = ec._Invoice_closeReason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "fiscalDocuments":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,
@@ -2235,6 +2464,11 @@ func (ec *executionContext) unmarshalNIssueInvoiceInput2githubᚗcomᚋnubedigit
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNIssueInvoiceInput2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐIssueInvoiceInput(ctx context.Context, v any) (*model.IssueInvoiceInput, error) {
+	res, err := ec.unmarshalInputIssueInvoiceInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNIssueInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐIssueInvoicePayload(ctx context.Context, sel ast.SelectionSet, v *model.IssueInvoicePayload) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "IssueInvoicePayload!")
@@ -2320,6 +2554,41 @@ func (ec *executionContext) unmarshalOInvoiceFilter2ᚖstring(ctx context.Contex
 }
 
 func (ec *executionContext) marshalOInvoiceFilter2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalWord(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOInvoiceLineInput2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoiceLineInputᚄ(ctx context.Context, v any) ([]*model.InvoiceLineInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.InvoiceLineInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInvoiceLineInput2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoiceLineInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOPaymentMethod2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalWord(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOPaymentMethod2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

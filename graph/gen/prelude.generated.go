@@ -1593,6 +1593,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐCreditNote(ctx context.Context, v any) (id.CreditNote, error) {
+	var res id.CreditNote
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐCreditNote(ctx context.Context, sel ast.SelectionSet, v id.CreditNote) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐDelivery(ctx context.Context, v any) (id.Delivery, error) {
 	var res id.Delivery
 	err := res.UnmarshalGQL(v)
@@ -1633,6 +1643,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐMovement(ctx context.Context, v any) (id.Movement, error) {
+	var res id.Movement
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐMovement(ctx context.Context, sel ast.SelectionSet, v id.Movement) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPasskey(ctx context.Context, v any) (id.Passkey, error) {
 	var res id.Passkey
 	err := res.UnmarshalGQL(v)
@@ -1640,6 +1660,46 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPasskey(ctx context.Context, sel ast.SelectionSet, v id.Passkey) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPayment(ctx context.Context, v any) (id.Payment, error) {
+	var res id.Payment
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPayment(ctx context.Context, sel ast.SelectionSet, v id.Payment) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐProduct(ctx context.Context, v any) (id.Product, error) {
+	var res id.Product
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐProduct(ctx context.Context, sel ast.SelectionSet, v id.Product) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐRefund(ctx context.Context, v any) (id.Refund, error) {
+	var res id.Refund
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐRefund(ctx context.Context, sel ast.SelectionSet, v id.Refund) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐService(ctx context.Context, v any) (id.Service, error) {
+	var res id.Service
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐService(ctx context.Context, sel ast.SelectionSet, v id.Service) graphql.Marshaler {
 	return v
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // NewExecutableSchema creates an ExecutableSchema from the ResolverRoot interface.
@@ -26,15 +28,20 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
+	BankMovement() BankMovementResolver
 	Client() ClientResolver
 	Contact() ContactResolver
+	CreditNote() CreditNoteResolver
 	Delivery() DeliveryResolver
 	FiscalDocument() FiscalDocumentResolver
 	FiscalProfile() FiscalProfileResolver
 	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
 	Mutation() MutationResolver
+	Payment() PaymentResolver
+	PaymentAllocation() PaymentAllocationResolver
 	Query() QueryResolver
+	Service() ServiceResolver
 	Session() SessionResolver
 	SubAccount() SubAccountResolver
 	Viewer() ViewerResolver
@@ -87,6 +94,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	Aging struct {
+		Currency func(childComplexity int) int
+		Current  func(childComplexity int) int
+		Days30   func(childComplexity int) int
+		Days60   func(childComplexity int) int
+		Days90   func(childComplexity int) int
+		Older    func(childComplexity int) int
+		Total    func(childComplexity int) int
+	}
+
 	ApiToken struct {
 		CreatedAt  func(childComplexity int) int
 		ExpiresAt  func(childComplexity int) int
@@ -132,6 +149,34 @@ type ComplexityRoot struct {
 		Total    func(childComplexity int) int
 	}
 
+	BankMovement struct {
+		Amount      func(childComplexity int) int
+		Client      func(childComplexity int) int
+		Description func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Invoice     func(childComplexity int) int
+		Match       func(childComplexity int) int
+		ReceivedOn  func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		Status      func(childComplexity int) int
+	}
+
+	BankMovementConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	BankMovementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	BankMovementPayload struct {
+		Movement   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	BeginPasskeyPayload struct {
 		Ceremony   func(childComplexity int) int
 		Options    func(childComplexity int) int
@@ -161,6 +206,13 @@ type ComplexityRoot struct {
 		ExpiresAt  func(childComplexity int) int
 		RetryAfter func(childComplexity int) int
 		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ChangeServicePayload struct {
+		CreditNote func(childComplexity int) int
+		Invoice    func(childComplexity int) int
+		Service    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -250,8 +302,22 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CreditNote struct {
+		ID        func(childComplexity int) int
+		Invoice   func(childComplexity int) int
+		IssueDate func(childComplexity int) int
+		Number    func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		Total     func(childComplexity int) int
+	}
+
 	DeleteContactPayload struct {
 		ContactID  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	DeleteDraftInvoicePayload struct {
+		DeletedID  func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -343,6 +409,20 @@ type ComplexityRoot struct {
 		OfferedBy func(childComplexity int) int
 	}
 
+	ImportBankStatementPayload struct {
+		Added      func(childComplexity int) int
+		Known      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Withdrawn  func(childComplexity int) int
+	}
+
+	ImportInvoicesPayload struct {
+		Errors     func(childComplexity int) int
+		Existing   func(childComplexity int) int
+		Invoices   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Invitation struct {
 		Client      func(childComplexity int) int
 		Email       func(childComplexity int) int
@@ -356,16 +436,21 @@ type ComplexityRoot struct {
 		Balance             func(childComplexity int) int
 		CancelledAt         func(childComplexity int) int
 		Client              func(childComplexity int) int
+		CloseReason         func(childComplexity int) int
 		CreatedAt           func(childComplexity int) int
+		Credited            func(childComplexity int) int
 		Currency            func(childComplexity int) int
 		Deliveries          func(childComplexity int, statuses []string, first int, after *string) int
 		Discount            func(childComplexity int) int
 		DueDate             func(childComplexity int) int
+		ExchangeRate        func(childComplexity int) int
+		ExternalRef         func(childComplexity int) int
 		FiscalDocumentUntil func(childComplexity int) int
 		FiscalDocuments     func(childComplexity int) int
 		ID                  func(childComplexity int) int
 		InGlobalInvoice     func(childComplexity int) int
 		IssueDate           func(childComplexity int) int
+		Kind                func(childComplexity int) int
 		Lines               func(childComplexity int) int
 		Notes               func(childComplexity int) int
 		Number              func(childComplexity int) int
@@ -405,9 +490,46 @@ type ComplexityRoot struct {
 		UnitPrice   func(childComplexity int) int
 	}
 
+	InvoicePayload struct {
+		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	InvoiceQuote struct {
+		Discount func(childComplexity int) int
+		Subtotal func(childComplexity int) int
+		Tax      func(childComplexity int) int
+		Total    func(childComplexity int) int
+		Withheld func(childComplexity int) int
+	}
+
+	InvoiceRenewalsPayload struct {
+		Invoices   func(childComplexity int) int
+		Periods    func(childComplexity int) int
+		Skipped    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	IssueCreditNotePayload struct {
+		CreditNote func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	IssueDraftInvoicesPayload struct {
+		Invoices   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	IssueInvoicePayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	LedgerGap struct {
+		Expected func(childComplexity int) int
+		Stored   func(childComplexity int) int
+		Subject  func(childComplexity int) int
+		What     func(childComplexity int) int
 	}
 
 	Money struct {
@@ -416,28 +538,49 @@ type ComplexityRoot struct {
 		Formatted func(childComplexity int) int
 	}
 
+	MonthPaid struct {
+		Amount func(childComplexity int) int
+		Count  func(childComplexity int) int
+		Month  func(childComplexity int) int
+	}
+
 	Mutation struct {
 		AcceptHandover        func(childComplexity int, input model.AcceptHandoverInput) int
 		AcceptInvitation      func(childComplexity int, input model.AcceptInvitationInput) int
 		AddContact            func(childComplexity int, input model.AddContactInput) int
 		AddPasskey            func(childComplexity int, input model.AddPasskeyInput) int
+		AddService            func(childComplexity int, input model.AddServiceInput) int
 		AddStaff              func(childComplexity int, input model.AddStaffInput) int
 		AddToken              func(childComplexity int, input model.AddTokenInput) int
+		ApplyCredit           func(childComplexity int, input model.MoveCreditInput) int
 		BeginPasskey          func(childComplexity int, input model.BeginPasskeyInput) int
 		BeginPasskeySignIn    func(childComplexity int, input model.BeginPasskeySignInInput) int
 		BeginTotp             func(childComplexity int, input model.BeginTotpInput) int
 		CancelInvitation      func(childComplexity int, input model.CancelInvitationInput) int
+		CancelInvoice         func(childComplexity int, input model.CloseInvoiceInput) int
 		ChangePassword        func(childComplexity int, input model.ChangePasswordInput) int
+		ChangeService         func(childComplexity int, input model.ChangeServiceInput) int
 		CompletePasswordReset func(childComplexity int, input model.CompletePasswordResetInput) int
+		ConfirmBankMovement   func(childComplexity int, input model.ConfirmBankMovementInput) int
 		ConfirmTotp           func(childComplexity int, input model.ConfirmTotpInput) int
 		DeleteContact         func(childComplexity int, input model.DeleteContactInput) int
+		DeleteDraftInvoice    func(childComplexity int, input model.DeleteDraftInvoiceInput) int
 		EndHandover           func(childComplexity int, input model.EndHandoverInput) int
 		EndSession            func(childComplexity int, input model.EndSessionInput) int
 		FinishPasskeySignIn   func(childComplexity int, input model.FinishPasskeySignInInput) int
+		IgnoreBankMovement    func(childComplexity int, input model.IgnoreBankMovementInput) int
+		ImportBankStatement   func(childComplexity int, input model.ImportBankStatementInput) int
+		ImportInvoices        func(childComplexity int, input model.ImportInvoicesInput) int
+		InvoiceRenewals       func(childComplexity int) int
+		IssueCreditNote       func(childComplexity int, input model.IssueCreditNoteInput) int
+		IssueDraftInvoices    func(childComplexity int, input model.IssueDraftInvoicesInput) int
 		IssueInvoice          func(childComplexity int, input model.IssueInvoiceInput) int
 		OfferHandover         func(childComplexity int, input model.OfferHandoverInput) int
 		ProveFactor           func(childComplexity int, input model.ProveFactorInput) int
+		ReceivePayment        func(childComplexity int, input model.ReceivePaymentInput) int
 		RecordPayment         func(childComplexity int, input model.RecordPaymentInput) int
+		RecordRefund          func(childComplexity int, input model.RecordRefundInput) int
+		ReleaseCredit         func(childComplexity int, input model.MoveCreditInput) int
 		RemovePasskey         func(childComplexity int, input model.RemovePasskeyInput) int
 		RemoveTotp            func(childComplexity int, input model.RemoveTotpInput) int
 		RenamePasskey         func(childComplexity int, input model.RenamePasskeyInput) int
@@ -450,11 +593,15 @@ type ComplexityRoot struct {
 		ResetStaffFactors     func(childComplexity int, input model.ResetStaffFactorsInput) int
 		ResumeAccess          func(childComplexity int, input model.ResumeAccessInput) int
 		RevokeToken           func(childComplexity int, input model.RevokeTokenInput) int
+		SaveDraftInvoice      func(childComplexity int, input model.SaveDraftInvoiceInput) int
 		SaveFiscalProfile     func(childComplexity int, input model.SaveFiscalProfileInput) int
+		SaveProduct           func(childComplexity int, input model.SaveProductInput) int
 		SendReminders         func(childComplexity int, input model.SendRemindersInput) int
 		SetClientSecondFactor func(childComplexity int, input model.SetClientSecondFactorInput) int
 		SetEmailPreferences   func(childComplexity int, input model.SetEmailPreferencesInput) int
+		SetExchangeRate       func(childComplexity int, input model.SetExchangeRateInput) int
 		SetReminderPause      func(childComplexity int, input model.SetReminderPauseInput) int
+		SetServiceStatus      func(childComplexity int, input model.SetServiceStatusInput) int
 		SetStaffSecondFactor  func(childComplexity int, input model.SetStaffSecondFactorInput) int
 		SetSubAccount         func(childComplexity int, input model.SetSubAccountInput) int
 		SignIn                func(childComplexity int, input model.SignInInput) int
@@ -464,6 +611,8 @@ type ComplexityRoot struct {
 		UpdateContact         func(childComplexity int, input model.UpdateContactInput) int
 		UpdateStaff           func(childComplexity int, input model.UpdateStaffInput) int
 		ViewAs                func(childComplexity int, input model.ViewAsInput) int
+		VoidPayment           func(childComplexity int, input model.VoidPaymentInput) int
+		WriteOffInvoice       func(childComplexity int, input model.CloseInvoiceInput) int
 	}
 
 	OfferHandoverPayload struct {
@@ -484,9 +633,69 @@ type ComplexityRoot struct {
 		Name       func(childComplexity int) int
 	}
 
+	Payment struct {
+		Allocations func(childComplexity int) int
+		Amount      func(childComplexity int) int
+		Client      func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Method      func(childComplexity int) int
+		ReceivedOn  func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		VoidReason  func(childComplexity int) int
+		VoidedAt    func(childComplexity int) int
+	}
+
+	PaymentAllocation struct {
+		Amount  func(childComplexity int) int
+		Invoice func(childComplexity int) int
+	}
+
+	PaymentConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	PaymentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	PaymentPayload struct {
+		Payment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	PermissionLabel struct {
 		Label      func(childComplexity int) int
 		Permission func(childComplexity int) int
+	}
+
+	Product struct {
+		Active           func(childComplexity int) int
+		ClaveProdServ    func(childComplexity int) int
+		ClaveUnidad      func(childComplexity int) int
+		Currency         func(childComplexity int) int
+		Cycle            func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Kind             func(childComplexity int) int
+		Name             func(childComplexity int) int
+		Price            func(childComplexity int) int
+		PriceIncludesTax func(childComplexity int) int
+		TLD              func(childComplexity int) int
+		Treatment        func(childComplexity int) int
+	}
+
+	ProductConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProductEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	ProveFactorPayload struct {
@@ -499,7 +708,9 @@ type ComplexityRoot struct {
 
 	Query struct {
 		Access            func(childComplexity int, login string, client string) int
+		Aging             func(childComplexity int, client *string) int
 		Audit             func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
+		BankMovements     func(childComplexity int, status *string, first int, after *string) int
 		Client            func(childComplexity int, id string) int
 		Clients           func(childComplexity int, search *string, first int, after *string) int
 		Contact           func(childComplexity int, id string) int
@@ -507,22 +718,45 @@ type ComplexityRoot struct {
 		Handover          func(childComplexity int, client string) int
 		Invitation        func(childComplexity int, token string) int
 		Invoice           func(childComplexity int, id string) int
+		InvoiceQuote      func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
 		Invoices          func(childComplexity int, client *string, status *string, search *string, first int, after *string) int
+		LedgerGaps        func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
+		PaidPerMonth      func(childComplexity int, from date.Date, to date.Date) int
+		Payment           func(childComplexity int, id string) int
+		Payments          func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) int
 		Permissions       func(childComplexity int) int
+		Product           func(childComplexity int, id string) int
+		Products          func(childComplexity int, first int, after *string) int
 		SecondFactors     func(childComplexity int) int
+		Service           func(childComplexity int, id string) int
+		Services          func(childComplexity int, client *string, status *string, first int, after *string) int
 		Sessions          func(childComplexity int) int
 		Staff             func(childComplexity int) int
 		StaffSecondFactor func(childComplexity int) int
 		Tokens            func(childComplexity int) int
 		Topics            func(childComplexity int) int
+		UpcomingRenewals  func(childComplexity int, until date.Date, first int, after *string) int
 		Viewer            func(childComplexity int) int
 	}
 
 	RecordPaymentPayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	RecordRefundPayload struct {
+		Refund     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Refund struct {
+		Amount     func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Method     func(childComplexity int) int
+		Reference  func(childComplexity int) int
+		RefundedOn func(childComplexity int) int
 	}
 
 	ReminderPlanEntry struct {
@@ -610,6 +844,11 @@ type ComplexityRoot struct {
 		Warnings      func(childComplexity int) int
 	}
 
+	SaveProductPayload struct {
+		Product    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SecondFactors struct {
 		Passkeys func(childComplexity int) int
 		Proved   func(childComplexity int) int
@@ -631,6 +870,41 @@ type ComplexityRoot struct {
 		SentAt    func(childComplexity int) int
 	}
 
+	Service struct {
+		Client           func(childComplexity int) int
+		Currency         func(childComplexity int) int
+		Cycle            func(childComplexity int) int
+		DaysBefore       func(childComplexity int) int
+		Description      func(childComplexity int) int
+		EndsOn           func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Kind             func(childComplexity int) int
+		NextOn           func(childComplexity int) int
+		Price            func(childComplexity int) int
+		PriceIncludesTax func(childComplexity int) int
+		Quantity         func(childComplexity int) int
+		StartsOn         func(childComplexity int) int
+		Status           func(childComplexity int) int
+		TLD              func(childComplexity int) int
+		Treatment        func(childComplexity int) int
+	}
+
+	ServiceConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ServiceEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ServicePayload struct {
+		Service    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Session struct {
 		Address    func(childComplexity int) int
 		CreatedAt  func(childComplexity int) int
@@ -648,6 +922,11 @@ type ComplexityRoot struct {
 	SetEmailPreferencesPayload struct {
 		Client     func(childComplexity int) int
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetExchangeRatePayload struct {
+		Rate       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -907,6 +1186,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AddTokenPayload.UserErrors(childComplexity), true
 
+	case "Aging.currency":
+		if e.ComplexityRoot.Aging.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Currency(childComplexity), true
+	case "Aging.current":
+		if e.ComplexityRoot.Aging.Current == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Current(childComplexity), true
+	case "Aging.days30":
+		if e.ComplexityRoot.Aging.Days30 == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Days30(childComplexity), true
+	case "Aging.days60":
+		if e.ComplexityRoot.Aging.Days60 == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Days60(childComplexity), true
+	case "Aging.days90":
+		if e.ComplexityRoot.Aging.Days90 == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Days90(childComplexity), true
+	case "Aging.older":
+		if e.ComplexityRoot.Aging.Older == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Older(childComplexity), true
+	case "Aging.total":
+		if e.ComplexityRoot.Aging.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Aging.Total(childComplexity), true
+
 	case "ApiToken.createdAt":
 		if e.ComplexityRoot.ApiToken.CreatedAt == nil {
 			break
@@ -1092,6 +1414,106 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Balance.Total(childComplexity), true
 
+	case "BankMovement.amount":
+		if e.ComplexityRoot.BankMovement.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Amount(childComplexity), true
+	case "BankMovement.client":
+		if e.ComplexityRoot.BankMovement.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Client(childComplexity), true
+	case "BankMovement.description":
+		if e.ComplexityRoot.BankMovement.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Description(childComplexity), true
+	case "BankMovement.id":
+		if e.ComplexityRoot.BankMovement.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.ID(childComplexity), true
+	case "BankMovement.invoice":
+		if e.ComplexityRoot.BankMovement.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Invoice(childComplexity), true
+	case "BankMovement.match":
+		if e.ComplexityRoot.BankMovement.Match == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Match(childComplexity), true
+	case "BankMovement.receivedOn":
+		if e.ComplexityRoot.BankMovement.ReceivedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.ReceivedOn(childComplexity), true
+	case "BankMovement.reference":
+		if e.ComplexityRoot.BankMovement.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Reference(childComplexity), true
+	case "BankMovement.status":
+		if e.ComplexityRoot.BankMovement.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovement.Status(childComplexity), true
+
+	case "BankMovementConnection.edges":
+		if e.ComplexityRoot.BankMovementConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementConnection.Edges(childComplexity), true
+	case "BankMovementConnection.nodes":
+		if e.ComplexityRoot.BankMovementConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementConnection.Nodes(childComplexity), true
+	case "BankMovementConnection.pageInfo":
+		if e.ComplexityRoot.BankMovementConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementConnection.PageInfo(childComplexity), true
+
+	case "BankMovementEdge.cursor":
+		if e.ComplexityRoot.BankMovementEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementEdge.Cursor(childComplexity), true
+	case "BankMovementEdge.node":
+		if e.ComplexityRoot.BankMovementEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementEdge.Node(childComplexity), true
+
+	case "BankMovementPayload.movement":
+		if e.ComplexityRoot.BankMovementPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementPayload.Movement(childComplexity), true
+	case "BankMovementPayload.userErrors":
+		if e.ComplexityRoot.BankMovementPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementPayload.UserErrors(childComplexity), true
+
 	case "BeginPasskeyPayload.ceremony":
 		if e.ComplexityRoot.BeginPasskeyPayload.Ceremony == nil {
 			break
@@ -1198,6 +1620,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangePasswordPayload.UserErrors(childComplexity), true
+
+	case "ChangeServicePayload.creditNote":
+		if e.ComplexityRoot.ChangeServicePayload.CreditNote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeServicePayload.CreditNote(childComplexity), true
+	case "ChangeServicePayload.invoice":
+		if e.ComplexityRoot.ChangeServicePayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeServicePayload.Invoice(childComplexity), true
+	case "ChangeServicePayload.service":
+		if e.ComplexityRoot.ChangeServicePayload.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeServicePayload.Service(childComplexity), true
+	case "ChangeServicePayload.userErrors":
+		if e.ComplexityRoot.ChangeServicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeServicePayload.UserErrors(childComplexity), true
 
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
@@ -1594,6 +2041,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContactEdge.Node(childComplexity), true
 
+	case "CreditNote.id":
+		if e.ComplexityRoot.CreditNote.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.ID(childComplexity), true
+	case "CreditNote.invoice":
+		if e.ComplexityRoot.CreditNote.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.Invoice(childComplexity), true
+	case "CreditNote.issueDate":
+		if e.ComplexityRoot.CreditNote.IssueDate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.IssueDate(childComplexity), true
+	case "CreditNote.number":
+		if e.ComplexityRoot.CreditNote.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.Number(childComplexity), true
+	case "CreditNote.reason":
+		if e.ComplexityRoot.CreditNote.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.Reason(childComplexity), true
+	case "CreditNote.total":
+		if e.ComplexityRoot.CreditNote.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.Total(childComplexity), true
+
 	case "DeleteContactPayload.contactId":
 		if e.ComplexityRoot.DeleteContactPayload.ContactID == nil {
 			break
@@ -1606,6 +2090,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteContactPayload.UserErrors(childComplexity), true
+
+	case "DeleteDraftInvoicePayload.deletedId":
+		if e.ComplexityRoot.DeleteDraftInvoicePayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteDraftInvoicePayload.DeletedID(childComplexity), true
+	case "DeleteDraftInvoicePayload.userErrors":
+		if e.ComplexityRoot.DeleteDraftInvoicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteDraftInvoicePayload.UserErrors(childComplexity), true
 
 	case "Delivery.attempts":
 		if e.ComplexityRoot.Delivery.Attempts == nil {
@@ -1965,6 +2462,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Handover.OfferedBy(childComplexity), true
 
+	case "ImportBankStatementPayload.added":
+		if e.ComplexityRoot.ImportBankStatementPayload.Added == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportBankStatementPayload.Added(childComplexity), true
+	case "ImportBankStatementPayload.known":
+		if e.ComplexityRoot.ImportBankStatementPayload.Known == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportBankStatementPayload.Known(childComplexity), true
+	case "ImportBankStatementPayload.userErrors":
+		if e.ComplexityRoot.ImportBankStatementPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportBankStatementPayload.UserErrors(childComplexity), true
+	case "ImportBankStatementPayload.withdrawn":
+		if e.ComplexityRoot.ImportBankStatementPayload.Withdrawn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportBankStatementPayload.Withdrawn(childComplexity), true
+
+	case "ImportInvoicesPayload.errors":
+		if e.ComplexityRoot.ImportInvoicesPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportInvoicesPayload.Errors(childComplexity), true
+	case "ImportInvoicesPayload.existing":
+		if e.ComplexityRoot.ImportInvoicesPayload.Existing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportInvoicesPayload.Existing(childComplexity), true
+	case "ImportInvoicesPayload.invoices":
+		if e.ComplexityRoot.ImportInvoicesPayload.Invoices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportInvoicesPayload.Invoices(childComplexity), true
+	case "ImportInvoicesPayload.userErrors":
+		if e.ComplexityRoot.ImportInvoicesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportInvoicesPayload.UserErrors(childComplexity), true
+
 	case "Invitation.client":
 		if e.ComplexityRoot.Invitation.Client == nil {
 			break
@@ -2020,12 +2567,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Client(childComplexity), true
+	case "Invoice.closeReason":
+		if e.ComplexityRoot.Invoice.CloseReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.CloseReason(childComplexity), true
 	case "Invoice.createdAt":
 		if e.ComplexityRoot.Invoice.CreatedAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Invoice.CreatedAt(childComplexity), true
+	case "Invoice.credited":
+		if e.ComplexityRoot.Invoice.Credited == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.Credited(childComplexity), true
 	case "Invoice.currency":
 		if e.ComplexityRoot.Invoice.Currency == nil {
 			break
@@ -2055,6 +2614,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.DueDate(childComplexity), true
+	case "Invoice.exchangeRate":
+		if e.ComplexityRoot.Invoice.ExchangeRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.ExchangeRate(childComplexity), true
+	case "Invoice.externalReference":
+		if e.ComplexityRoot.Invoice.ExternalRef == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.ExternalRef(childComplexity), true
 	case "Invoice.fiscalDocumentUntil":
 		if e.ComplexityRoot.Invoice.FiscalDocumentUntil == nil {
 			break
@@ -2085,6 +2656,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.IssueDate(childComplexity), true
+	case "Invoice.kind":
+		if e.ComplexityRoot.Invoice.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.Kind(childComplexity), true
 	case "Invoice.lines":
 		if e.ComplexityRoot.Invoice.Lines == nil {
 			break
@@ -2257,6 +2834,101 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvoiceLine.UnitPrice(childComplexity), true
 
+	case "InvoicePayload.invoice":
+		if e.ComplexityRoot.InvoicePayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayload.Invoice(childComplexity), true
+	case "InvoicePayload.userErrors":
+		if e.ComplexityRoot.InvoicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayload.UserErrors(childComplexity), true
+
+	case "InvoiceQuote.discount":
+		if e.ComplexityRoot.InvoiceQuote.Discount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceQuote.Discount(childComplexity), true
+	case "InvoiceQuote.subtotal":
+		if e.ComplexityRoot.InvoiceQuote.Subtotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceQuote.Subtotal(childComplexity), true
+	case "InvoiceQuote.tax":
+		if e.ComplexityRoot.InvoiceQuote.Tax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceQuote.Tax(childComplexity), true
+	case "InvoiceQuote.total":
+		if e.ComplexityRoot.InvoiceQuote.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceQuote.Total(childComplexity), true
+	case "InvoiceQuote.withheld":
+		if e.ComplexityRoot.InvoiceQuote.Withheld == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceQuote.Withheld(childComplexity), true
+
+	case "InvoiceRenewalsPayload.invoices":
+		if e.ComplexityRoot.InvoiceRenewalsPayload.Invoices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceRenewalsPayload.Invoices(childComplexity), true
+	case "InvoiceRenewalsPayload.periods":
+		if e.ComplexityRoot.InvoiceRenewalsPayload.Periods == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceRenewalsPayload.Periods(childComplexity), true
+	case "InvoiceRenewalsPayload.skipped":
+		if e.ComplexityRoot.InvoiceRenewalsPayload.Skipped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceRenewalsPayload.Skipped(childComplexity), true
+	case "InvoiceRenewalsPayload.userErrors":
+		if e.ComplexityRoot.InvoiceRenewalsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceRenewalsPayload.UserErrors(childComplexity), true
+
+	case "IssueCreditNotePayload.creditNote":
+		if e.ComplexityRoot.IssueCreditNotePayload.CreditNote == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueCreditNotePayload.CreditNote(childComplexity), true
+	case "IssueCreditNotePayload.userErrors":
+		if e.ComplexityRoot.IssueCreditNotePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueCreditNotePayload.UserErrors(childComplexity), true
+
+	case "IssueDraftInvoicesPayload.invoices":
+		if e.ComplexityRoot.IssueDraftInvoicesPayload.Invoices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueDraftInvoicesPayload.Invoices(childComplexity), true
+	case "IssueDraftInvoicesPayload.userErrors":
+		if e.ComplexityRoot.IssueDraftInvoicesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssueDraftInvoicesPayload.UserErrors(childComplexity), true
+
 	case "IssueInvoicePayload.invoice":
 		if e.ComplexityRoot.IssueInvoicePayload.Invoice == nil {
 			break
@@ -2269,6 +2941,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IssueInvoicePayload.UserErrors(childComplexity), true
+
+	case "LedgerGap.expected":
+		if e.ComplexityRoot.LedgerGap.Expected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerGap.Expected(childComplexity), true
+	case "LedgerGap.stored":
+		if e.ComplexityRoot.LedgerGap.Stored == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerGap.Stored(childComplexity), true
+	case "LedgerGap.subject":
+		if e.ComplexityRoot.LedgerGap.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerGap.Subject(childComplexity), true
+	case "LedgerGap.what":
+		if e.ComplexityRoot.LedgerGap.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerGap.What(childComplexity), true
 
 	case "Money.amount":
 		if e.ComplexityRoot.Money.Amount == nil {
@@ -2288,6 +2985,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Money.Formatted(childComplexity), true
+
+	case "MonthPaid.amount":
+		if e.ComplexityRoot.MonthPaid.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MonthPaid.Amount(childComplexity), true
+	case "MonthPaid.count":
+		if e.ComplexityRoot.MonthPaid.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MonthPaid.Count(childComplexity), true
+	case "MonthPaid.month":
+		if e.ComplexityRoot.MonthPaid.Month == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MonthPaid.Month(childComplexity), true
 
 	case "Mutation.acceptHandover":
 		if e.ComplexityRoot.Mutation.AcceptHandover == nil {
@@ -2333,6 +3049,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddPasskey(childComplexity, args["input"].(model.AddPasskeyInput)), true
+	case "Mutation.addService":
+		if e.ComplexityRoot.Mutation.AddService == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addService_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddService(childComplexity, args["input"].(model.AddServiceInput)), true
 	case "Mutation.addStaff":
 		if e.ComplexityRoot.Mutation.AddStaff == nil {
 			break
@@ -2355,6 +3082,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddToken(childComplexity, args["input"].(model.AddTokenInput)), true
+	case "Mutation.applyCredit":
+		if e.ComplexityRoot.Mutation.ApplyCredit == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_applyCredit_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApplyCredit(childComplexity, args["input"].(model.MoveCreditInput)), true
 	case "Mutation.beginPasskey":
 		if e.ComplexityRoot.Mutation.BeginPasskey == nil {
 			break
@@ -2399,6 +3137,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelInvitation(childComplexity, args["input"].(model.CancelInvitationInput)), true
+	case "Mutation.cancelInvoice":
+		if e.ComplexityRoot.Mutation.CancelInvoice == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelInvoice_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelInvoice(childComplexity, args["input"].(model.CloseInvoiceInput)), true
 	case "Mutation.changePassword":
 		if e.ComplexityRoot.Mutation.ChangePassword == nil {
 			break
@@ -2410,6 +3159,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(model.ChangePasswordInput)), true
+	case "Mutation.changeService":
+		if e.ComplexityRoot.Mutation.ChangeService == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_changeService_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ChangeService(childComplexity, args["input"].(model.ChangeServiceInput)), true
 	case "Mutation.completePasswordReset":
 		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
 			break
@@ -2421,6 +3181,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CompletePasswordReset(childComplexity, args["input"].(model.CompletePasswordResetInput)), true
+	case "Mutation.confirmBankMovement":
+		if e.ComplexityRoot.Mutation.ConfirmBankMovement == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmBankMovement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmBankMovement(childComplexity, args["input"].(model.ConfirmBankMovementInput)), true
 	case "Mutation.confirmTotp":
 		if e.ComplexityRoot.Mutation.ConfirmTotp == nil {
 			break
@@ -2443,6 +3214,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteContact(childComplexity, args["input"].(model.DeleteContactInput)), true
+	case "Mutation.deleteDraftInvoice":
+		if e.ComplexityRoot.Mutation.DeleteDraftInvoice == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteDraftInvoice_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteDraftInvoice(childComplexity, args["input"].(model.DeleteDraftInvoiceInput)), true
 	case "Mutation.endHandover":
 		if e.ComplexityRoot.Mutation.EndHandover == nil {
 			break
@@ -2476,6 +3258,67 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.FinishPasskeySignIn(childComplexity, args["input"].(model.FinishPasskeySignInInput)), true
+	case "Mutation.ignoreBankMovement":
+		if e.ComplexityRoot.Mutation.IgnoreBankMovement == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_ignoreBankMovement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.IgnoreBankMovement(childComplexity, args["input"].(model.IgnoreBankMovementInput)), true
+	case "Mutation.importBankStatement":
+		if e.ComplexityRoot.Mutation.ImportBankStatement == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importBankStatement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportBankStatement(childComplexity, args["input"].(model.ImportBankStatementInput)), true
+	case "Mutation.importInvoices":
+		if e.ComplexityRoot.Mutation.ImportInvoices == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importInvoices_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportInvoices(childComplexity, args["input"].(model.ImportInvoicesInput)), true
+	case "Mutation.invoiceRenewals":
+		if e.ComplexityRoot.Mutation.InvoiceRenewals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Mutation.InvoiceRenewals(childComplexity), true
+	case "Mutation.issueCreditNote":
+		if e.ComplexityRoot.Mutation.IssueCreditNote == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_issueCreditNote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.IssueCreditNote(childComplexity, args["input"].(model.IssueCreditNoteInput)), true
+	case "Mutation.issueDraftInvoices":
+		if e.ComplexityRoot.Mutation.IssueDraftInvoices == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_issueDraftInvoices_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.IssueDraftInvoices(childComplexity, args["input"].(model.IssueDraftInvoicesInput)), true
 	case "Mutation.issueInvoice":
 		if e.ComplexityRoot.Mutation.IssueInvoice == nil {
 			break
@@ -2509,6 +3352,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ProveFactor(childComplexity, args["input"].(model.ProveFactorInput)), true
+	case "Mutation.receivePayment":
+		if e.ComplexityRoot.Mutation.ReceivePayment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_receivePayment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReceivePayment(childComplexity, args["input"].(model.ReceivePaymentInput)), true
 	case "Mutation.recordPayment":
 		if e.ComplexityRoot.Mutation.RecordPayment == nil {
 			break
@@ -2520,6 +3374,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RecordPayment(childComplexity, args["input"].(model.RecordPaymentInput)), true
+	case "Mutation.recordRefund":
+		if e.ComplexityRoot.Mutation.RecordRefund == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_recordRefund_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RecordRefund(childComplexity, args["input"].(model.RecordRefundInput)), true
+	case "Mutation.releaseCredit":
+		if e.ComplexityRoot.Mutation.ReleaseCredit == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_releaseCredit_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReleaseCredit(childComplexity, args["input"].(model.MoveCreditInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -2652,6 +3528,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RevokeToken(childComplexity, args["input"].(model.RevokeTokenInput)), true
+	case "Mutation.saveDraftInvoice":
+		if e.ComplexityRoot.Mutation.SaveDraftInvoice == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveDraftInvoice_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveDraftInvoice(childComplexity, args["input"].(model.SaveDraftInvoiceInput)), true
 	case "Mutation.saveFiscalProfile":
 		if e.ComplexityRoot.Mutation.SaveFiscalProfile == nil {
 			break
@@ -2663,6 +3550,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveFiscalProfile(childComplexity, args["input"].(model.SaveFiscalProfileInput)), true
+	case "Mutation.saveProduct":
+		if e.ComplexityRoot.Mutation.SaveProduct == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveProduct_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveProduct(childComplexity, args["input"].(model.SaveProductInput)), true
 	case "Mutation.sendReminders":
 		if e.ComplexityRoot.Mutation.SendReminders == nil {
 			break
@@ -2696,6 +3594,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetEmailPreferences(childComplexity, args["input"].(model.SetEmailPreferencesInput)), true
+	case "Mutation.setExchangeRate":
+		if e.ComplexityRoot.Mutation.SetExchangeRate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setExchangeRate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetExchangeRate(childComplexity, args["input"].(model.SetExchangeRateInput)), true
 	case "Mutation.setReminderPause":
 		if e.ComplexityRoot.Mutation.SetReminderPause == nil {
 			break
@@ -2707,6 +3616,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetReminderPause(childComplexity, args["input"].(model.SetReminderPauseInput)), true
+	case "Mutation.setServiceStatus":
+		if e.ComplexityRoot.Mutation.SetServiceStatus == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setServiceStatus_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetServiceStatus(childComplexity, args["input"].(model.SetServiceStatusInput)), true
 	case "Mutation.setStaffSecondFactor":
 		if e.ComplexityRoot.Mutation.SetStaffSecondFactor == nil {
 			break
@@ -2796,6 +3716,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ViewAs(childComplexity, args["input"].(model.ViewAsInput)), true
+	case "Mutation.voidPayment":
+		if e.ComplexityRoot.Mutation.VoidPayment == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_voidPayment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VoidPayment(childComplexity, args["input"].(model.VoidPaymentInput)), true
+	case "Mutation.writeOffInvoice":
+		if e.ComplexityRoot.Mutation.WriteOffInvoice == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_writeOffInvoice_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WriteOffInvoice(childComplexity, args["input"].(model.CloseInvoiceInput)), true
 
 	case "OfferHandoverPayload.handover":
 		if e.ComplexityRoot.OfferHandoverPayload.Handover == nil {
@@ -2854,6 +3796,125 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Passkey.Name(childComplexity), true
 
+	case "Payment.allocations":
+		if e.ComplexityRoot.Payment.Allocations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Allocations(childComplexity), true
+	case "Payment.amount":
+		if e.ComplexityRoot.Payment.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Amount(childComplexity), true
+	case "Payment.client":
+		if e.ComplexityRoot.Payment.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Client(childComplexity), true
+	case "Payment.createdAt":
+		if e.ComplexityRoot.Payment.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.CreatedAt(childComplexity), true
+	case "Payment.id":
+		if e.ComplexityRoot.Payment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.ID(childComplexity), true
+	case "Payment.method":
+		if e.ComplexityRoot.Payment.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Method(childComplexity), true
+	case "Payment.receivedOn":
+		if e.ComplexityRoot.Payment.ReceivedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.ReceivedOn(childComplexity), true
+	case "Payment.reference":
+		if e.ComplexityRoot.Payment.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.Reference(childComplexity), true
+	case "Payment.voidReason":
+		if e.ComplexityRoot.Payment.VoidReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.VoidReason(childComplexity), true
+	case "Payment.voidedAt":
+		if e.ComplexityRoot.Payment.VoidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Payment.VoidedAt(childComplexity), true
+
+	case "PaymentAllocation.amount":
+		if e.ComplexityRoot.PaymentAllocation.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentAllocation.Amount(childComplexity), true
+	case "PaymentAllocation.invoice":
+		if e.ComplexityRoot.PaymentAllocation.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentAllocation.Invoice(childComplexity), true
+
+	case "PaymentConnection.edges":
+		if e.ComplexityRoot.PaymentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentConnection.Edges(childComplexity), true
+	case "PaymentConnection.nodes":
+		if e.ComplexityRoot.PaymentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentConnection.Nodes(childComplexity), true
+	case "PaymentConnection.pageInfo":
+		if e.ComplexityRoot.PaymentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentConnection.PageInfo(childComplexity), true
+
+	case "PaymentEdge.cursor":
+		if e.ComplexityRoot.PaymentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentEdge.Cursor(childComplexity), true
+	case "PaymentEdge.node":
+		if e.ComplexityRoot.PaymentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentEdge.Node(childComplexity), true
+
+	case "PaymentPayload.payment":
+		if e.ComplexityRoot.PaymentPayload.Payment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentPayload.Payment(childComplexity), true
+	case "PaymentPayload.userErrors":
+		if e.ComplexityRoot.PaymentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentPayload.UserErrors(childComplexity), true
+
 	case "PermissionLabel.label":
 		if e.ComplexityRoot.PermissionLabel.Label == nil {
 			break
@@ -2866,6 +3927,111 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PermissionLabel.Permission(childComplexity), true
+
+	case "Product.active":
+		if e.ComplexityRoot.Product.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Active(childComplexity), true
+	case "Product.claveProdServ":
+		if e.ComplexityRoot.Product.ClaveProdServ == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.ClaveProdServ(childComplexity), true
+	case "Product.claveUnidad":
+		if e.ComplexityRoot.Product.ClaveUnidad == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.ClaveUnidad(childComplexity), true
+	case "Product.currency":
+		if e.ComplexityRoot.Product.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Currency(childComplexity), true
+	case "Product.cycle":
+		if e.ComplexityRoot.Product.Cycle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Cycle(childComplexity), true
+	case "Product.id":
+		if e.ComplexityRoot.Product.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.ID(childComplexity), true
+	case "Product.kind":
+		if e.ComplexityRoot.Product.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Kind(childComplexity), true
+	case "Product.name":
+		if e.ComplexityRoot.Product.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Name(childComplexity), true
+	case "Product.price":
+		if e.ComplexityRoot.Product.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Price(childComplexity), true
+	case "Product.priceIncludesTax":
+		if e.ComplexityRoot.Product.PriceIncludesTax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.PriceIncludesTax(childComplexity), true
+	case "Product.tld":
+		if e.ComplexityRoot.Product.TLD == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.TLD(childComplexity), true
+	case "Product.treatment":
+		if e.ComplexityRoot.Product.Treatment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Treatment(childComplexity), true
+
+	case "ProductConnection.edges":
+		if e.ComplexityRoot.ProductConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.Edges(childComplexity), true
+	case "ProductConnection.nodes":
+		if e.ComplexityRoot.ProductConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.Nodes(childComplexity), true
+	case "ProductConnection.pageInfo":
+		if e.ComplexityRoot.ProductConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.PageInfo(childComplexity), true
+
+	case "ProductEdge.cursor":
+		if e.ComplexityRoot.ProductEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Cursor(childComplexity), true
+	case "ProductEdge.node":
+		if e.ComplexityRoot.ProductEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
 
 	case "ProveFactorPayload.expiresAt":
 		if e.ComplexityRoot.ProveFactorPayload.ExpiresAt == nil {
@@ -2909,6 +4075,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Access(childComplexity, args["login"].(string), args["client"].(string)), true
+	case "Query.aging":
+		if e.ComplexityRoot.Query.Aging == nil {
+			break
+		}
+
+		args, err := ec.field_Query_aging_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Aging(childComplexity, args["client"].(*string)), true
 	case "Query.audit":
 		if e.ComplexityRoot.Query.Audit == nil {
 			break
@@ -2920,6 +4097,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["login"].(*string), args["staff"].(*string), args["verb"].(*string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(int), args["after"].(*string)), true
+	case "Query.bankMovements":
+		if e.ComplexityRoot.Query.BankMovements == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bankMovements_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BankMovements(childComplexity, args["status"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.client":
 		if e.ComplexityRoot.Query.Client == nil {
 			break
@@ -2998,6 +4186,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Invoice(childComplexity, args["id"].(string)), true
+	case "Query.invoiceQuote":
+		if e.ComplexityRoot.Query.InvoiceQuote == nil {
+			break
+		}
+
+		args, err := ec.field_Query_invoiceQuote_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InvoiceQuote(childComplexity, args["currency"].(money.Currency), args["lines"].([]*model.InvoiceLineInput)), true
 	case "Query.invoices":
 		if e.ComplexityRoot.Query.Invoices == nil {
 			break
@@ -3009,6 +4208,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.ledgerGaps":
+		if e.ComplexityRoot.Query.LedgerGaps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.LedgerGaps(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -3031,18 +4236,95 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Nodes(childComplexity, args["ids"].([]string)), true
+	case "Query.paidPerMonth":
+		if e.ComplexityRoot.Query.PaidPerMonth == nil {
+			break
+		}
+
+		args, err := ec.field_Query_paidPerMonth_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PaidPerMonth(childComplexity, args["from"].(date.Date), args["to"].(date.Date)), true
+	case "Query.payment":
+		if e.ComplexityRoot.Query.Payment == nil {
+			break
+		}
+
+		args, err := ec.field_Query_payment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Payment(childComplexity, args["id"].(string)), true
+	case "Query.payments":
+		if e.ComplexityRoot.Query.Payments == nil {
+			break
+		}
+
+		args, err := ec.field_Query_payments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Payments(childComplexity, args["client"].(*string), args["method"].(*string), args["from"].(*date.Date), args["to"].(*date.Date), args["voided"].(*bool), args["search"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.permissions":
 		if e.ComplexityRoot.Query.Permissions == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.Permissions(childComplexity), true
+	case "Query.product":
+		if e.ComplexityRoot.Query.Product == nil {
+			break
+		}
+
+		args, err := ec.field_Query_product_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Product(childComplexity, args["id"].(string)), true
+	case "Query.products":
+		if e.ComplexityRoot.Query.Products == nil {
+			break
+		}
+
+		args, err := ec.field_Query_products_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Query.secondFactors":
 		if e.ComplexityRoot.Query.SecondFactors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.SecondFactors(childComplexity), true
+	case "Query.service":
+		if e.ComplexityRoot.Query.Service == nil {
+			break
+		}
+
+		args, err := ec.field_Query_service_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Service(childComplexity, args["id"].(string)), true
+	case "Query.services":
+		if e.ComplexityRoot.Query.Services == nil {
+			break
+		}
+
+		args, err := ec.field_Query_services_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Services(childComplexity, args["client"].(*string), args["status"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.sessions":
 		if e.ComplexityRoot.Query.Sessions == nil {
 			break
@@ -3073,6 +4355,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Topics(childComplexity), true
+	case "Query.upcomingRenewals":
+		if e.ComplexityRoot.Query.UpcomingRenewals == nil {
+			break
+		}
+
+		args, err := ec.field_Query_upcomingRenewals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.UpcomingRenewals(childComplexity, args["until"].(date.Date), args["first"].(int), args["after"].(*string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -3092,6 +4385,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordPaymentPayload.UserErrors(childComplexity), true
+
+	case "RecordRefundPayload.refund":
+		if e.ComplexityRoot.RecordRefundPayload.Refund == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRefundPayload.Refund(childComplexity), true
+	case "RecordRefundPayload.userErrors":
+		if e.ComplexityRoot.RecordRefundPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RecordRefundPayload.UserErrors(childComplexity), true
+
+	case "Refund.amount":
+		if e.ComplexityRoot.Refund.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Amount(childComplexity), true
+	case "Refund.id":
+		if e.ComplexityRoot.Refund.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.ID(childComplexity), true
+	case "Refund.method":
+		if e.ComplexityRoot.Refund.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Method(childComplexity), true
+	case "Refund.reference":
+		if e.ComplexityRoot.Refund.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.Reference(childComplexity), true
+	case "Refund.refundedOn":
+		if e.ComplexityRoot.Refund.RefundedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Refund.RefundedOn(childComplexity), true
 
 	case "ReminderPlanEntry.language":
 		if e.ComplexityRoot.ReminderPlanEntry.Language == nil {
@@ -3348,6 +4685,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SaveFiscalProfilePayload.Warnings(childComplexity), true
 
+	case "SaveProductPayload.product":
+		if e.ComplexityRoot.SaveProductPayload.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveProductPayload.Product(childComplexity), true
+	case "SaveProductPayload.userErrors":
+		if e.ComplexityRoot.SaveProductPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveProductPayload.UserErrors(childComplexity), true
+
 	case "SecondFactors.passkeys":
 		if e.ComplexityRoot.SecondFactors.Passkeys == nil {
 			break
@@ -3423,6 +4773,148 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SentInvitation.SentAt(childComplexity), true
 
+	case "Service.client":
+		if e.ComplexityRoot.Service.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Client(childComplexity), true
+	case "Service.currency":
+		if e.ComplexityRoot.Service.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Currency(childComplexity), true
+	case "Service.cycle":
+		if e.ComplexityRoot.Service.Cycle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Cycle(childComplexity), true
+	case "Service.daysBefore":
+		if e.ComplexityRoot.Service.DaysBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.DaysBefore(childComplexity), true
+	case "Service.description":
+		if e.ComplexityRoot.Service.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Description(childComplexity), true
+	case "Service.endsOn":
+		if e.ComplexityRoot.Service.EndsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.EndsOn(childComplexity), true
+	case "Service.id":
+		if e.ComplexityRoot.Service.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.ID(childComplexity), true
+	case "Service.kind":
+		if e.ComplexityRoot.Service.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Kind(childComplexity), true
+	case "Service.nextOn":
+		if e.ComplexityRoot.Service.NextOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.NextOn(childComplexity), true
+	case "Service.price":
+		if e.ComplexityRoot.Service.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Price(childComplexity), true
+	case "Service.priceIncludesTax":
+		if e.ComplexityRoot.Service.PriceIncludesTax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.PriceIncludesTax(childComplexity), true
+	case "Service.quantity":
+		if e.ComplexityRoot.Service.Quantity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Quantity(childComplexity), true
+	case "Service.startsOn":
+		if e.ComplexityRoot.Service.StartsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.StartsOn(childComplexity), true
+	case "Service.status":
+		if e.ComplexityRoot.Service.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Status(childComplexity), true
+	case "Service.tld":
+		if e.ComplexityRoot.Service.TLD == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.TLD(childComplexity), true
+	case "Service.treatment":
+		if e.ComplexityRoot.Service.Treatment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Service.Treatment(childComplexity), true
+
+	case "ServiceConnection.edges":
+		if e.ComplexityRoot.ServiceConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceConnection.Edges(childComplexity), true
+	case "ServiceConnection.nodes":
+		if e.ComplexityRoot.ServiceConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceConnection.Nodes(childComplexity), true
+	case "ServiceConnection.pageInfo":
+		if e.ComplexityRoot.ServiceConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceConnection.PageInfo(childComplexity), true
+
+	case "ServiceEdge.cursor":
+		if e.ComplexityRoot.ServiceEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceEdge.Cursor(childComplexity), true
+	case "ServiceEdge.node":
+		if e.ComplexityRoot.ServiceEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceEdge.Node(childComplexity), true
+
+	case "ServicePayload.service":
+		if e.ComplexityRoot.ServicePayload.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServicePayload.Service(childComplexity), true
+	case "ServicePayload.userErrors":
+		if e.ComplexityRoot.ServicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServicePayload.UserErrors(childComplexity), true
+
 	case "Session.address":
 		if e.ComplexityRoot.Session.Address == nil {
 			break
@@ -3491,6 +4983,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SetEmailPreferencesPayload.UserErrors(childComplexity), true
+
+	case "SetExchangeRatePayload.rate":
+		if e.ComplexityRoot.SetExchangeRatePayload.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetExchangeRatePayload.Rate(childComplexity), true
+	case "SetExchangeRatePayload.userErrors":
+		if e.ComplexityRoot.SetExchangeRatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetExchangeRatePayload.UserErrors(childComplexity), true
 
 	case "SetReminderPausePayload.client":
 		if e.ComplexityRoot.SetReminderPausePayload.Client == nil {
@@ -3850,6 +5355,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AddContactInput", ec.unmarshalInputAddContactInput),
 			graphql.NewInputUnmarshaler("AddPasskeyInput", ec.unmarshalInputAddPasskeyInput),
+			graphql.NewInputUnmarshaler("AddServiceInput", ec.unmarshalInputAddServiceInput),
 			graphql.NewInputUnmarshaler("AddStaffInput", ec.unmarshalInputAddStaffInput),
 			graphql.NewInputUnmarshaler("AddTokenInput", ec.unmarshalInputAddTokenInput),
 			graphql.NewInputUnmarshaler("BeginPasskeyInput", ec.unmarshalInputBeginPasskeyInput),
@@ -3857,19 +5363,33 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BeginTotpInput", ec.unmarshalInputBeginTotpInput),
 			graphql.NewInputUnmarshaler("CancelInvitationInput", ec.unmarshalInputCancelInvitationInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
+			graphql.NewInputUnmarshaler("ChangeServiceInput", ec.unmarshalInputChangeServiceInput),
+			graphql.NewInputUnmarshaler("CloseInvoiceInput", ec.unmarshalInputCloseInvoiceInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
+			graphql.NewInputUnmarshaler("ConfirmBankMovementInput", ec.unmarshalInputConfirmBankMovementInput),
 			graphql.NewInputUnmarshaler("ConfirmTotpInput", ec.unmarshalInputConfirmTotpInput),
 			graphql.NewInputUnmarshaler("ContactDetailsChanges", ec.unmarshalInputContactDetailsChanges),
 			graphql.NewInputUnmarshaler("ContactDetailsInput", ec.unmarshalInputContactDetailsInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
+			graphql.NewInputUnmarshaler("DeleteDraftInvoiceInput", ec.unmarshalInputDeleteDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("EndHandoverInput", ec.unmarshalInputEndHandoverInput),
 			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("FinishPasskeySignInInput", ec.unmarshalInputFinishPasskeySignInInput),
+			graphql.NewInputUnmarshaler("IgnoreBankMovementInput", ec.unmarshalInputIgnoreBankMovementInput),
+			graphql.NewInputUnmarshaler("ImportBankStatementInput", ec.unmarshalInputImportBankStatementInput),
+			graphql.NewInputUnmarshaler("ImportInvoicesInput", ec.unmarshalInputImportInvoicesInput),
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
+			graphql.NewInputUnmarshaler("IssueCreditNoteInput", ec.unmarshalInputIssueCreditNoteInput),
+			graphql.NewInputUnmarshaler("IssueDraftInvoicesInput", ec.unmarshalInputIssueDraftInvoicesInput),
 			graphql.NewInputUnmarshaler("IssueInvoiceInput", ec.unmarshalInputIssueInvoiceInput),
+			graphql.NewInputUnmarshaler("MoveCreditInput", ec.unmarshalInputMoveCreditInput),
 			graphql.NewInputUnmarshaler("OfferHandoverInput", ec.unmarshalInputOfferHandoverInput),
+			graphql.NewInputUnmarshaler("PaymentAllocationInput", ec.unmarshalInputPaymentAllocationInput),
+			graphql.NewInputUnmarshaler("PricingInput", ec.unmarshalInputPricingInput),
 			graphql.NewInputUnmarshaler("ProveFactorInput", ec.unmarshalInputProveFactorInput),
+			graphql.NewInputUnmarshaler("ReceivePaymentInput", ec.unmarshalInputReceivePaymentInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
+			graphql.NewInputUnmarshaler("RecordRefundInput", ec.unmarshalInputRecordRefundInput),
 			graphql.NewInputUnmarshaler("RemovePasskeyInput", ec.unmarshalInputRemovePasskeyInput),
 			graphql.NewInputUnmarshaler("RemoveTotpInput", ec.unmarshalInputRemoveTotpInput),
 			graphql.NewInputUnmarshaler("RenamePasskeyInput", ec.unmarshalInputRenamePasskeyInput),
@@ -3882,11 +5402,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResetStaffFactorsInput", ec.unmarshalInputResetStaffFactorsInput),
 			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
+			graphql.NewInputUnmarshaler("SaveDraftInvoiceInput", ec.unmarshalInputSaveDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
+			graphql.NewInputUnmarshaler("SaveProductInput", ec.unmarshalInputSaveProductInput),
 			graphql.NewInputUnmarshaler("SendRemindersInput", ec.unmarshalInputSendRemindersInput),
 			graphql.NewInputUnmarshaler("SetClientSecondFactorInput", ec.unmarshalInputSetClientSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
+			graphql.NewInputUnmarshaler("SetExchangeRateInput", ec.unmarshalInputSetExchangeRateInput),
 			graphql.NewInputUnmarshaler("SetReminderPauseInput", ec.unmarshalInputSetReminderPauseInput),
+			graphql.NewInputUnmarshaler("SetServiceStatusInput", ec.unmarshalInputSetServiceStatusInput),
 			graphql.NewInputUnmarshaler("SetStaffSecondFactorInput", ec.unmarshalInputSetStaffSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
@@ -3895,6 +5419,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateStaffInput", ec.unmarshalInputUpdateStaffInput),
 			graphql.NewInputUnmarshaler("ViewAsInput", ec.unmarshalInputViewAsInput),
+			graphql.NewInputUnmarshaler("VoidPaymentInput", ec.unmarshalInputVoidPaymentInput),
 		)
 	}
 	first := true
@@ -4041,6 +5566,482 @@ extend type Query {
     "The cursor to continue after."
     after: String
   ): AuditConnection
+}
+`, BuiltIn: false},
+	{Name: "../schema/billing.graphqls", Input: `extend enum InvoiceStatus {
+  "Not issued: without a number, and staff alone see it."
+  DRAFT
+}
+
+extend enum InvoiceFilter {
+  "Not issued yet. Staff alone see drafts."
+  DRAFT
+}
+
+extend type Invoice {
+  "What it is: an invoice, or a late fee of its own."
+  kind: InvoiceKind!
+  "The name of the invoice in another system; empty when there is none."
+  externalReference: String!
+  "What credit notes took away."
+  credited: Money!
+  "MXN for one unit of the currency; 1 for MXN."
+  exchangeRate: Decimal!
+  "Why it was cancelled or written off; empty when it was not."
+  closeReason: String!
+}
+
+"What an invoice is."
+enum InvoiceKind {
+  "Something that was sold."
+  INVOICE
+  "A charge for another invoice that is late."
+  LATE_FEE
+}
+
+extend input IssueInvoiceInput {
+  "The name of the invoice in another system, at most 100 characters."
+  externalReference: String
+  "MXN for one unit of the currency; the newest stored rate when left out."
+  exchangeRate: Decimal
+  "Where the exchange rate is from, such as ` + "`" + `DOF` + "`" + `."
+  rateSource: String
+}
+
+extend input InvoiceLineInput {
+  "Whether the price and the discount include IVA."
+  priceIncludesTax: Boolean! = false
+  "The rate of ISR that the client withholds, such as ` + "`" + `\"0.0125\"` + "`" + `."
+  retencionISR: Decimal! = "0"
+  "The rate of IVA that the client withholds, such as ` + "`" + `\"0.106667\"` + "`" + `."
+  retencionIVA: Decimal! = "0"
+  "What kind of thing it is; late fees and reports tell them apart."
+  kind: ProductKind
+  "The TLD of a domain, such as ` + "`" + `com.mx` + "`" + `."
+  tld: String
+  "The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out."
+  claveProdServ: String
+  "The SAT's key of the unit (c_ClaveUnidad), such as ` + "`" + `E48` + "`" + `."
+  claveUnidad: String
+}
+
+"What lines come to."
+type InvoiceQuote {
+  "The sum of the lines before discount and tax."
+  subtotal: Money!
+  "The sum of the discounts."
+  discount: Money!
+  "The tax added."
+  tax: Money!
+  "The tax withheld by the client."
+  withheld: Money!
+  "Subtotal less discount, plus tax, less what is withheld."
+  total: Money!
+}
+
+"A document that takes part of an invoice back. It is final when it is made."
+type CreditNote {
+  "The id, ` + "`" + `crn_...` + "`" + `."
+  id: ID!
+  "The number as people write it, such as ` + "`" + `NC-7` + "`" + `."
+  number: String!
+  "The invoice that it takes back."
+  invoice: Invoice!
+  "The day of issue, in the client's time zone."
+  issueDate: Date!
+  "What is taken back, with tax."
+  total: Money!
+  "Why."
+  reason: String!
+}
+
+"Money received from a client."
+type Payment {
+  "The id, ` + "`" + `pay_...` + "`" + `."
+  id: ID!
+  "Who paid."
+  client: Client!
+  "How much."
+  amount: Money!
+  "How it was received."
+  method: PaymentMethod!
+  "The bank's or the payer's reference; empty when not given."
+  reference: String!
+  "The day it was received."
+  receivedOn: Date!
+  "Where the money is now: nothing for a payment that was voided."
+  allocations: [PaymentAllocation!]!
+  "When it was voided; null for one that counts."
+  voidedAt: DateTime
+  "Why it was voided; empty for one that counts."
+  voidReason: String!
+  "When it was recorded."
+  createdAt: DateTime!
+}
+
+"A part of a payment."
+type PaymentAllocation {
+  "The invoice that it settles; null for what is the client's credit."
+  invoice: Invoice
+  "How much."
+  amount: Money!
+}
+
+"A page of payments."
+type PaymentConnection {
+  "The payments with their cursors."
+  edges: [PaymentEdge!]!
+  "The payments."
+  nodes: [Payment!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A payment in a list."
+type PaymentEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The payment."
+  node: Payment!
+}
+
+"Money given back to a client."
+type Refund {
+  "The id, ` + "`" + `rfd_...` + "`" + `."
+  id: ID!
+  "How much."
+  amount: Money!
+  "How it was given back."
+  method: PaymentMethod!
+  "The bank's reference; empty when not given."
+  reference: String!
+  "The day it was given back."
+  refundedOn: Date!
+}
+
+"What is owed in one currency, by how many days it is past its due date."
+type Aging {
+  "The currency."
+  currency: Currency!
+  "Not due yet."
+  current: Money!
+  "1 to 30 days late."
+  days30: Money!
+  "31 to 60 days late."
+  days60: Money!
+  "61 to 90 days late."
+  days90: Money!
+  "More than 90 days late."
+  older: Money!
+  "All of it."
+  total: Money!
+}
+
+"What was received in a month in one currency."
+type MonthPaid {
+  "The first day of the month."
+  month: Date!
+  "How much; payments that were voided do not count."
+  amount: Money!
+  "How many payments."
+  count: Int!
+}
+
+"Something that does not add up."
+type LedgerGap {
+  "What: invoice, credit, payment, credit_note, refund, numbering."
+  what: String!
+  "Its number, id or name."
+  subject: String!
+  "What is stored, in minor units."
+  stored: Int!
+  "What the entries of the ledger come to, in minor units."
+  expected: Int!
+}
+
+extend type Query {
+  "What lines would come to, without saving anything. Staff who may bill."
+  invoiceQuote(
+    "The currency."
+    currency: Currency! = MXN
+    "The lines."
+    lines: [InvoiceLineInput!]!
+  ): InvoiceQuote
+  "One payment. Needs the permission INVOICES."
+  payment(
+    "The payment's id."
+    id: ID!
+  ): Payment
+  "The payments that the caller reaches, the newest first. Needs the permission INVOICES."
+  payments(
+    "Only those of this client."
+    client: ID
+    "Only those received in this way."
+    method: PaymentMethod
+    "Only those received on this day or later."
+    from: Date
+    "Only those received on this day or earlier."
+    to: Date
+    "Only those that were voided (true) or count (false)."
+    voided: Boolean
+    "Only those whose reference, or client's name, email or RFC, contains this."
+    search: String
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): PaymentConnection
+  "What is owed by how late it is, by currency. Needs the permission INVOICES."
+  aging(
+    "Only what this client owes."
+    client: ID
+  ): [Aging!]
+  "What was received, by month and currency; months without payments are left out. Staff only."
+  paidPerMonth(
+    "The first day."
+    from: Date!
+    "The last day."
+    to: Date!
+  ): [MonthPaid!]
+  "What does not add up between documents, ledger and numbering: empty when all is well. Staff only."
+  ledgerGaps: [LedgerGap!]
+}
+
+"A draft as it should be from now on. Staff who may bill."
+input SaveDraftInvoiceInput {
+  "The draft; left out for a new one."
+  invoiceId: ID
+  "The invoice. The client of a draft cannot be changed."
+  invoice: IssueInvoiceInput!
+}
+
+"The result of a verb about an invoice."
+type InvoicePayload {
+  "The invoice as it is now; null when there are errors."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A draft that is not wanted."
+input DeleteDraftInvoiceInput {
+  "The draft."
+  invoiceId: ID!
+}
+
+"The result of deleting a draft."
+type DeleteDraftInvoicePayload {
+  "The id of the draft that is gone; null when there are errors."
+  deletedId: ID
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Drafts to be issued together."
+input IssueDraftInvoicesInput {
+  "The drafts, 1 to 100."
+  invoiceIds: [ID!]!
+}
+
+"The result of issuing drafts: all of them or none."
+type IssueDraftInvoicesPayload {
+  "The invoices; empty when there are errors."
+  invoices: [Invoice!]!
+  "What is wrong; the path names the place in ` + "`" + `invoices` + "`" + `."
+  userErrors: [UserError!]!
+}
+
+"An invoice to be closed."
+input CloseInvoiceInput {
+  "The invoice."
+  invoiceId: ID!
+  "Why, at most 500 characters."
+  reason: String!
+}
+
+"What of an invoice is to be taken back."
+input IssueCreditNoteInput {
+  "The invoice."
+  invoiceId: ID!
+  "The lines; left out takes back all of the invoice's."
+  lines: [InvoiceLineInput!]
+  "Why, at most 500 characters."
+  reason: String!
+  "A key of your own: a second request with it returns the first note."
+  requestKey: String!
+}
+
+"The result of issuing a credit note."
+type IssueCreditNotePayload {
+  "The credit note; null when there are errors."
+  creditNote: CreditNote
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"An amount that moves between a client's credit and an invoice."
+input MoveCreditInput {
+  "The invoice."
+  invoiceId: ID!
+  "The amount in units of the invoice's currency."
+  amount: Decimal!
+  "A key of your own: a second request with it changes nothing."
+  requestKey: String!
+}
+
+"A part of a payment that settles one invoice."
+input PaymentAllocationInput {
+  "The invoice."
+  invoiceId: ID!
+  "The amount in units of the currency; left out is as much as the payment has left and the invoice owes."
+  amount: Decimal
+}
+
+"Money received from a client. Staff who may bill."
+input ReceivePaymentInput {
+  "The client."
+  clientId: ID!
+  "The currency."
+  currency: Currency! = MXN
+  "The amount in units of the currency, at most two decimals."
+  amount: Decimal!
+  "How it was received."
+  method: PaymentMethod!
+  "The bank's or the payer's reference, at most 100 characters."
+  reference: String
+  "The day it was received, not later than today; today in the client's time zone when left out."
+  receivedOn: Date
+  "What it settles, in this order."
+  invoices: [PaymentAllocationInput!]! = []
+  "Whether what is left becomes the client's credit; otherwise it is an error."
+  excessToCredit: Boolean! = false
+  "A key of your own: a second request with it changes nothing and returns the payment."
+  requestKey: String!
+}
+
+"The result of a verb about a payment."
+type PaymentPayload {
+  "The payment; null when there are errors."
+  payment: Payment
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A payment that does not count, such as a cheque that bounced."
+input VoidPaymentInput {
+  "The payment."
+  paymentId: ID!
+  "Why, at most 500 characters."
+  reason: String!
+}
+
+"Money given back from a client's credit."
+input RecordRefundInput {
+  "The client."
+  clientId: ID!
+  "The currency."
+  currency: Currency! = MXN
+  "The amount in units of the currency."
+  amount: Decimal!
+  "How it was given back."
+  method: PaymentMethod!
+  "The bank's reference, at most 100 characters."
+  reference: String
+  "The day it was given back; today in the client's time zone when left out."
+  refundedOn: Date
+  "A key of your own: a second request with it changes nothing."
+  requestKey: String!
+}
+
+"The result of recording a refund."
+type RecordRefundPayload {
+  "The refund; null when there are errors."
+  refund: Refund
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"What a unit of a currency was worth on a day."
+input SetExchangeRateInput {
+  "The currency, not MXN."
+  currency: Currency!
+  "The day."
+  day: Date!
+  "MXN for one unit, at most six decimals."
+  rate: Decimal!
+  "Where it is from, such as ` + "`" + `DOF` + "`" + `."
+  source: String!
+}
+
+"The result of setting an exchange rate."
+type SetExchangeRatePayload {
+  "The rate; null when there are errors."
+  rate: Decimal
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Makes or replaces a draft. Staff who may bill."
+  saveDraftInvoice(
+    "The draft."
+    input: SaveDraftInvoiceInput!
+  ): InvoicePayload!
+  "Removes a draft. Staff who may bill."
+  deleteDraftInvoice(
+    "The draft."
+    input: DeleteDraftInvoiceInput!
+  ): DeleteDraftInvoicePayload!
+  "Numbers drafts and makes them final, all of them or none; what is issued already stays as it is. Staff who may bill."
+  issueDraftInvoices(
+    "The drafts."
+    input: IssueDraftInvoicesInput!
+  ): IssueDraftInvoicesPayload!
+  "Cancels an invoice: it keeps its number, and what was paid becomes the client's credit. Staff who may bill."
+  cancelInvoice(
+    "The invoice."
+    input: CloseInvoiceInput!
+  ): InvoicePayload!
+  "Gives up what is still owed on an invoice. Staff who may bill."
+  writeOffInvoice(
+    "The invoice."
+    input: CloseInvoiceInput!
+  ): InvoicePayload!
+  "Issues a credit note: it lowers what is owed, and what exceeds that becomes the client's credit. Staff who may bill."
+  issueCreditNote(
+    "The credit note."
+    input: IssueCreditNoteInput!
+  ): IssueCreditNotePayload!
+  "Pays an invoice from its client's credit. Staff who may bill."
+  applyCredit(
+    "The amount."
+    input: MoveCreditInput!
+  ): InvoicePayload!
+  "Takes credit that was applied to an invoice back to its client. Staff who may bill."
+  releaseCredit(
+    "The amount."
+    input: MoveCreditInput!
+  ): InvoicePayload!
+  "Books money received, for any number of a client's invoices or none. Staff who may bill."
+  receivePayment(
+    "The payment."
+    input: ReceivePaymentInput!
+  ): PaymentPayload!
+  "Takes a payment back: what it settled is owed again. Staff who may bill."
+  voidPayment(
+    "The payment."
+    input: VoidPaymentInput!
+  ): PaymentPayload!
+  "Books money given back from a client's credit. Staff who may bill."
+  recordRefund(
+    "The refund."
+    input: RecordRefundInput!
+  ): RecordRefundPayload!
+  "Stores a day's exchange rate for what is issued from then on. Staff who may bill."
+  setExchangeRate(
+    "The rate."
+    input: SetExchangeRateInput!
+  ): SetExchangeRatePayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/client.graphqls", Input: `"The billable party: it owns contacts and invoices."
@@ -5083,6 +7084,153 @@ extend type Mutation {
   ): AcceptHandoverPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/import.graphqls", Input: `"A deposit of a bank statement. A person decides what it paid. Staff only."
+type BankMovement {
+  "The id, ` + "`" + `mov_...` + "`" + `."
+  id: ID!
+  "The day of the deposit."
+  receivedOn: Date!
+  "How much."
+  amount: Money!
+  "The bank's reference; empty when there is none."
+  reference: String!
+  "What the payer wrote; empty when there is nothing."
+  description: String!
+  "The state."
+  status: BankMovementStatus!
+  "Why the client and the invoice are proposed: number_and_amount, number, client_and_amount or client; empty for no proposal."
+  match: String!
+  "The proposed client, then the one who paid; null when nobody is proposed."
+  client: Client
+  "The proposed invoice; null when none is proposed."
+  invoice: Invoice
+}
+
+"The state of a bank movement."
+enum BankMovementStatus {
+  "Nothing is proposed."
+  UNMATCHED
+  "There is a proposal."
+  MATCHED
+  "Booked as a payment."
+  CONFIRMED
+  "It paid nothing here."
+  IGNORED
+}
+
+"A page of bank movements."
+type BankMovementConnection {
+  "The movements with their cursors."
+  edges: [BankMovementEdge!]!
+  "The movements."
+  nodes: [BankMovement!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A bank movement in a list."
+type BankMovementEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The movement."
+  node: BankMovement!
+}
+
+extend type Query {
+  "The deposits of bank statements, the oldest first. Staff only."
+  bankMovements(
+    "Only those in this state."
+    status: BankMovementStatus
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): BankMovementConnection
+}
+
+"A file of invoices. Staff who may bill."
+input ImportInvoicesInput {
+  "The CSV file as text, with the columns reference, client, due_date, description and unit_price, and optionally those of the console's page of imports."
+  csv: String!
+}
+
+"The result of importing invoices."
+type ImportInvoicesPayload {
+  "How many invoices were issued."
+  invoices: Int!
+  "How many had been imported before and were left alone."
+  existing: Int!
+  "How many errors there are; the first hundred are in ` + "`" + `userErrors` + "`" + `. With any, nothing was saved."
+  errors: Int!
+  "What is wrong: the path is ` + "`" + `rows` + "`" + `, the row of the file and the column."
+  userErrors: [UserError!]!
+}
+
+"A bank statement. Staff who may bill."
+input ImportBankStatementInput {
+  "The CSV file as text, with the columns date and amount, and optionally reference, description and currency."
+  csv: String!
+}
+
+"The result of importing a bank statement."
+type ImportBankStatementPayload {
+  "How many deposits wait for review."
+  added: Int!
+  "How many were in an earlier statement already."
+  known: Int!
+  "How many rows are no deposits and were left out."
+  withdrawn: Int!
+  "What is wrong: the path is ` + "`" + `rows` + "`" + `, the row of the file and the column. With any error, nothing was saved."
+  userErrors: [UserError!]!
+}
+
+"What a movement paid. Staff who may bill."
+input ConfirmBankMovementInput {
+  "The movement."
+  movementId: ID!
+  "Who paid; the proposed client when left out."
+  clientId: ID
+  "What it settles; the proposed invoice when left out, nothing when empty: everything becomes credit then."
+  invoices: [PaymentAllocationInput!]
+}
+
+"A movement that paid nothing here."
+input IgnoreBankMovementInput {
+  "The movement."
+  movementId: ID!
+}
+
+"The result of deciding about a movement."
+type BankMovementPayload {
+  "The movement; null when there are errors."
+  movement: BankMovement
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Issues the invoices of a CSV file; with any error nothing is saved, and a reference is never imported twice. Staff who may bill."
+  importInvoices(
+    "The file."
+    input: ImportInvoicesInput!
+  ): ImportInvoicesPayload!
+  "Reads the deposits of a bank statement and proposes what each paid; the same statement twice adds nothing. Staff who may bill."
+  importBankStatement(
+    "The file."
+    input: ImportBankStatementInput!
+  ): ImportBankStatementPayload!
+  "Books a movement as a payment; what the invoices do not need becomes credit. Staff who may bill."
+  confirmBankMovement(
+    "What it paid."
+    input: ConfirmBankMovementInput!
+  ): BankMovementPayload!
+  "Notes that a movement paid nothing here. Staff who may bill."
+  ignoreBankMovement(
+    "The movement."
+    input: IgnoreBankMovementInput!
+  ): BankMovementPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/invoice.graphqls", Input: `"What a client owes. Once issued, only payments, cancellation, a pause of reminders and the PDF change."
 type Invoice implements Node {
   "The global id, ` + "`" + `inv_...` + "`" + `."
@@ -5649,6 +7797,149 @@ extend type Mutation {
   signOutEverywhere: SignOutEverywherePayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/product.graphqls", Input: `"What is offered for sale. Staff only."
+type Product {
+  "The id, ` + "`" + `prd_...` + "`" + `."
+  id: ID!
+  "The name."
+  name: String!
+  "What kind of thing it is."
+  kind: ProductKind!
+  "The TLD of a domain; empty for everything else."
+  tld: String!
+  "How often it is billed."
+  cycle: BillingCycle!
+  "The price of a cycle, in units of the currency."
+  price: Decimal!
+  "The currency of the price."
+  currency: Currency!
+  "How IVA applies."
+  treatment: TaxTreatment!
+  "Whether the price includes IVA."
+  priceIncludesTax: Boolean!
+  "The SAT's key of the thing (c_ClaveProdServ)."
+  claveProdServ: String!
+  "The SAT's key of the unit (c_ClaveUnidad)."
+  claveUnidad: String!
+  "Whether it can be sold."
+  active: Boolean!
+}
+
+"What kind of thing is sold."
+enum ProductKind {
+  "Hosting."
+  HOSTING
+  "A domain name."
+  DOMAIN
+  "A server."
+  SERVER
+  "A certificate."
+  SSL
+  "Email."
+  EMAIL
+  "A licence."
+  LICENSE
+  "Support."
+  SUPPORT
+  "Anything else."
+  OTHER
+}
+
+"How often something is billed."
+enum BillingCycle {
+  "Every month."
+  MONTHLY
+  "Every three months."
+  QUARTERLY
+  "Every year."
+  YEARLY
+  "Once."
+  ONE_OFF
+}
+
+"A page of products."
+type ProductConnection {
+  "The products with their cursors."
+  edges: [ProductEdge!]!
+  "The products."
+  nodes: [Product!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A product in a list."
+type ProductEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The product."
+  node: Product!
+}
+
+extend type Query {
+  "One product. Staff only."
+  product(
+    "The product's id."
+    id: ID!
+  ): Product
+  "The products by name. Staff only."
+  products(
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): ProductConnection
+}
+
+"What products and services have in common."
+input PricingInput {
+  "What kind of thing it is."
+  kind: ProductKind!
+  "The TLD of a domain, such as ` + "`" + `com.mx` + "`" + `."
+  tld: String
+  "How often it is billed."
+  cycle: BillingCycle!
+  "The price of a cycle and unit, in units of the currency."
+  price: Decimal!
+  "The currency."
+  currency: Currency! = MXN
+  "How IVA applies."
+  treatment: TaxTreatment! = IVA16
+  "Whether the price includes IVA."
+  priceIncludesTax: Boolean! = false
+  "The SAT's key of the thing (c_ClaveProdServ), eight digits; the kind's own when left out."
+  claveProdServ: String
+  "The SAT's key of the unit (c_ClaveUnidad); ` + "`" + `E48` + "`" + `, unit of service, when left out."
+  claveUnidad: String
+}
+
+"A product as it should be from now on. Staff who may bill."
+input SaveProductInput {
+  "The product; left out for a new one."
+  productId: ID
+  "The name, at most 200 characters."
+  name: String!
+  "The price and how it is billed."
+  pricing: PricingInput!
+  "Whether it can be sold."
+  active: Boolean! = true
+}
+
+"The result of saving a product."
+type SaveProductPayload {
+  "The product; null when there are errors."
+  product: Product
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Makes or changes a product. Services that were sold keep their price. Staff who may bill."
+  saveProduct(
+    "The product."
+    input: SaveProductInput!
+  ): SaveProductPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/reminder.graphqls", Input: `"One mail of one step of one invoice to one recipient: a row of the ledger that sends each reminder once."
 type Delivery implements Node {
   "The global id, ` + "`" + `del_...` + "`" + `."
@@ -6009,6 +8300,200 @@ type Query {
 
 "Everything that can be changed. Several mutations of one request run one after the other, each on its own."
 type Mutation
+`, BuiltIn: false},
+	{Name: "../schema/service.graphqls", Input: `"What a client has bought and is billed for, period by period."
+type Service {
+  "The id, ` + "`" + `svc_...` + "`" + `."
+  id: ID!
+  "Whose it is."
+  client: Client!
+  "What the invoice says."
+  description: String!
+  "What kind of thing it is."
+  kind: ProductKind!
+  "The TLD of a domain; empty for everything else."
+  tld: String!
+  "How often it is billed."
+  cycle: BillingCycle!
+  "How many."
+  quantity: Decimal!
+  "The price of one for a cycle, in units of the currency."
+  price: Decimal!
+  "The currency of the price."
+  currency: Currency!
+  "How IVA applies."
+  treatment: TaxTreatment!
+  "Whether the price includes IVA."
+  priceIncludesTax: Boolean!
+  "The first day of the first period."
+  startsOn: Date!
+  "The first day of the next period to be invoiced; null when there is none."
+  nextOn: Date
+  "No period begins on this day or later; null for no end."
+  endsOn: Date
+  "How many days before a period begins its invoice is issued."
+  daysBefore: Int!
+  "The state."
+  status: ServiceStatus!
+}
+
+"The state of a service."
+enum ServiceStatus {
+  "Billed."
+  ACTIVE
+  "Not billed for the time being."
+  SUSPENDED
+  "Ended for good."
+  ENDED
+}
+
+"A page of services."
+type ServiceConnection {
+  "The services with their cursors."
+  edges: [ServiceEdge!]!
+  "The services."
+  nodes: [Service!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A service in a list."
+type ServiceEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The service."
+  node: Service!
+}
+
+extend type Query {
+  "One service. Needs the permission PRODUCTS."
+  service(
+    "The service's id."
+    id: ID!
+  ): Service
+  "The services that the caller reaches, the newest first. Needs the permission PRODUCTS."
+  services(
+    "Only those of this client."
+    client: ID
+    "Only those in this state."
+    status: ServiceStatus
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): ServiceConnection
+  "The active services whose next period begins by a day, the next one first. Staff only."
+  upcomingRenewals(
+    "The day."
+    until: Date!
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): ServiceConnection
+}
+
+"A service that a client buys. Staff who may bill."
+input AddServiceInput {
+  "The client."
+  clientId: ID!
+  "The product whose pricing is taken; left out when ` + "`" + `pricing` + "`" + ` is given."
+  productId: ID
+  "A price of its own; not used with a product."
+  pricing: PricingInput
+  "What the invoice says; the product's name when left out."
+  description: String
+  "How many."
+  quantity: Decimal! = "1"
+  "The first day of the first period."
+  startsOn: Date!
+  "No period begins on this day or later; left out for no end."
+  endsOn: Date
+  "The day of the month on which periods begin, 1 to 31, the last day of shorter months; that of ` + "`" + `startsOn` + "`" + ` when left out."
+  anchorDay: Int
+  "How many days before a period begins its invoice is issued, 0 to 90."
+  daysBefore: Int! = 14
+  "A key of your own: a second request with it returns the first service."
+  requestKey: String!
+}
+
+"The result of a verb about a service."
+type ServicePayload {
+  "The service; null when there are errors."
+  service: Service
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A service's new price from a day on. Staff who may bill."
+input ChangeServiceInput {
+  "The service."
+  serviceId: ID!
+  "From which day; today in the client's time zone when left out."
+  on: Date
+  "What the invoice says; left out keeps it."
+  description: String
+  "How many; left out keeps it."
+  quantity: Decimal
+  "The price of one for a cycle, in units of the service's currency."
+  price: Decimal!
+  "A key of your own: a second request with it changes nothing."
+  requestKey: String!
+}
+
+"The result of changing a service."
+type ChangeServicePayload {
+  "The service; null when there are errors."
+  service: Service
+  "The invoice of an upgrade; null when none was needed."
+  invoice: Invoice
+  "The credit note of a downgrade; null when none was needed."
+  creditNote: CreditNote
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A service's new state. Staff who may bill."
+input SetServiceStatusInput {
+  "The service."
+  serviceId: ID!
+  "The state."
+  status: ServiceStatus!
+  "With ACTIVE: no period begins on this day or later; left out for no end."
+  endsOn: Date
+}
+
+"The result of invoicing renewals."
+type InvoiceRenewalsPayload {
+  "How many invoices were issued."
+  invoices: Int!
+  "How many periods they are for."
+  periods: Int!
+  "How many periods could not be invoiced; the console says why."
+  skipped: Int!
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Sells a service: its invoices are made from then on. Staff who may bill."
+  addService(
+    "The service."
+    input: AddServiceInput!
+  ): ServicePayload!
+  "Changes what a service costs; the rest of a period that is invoiced is settled by days. Staff who may bill."
+  changeService(
+    "The change."
+    input: ChangeServiceInput!
+  ): ChangeServicePayload!
+  "Suspends, resumes or ends a service. Staff who may bill."
+  setServiceStatus(
+    "The state."
+    input: SetServiceStatusInput!
+  ): ServicePayload!
+  "Invoices the periods that are due by now; the clock does the same. A period is invoiced once. Staff who may bill."
+  invoiceRenewals: InvoiceRenewalsPayload!
+}
 `, BuiltIn: false},
 	{Name: "../schema/staff.graphqls", Input: `"What a person of the company is there for."
 enum Role {
@@ -6402,6 +8887,26 @@ func (ec *executionContext) childFields_AddTokenPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type AddTokenPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Aging(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return ec.fieldContext_Aging_currency(ctx, field)
+	case "current":
+		return ec.fieldContext_Aging_current(ctx, field)
+	case "days30":
+		return ec.fieldContext_Aging_days30(ctx, field)
+	case "days60":
+		return ec.fieldContext_Aging_days60(ctx, field)
+	case "days90":
+		return ec.fieldContext_Aging_days90(ctx, field)
+	case "older":
+		return ec.fieldContext_Aging_older(ctx, field)
+	case "total":
+		return ec.fieldContext_Aging_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Aging", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6492,6 +8997,62 @@ func (ec *executionContext) childFields_Balance(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Balance", field.Name)
 }
 
+func (ec *executionContext) childFields_BankMovement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_BankMovement_id(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_BankMovement_receivedOn(ctx, field)
+	case "amount":
+		return ec.fieldContext_BankMovement_amount(ctx, field)
+	case "reference":
+		return ec.fieldContext_BankMovement_reference(ctx, field)
+	case "description":
+		return ec.fieldContext_BankMovement_description(ctx, field)
+	case "status":
+		return ec.fieldContext_BankMovement_status(ctx, field)
+	case "match":
+		return ec.fieldContext_BankMovement_match(ctx, field)
+	case "client":
+		return ec.fieldContext_BankMovement_client(ctx, field)
+	case "invoice":
+		return ec.fieldContext_BankMovement_invoice(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankMovement", field.Name)
+}
+
+func (ec *executionContext) childFields_BankMovementConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BankMovementConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_BankMovementConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BankMovementConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankMovementConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BankMovementEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BankMovementEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BankMovementEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankMovementEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BankMovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_BankMovementPayload_movement(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_BankMovementPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BankMovementPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_BeginPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ceremony":
@@ -6554,6 +9115,20 @@ func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Contex
 		return ec.fieldContext_ChangePasswordPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangePasswordPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ChangeServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_ChangeServicePayload_service(ctx, field)
+	case "invoice":
+		return ec.fieldContext_ChangeServicePayload_invoice(ctx, field)
+	case "creditNote":
+		return ec.fieldContext_ChangeServicePayload_creditNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ChangeServicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ChangeServicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6728,6 +9303,24 @@ func (ec *executionContext) childFields_ContactEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type ContactEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CreditNote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CreditNote_id(ctx, field)
+	case "number":
+		return ec.fieldContext_CreditNote_number(ctx, field)
+	case "invoice":
+		return ec.fieldContext_CreditNote_invoice(ctx, field)
+	case "issueDate":
+		return ec.fieldContext_CreditNote_issueDate(ctx, field)
+	case "total":
+		return ec.fieldContext_CreditNote_total(ctx, field)
+	case "reason":
+		return ec.fieldContext_CreditNote_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreditNote", field.Name)
+}
+
 func (ec *executionContext) childFields_DeleteContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contactId":
@@ -6736,6 +9329,16 @@ func (ec *executionContext) childFields_DeleteContactPayload(ctx context.Context
 		return ec.fieldContext_DeleteContactPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteContactPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteDraftInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_DeleteDraftInvoicePayload_deletedId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DeleteDraftInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteDraftInvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Delivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6914,6 +9517,34 @@ func (ec *executionContext) childFields_Handover(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Handover", field.Name)
 }
 
+func (ec *executionContext) childFields_ImportBankStatementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "added":
+		return ec.fieldContext_ImportBankStatementPayload_added(ctx, field)
+	case "known":
+		return ec.fieldContext_ImportBankStatementPayload_known(ctx, field)
+	case "withdrawn":
+		return ec.fieldContext_ImportBankStatementPayload_withdrawn(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ImportBankStatementPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportBankStatementPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportInvoicesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoices":
+		return ec.fieldContext_ImportInvoicesPayload_invoices(ctx, field)
+	case "existing":
+		return ec.fieldContext_ImportInvoicesPayload_existing(ctx, field)
+	case "errors":
+		return ec.fieldContext_ImportInvoicesPayload_errors(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ImportInvoicesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportInvoicesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "client":
@@ -6986,6 +9617,16 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_reminderPlan(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Invoice_deliveries(ctx, field)
+	case "kind":
+		return ec.fieldContext_Invoice_kind(ctx, field)
+	case "externalReference":
+		return ec.fieldContext_Invoice_externalReference(ctx, field)
+	case "credited":
+		return ec.fieldContext_Invoice_credited(ctx, field)
+	case "exchangeRate":
+		return ec.fieldContext_Invoice_exchangeRate(ctx, field)
+	case "closeReason":
+		return ec.fieldContext_Invoice_closeReason(ctx, field)
 	case "fiscalDocuments":
 		return ec.fieldContext_Invoice_fiscalDocuments(ctx, field)
 	case "fiscalDocumentUntil":
@@ -7038,6 +9679,66 @@ func (ec *executionContext) childFields_InvoiceLine(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
 }
 
+func (ec *executionContext) childFields_InvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_InvoicePayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_InvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceQuote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subtotal":
+		return ec.fieldContext_InvoiceQuote_subtotal(ctx, field)
+	case "discount":
+		return ec.fieldContext_InvoiceQuote_discount(ctx, field)
+	case "tax":
+		return ec.fieldContext_InvoiceQuote_tax(ctx, field)
+	case "withheld":
+		return ec.fieldContext_InvoiceQuote_withheld(ctx, field)
+	case "total":
+		return ec.fieldContext_InvoiceQuote_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceQuote", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceRenewalsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoices":
+		return ec.fieldContext_InvoiceRenewalsPayload_invoices(ctx, field)
+	case "periods":
+		return ec.fieldContext_InvoiceRenewalsPayload_periods(ctx, field)
+	case "skipped":
+		return ec.fieldContext_InvoiceRenewalsPayload_skipped(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_InvoiceRenewalsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceRenewalsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_IssueCreditNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "creditNote":
+		return ec.fieldContext_IssueCreditNotePayload_creditNote(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_IssueCreditNotePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssueCreditNotePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_IssueDraftInvoicesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoices":
+		return ec.fieldContext_IssueDraftInvoicesPayload_invoices(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_IssueDraftInvoicesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssueDraftInvoicesPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_IssueInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invoice":
@@ -7046,6 +9747,20 @@ func (ec *executionContext) childFields_IssueInvoicePayload(ctx context.Context,
 		return ec.fieldContext_IssueInvoicePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IssueInvoicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerGap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "what":
+		return ec.fieldContext_LedgerGap_what(ctx, field)
+	case "subject":
+		return ec.fieldContext_LedgerGap_subject(ctx, field)
+	case "stored":
+		return ec.fieldContext_LedgerGap_stored(ctx, field)
+	case "expected":
+		return ec.fieldContext_LedgerGap_expected(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerGap", field.Name)
 }
 
 func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7058,6 +9773,18 @@ func (ec *executionContext) childFields_Money(ctx context.Context, field graphql
 		return ec.fieldContext_Money_formatted(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Money", field.Name)
+}
+
+func (ec *executionContext) childFields_MonthPaid(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "month":
+		return ec.fieldContext_MonthPaid_month(ctx, field)
+	case "amount":
+		return ec.fieldContext_MonthPaid_amount(ctx, field)
+	case "count":
+		return ec.fieldContext_MonthPaid_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MonthPaid", field.Name)
 }
 
 func (ec *executionContext) childFields_OfferHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7096,6 +9823,74 @@ func (ec *executionContext) childFields_Passkey(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Passkey", field.Name)
 }
 
+func (ec *executionContext) childFields_Payment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Payment_id(ctx, field)
+	case "client":
+		return ec.fieldContext_Payment_client(ctx, field)
+	case "amount":
+		return ec.fieldContext_Payment_amount(ctx, field)
+	case "method":
+		return ec.fieldContext_Payment_method(ctx, field)
+	case "reference":
+		return ec.fieldContext_Payment_reference(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_Payment_receivedOn(ctx, field)
+	case "allocations":
+		return ec.fieldContext_Payment_allocations(ctx, field)
+	case "voidedAt":
+		return ec.fieldContext_Payment_voidedAt(ctx, field)
+	case "voidReason":
+		return ec.fieldContext_Payment_voidReason(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Payment_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Payment", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentAllocation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_PaymentAllocation_invoice(ctx, field)
+	case "amount":
+		return ec.fieldContext_PaymentAllocation_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentAllocation", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PaymentConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_PaymentConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PaymentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PaymentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PaymentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "payment":
+		return ec.fieldContext_PaymentPayload_payment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PaymentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "permission":
@@ -7104,6 +9899,58 @@ func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, fie
 		return ec.fieldContext_PermissionLabel_label(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PermissionLabel", field.Name)
+}
+
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Product_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_Product_kind(ctx, field)
+	case "tld":
+		return ec.fieldContext_Product_tld(ctx, field)
+	case "cycle":
+		return ec.fieldContext_Product_cycle(ctx, field)
+	case "price":
+		return ec.fieldContext_Product_price(ctx, field)
+	case "currency":
+		return ec.fieldContext_Product_currency(ctx, field)
+	case "treatment":
+		return ec.fieldContext_Product_treatment(ctx, field)
+	case "priceIncludesTax":
+		return ec.fieldContext_Product_priceIncludesTax(ctx, field)
+	case "claveProdServ":
+		return ec.fieldContext_Product_claveProdServ(ctx, field)
+	case "claveUnidad":
+		return ec.fieldContext_Product_claveUnidad(ctx, field)
+	case "active":
+		return ec.fieldContext_Product_active(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProductConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ProductConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_ProveFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7130,6 +9977,32 @@ func (ec *executionContext) childFields_RecordPaymentPayload(ctx context.Context
 		return ec.fieldContext_RecordPaymentPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordPaymentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RecordRefundPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "refund":
+		return ec.fieldContext_RecordRefundPayload_refund(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RecordRefundPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RecordRefundPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Refund_id(ctx, field)
+	case "amount":
+		return ec.fieldContext_Refund_amount(ctx, field)
+	case "method":
+		return ec.fieldContext_Refund_method(ctx, field)
+	case "reference":
+		return ec.fieldContext_Refund_reference(ctx, field)
+	case "refundedOn":
+		return ec.fieldContext_Refund_refundedOn(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
 }
 
 func (ec *executionContext) childFields_ReminderPlanEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7302,6 +10175,16 @@ func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type SaveFiscalProfilePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SaveProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_SaveProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SecondFactors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "totp":
@@ -7344,6 +10227,76 @@ func (ec *executionContext) childFields_SentInvitation(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type SentInvitation", field.Name)
 }
 
+func (ec *executionContext) childFields_Service(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Service_id(ctx, field)
+	case "client":
+		return ec.fieldContext_Service_client(ctx, field)
+	case "description":
+		return ec.fieldContext_Service_description(ctx, field)
+	case "kind":
+		return ec.fieldContext_Service_kind(ctx, field)
+	case "tld":
+		return ec.fieldContext_Service_tld(ctx, field)
+	case "cycle":
+		return ec.fieldContext_Service_cycle(ctx, field)
+	case "quantity":
+		return ec.fieldContext_Service_quantity(ctx, field)
+	case "price":
+		return ec.fieldContext_Service_price(ctx, field)
+	case "currency":
+		return ec.fieldContext_Service_currency(ctx, field)
+	case "treatment":
+		return ec.fieldContext_Service_treatment(ctx, field)
+	case "priceIncludesTax":
+		return ec.fieldContext_Service_priceIncludesTax(ctx, field)
+	case "startsOn":
+		return ec.fieldContext_Service_startsOn(ctx, field)
+	case "nextOn":
+		return ec.fieldContext_Service_nextOn(ctx, field)
+	case "endsOn":
+		return ec.fieldContext_Service_endsOn(ctx, field)
+	case "daysBefore":
+		return ec.fieldContext_Service_daysBefore(ctx, field)
+	case "status":
+		return ec.fieldContext_Service_status(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Service", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ServiceConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_ServiceConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ServiceConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ServiceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ServiceEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ServiceEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_ServicePayload_service(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ServicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServicePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7382,6 +10335,16 @@ func (ec *executionContext) childFields_SetEmailPreferencesPayload(ctx context.C
 		return ec.fieldContext_SetEmailPreferencesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetEmailPreferencesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetExchangeRatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rate":
+		return ec.fieldContext_SetExchangeRatePayload_rate(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetExchangeRatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetExchangeRatePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetReminderPausePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -101,6 +101,30 @@ type AddPasskeyPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A service that a client buys. Staff who may bill.
+type AddServiceInput struct {
+	// The client.
+	ClientID string `json:"clientId"`
+	// The product whose pricing is taken; left out when `pricing` is given.
+	ProductID *string `json:"productId,omitempty"`
+	// A price of its own; not used with a product.
+	Pricing *PricingInput `json:"pricing,omitempty"`
+	// What the invoice says; the product's name when left out.
+	Description *string `json:"description,omitempty"`
+	// How many.
+	Quantity money.Decimal `json:"quantity"`
+	// The first day of the first period.
+	StartsOn date.Date `json:"startsOn"`
+	// No period begins on this day or later; left out for no end.
+	EndsOn *date.Date `json:"endsOn,omitempty"`
+	// The day of the month on which periods begin, 1 to 31, the last day of shorter months; that of `startsOn` when left out.
+	AnchorDay *int `json:"anchorDay,omitempty"`
+	// How many days before a period begins its invoice is issued, 0 to 90.
+	DaysBefore int `json:"daysBefore"`
+	// A key of your own: a second request with it returns the first service.
+	RequestKey string `json:"requestKey"`
+}
+
 // A new person of the company.
 type AddStaffInput struct {
 	// The name, at most 100 characters.
@@ -157,6 +181,32 @@ type AuditEdge struct {
 	Cursor string `json:"cursor"`
 	// The entry.
 	Node *db.AuditRow `json:"node"`
+}
+
+// A page of bank movements.
+type BankMovementConnection struct {
+	// The movements with their cursors.
+	Edges []*BankMovementEdge `json:"edges"`
+	// The movements.
+	Nodes []*BankMovement `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A bank movement in a list.
+type BankMovementEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The movement.
+	Node *BankMovement `json:"node"`
+}
+
+// The result of deciding about a movement.
+type BankMovementPayload struct {
+	// The movement; null when there are errors.
+	Movement *BankMovement `json:"movement,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // The start of a passkey.
@@ -247,6 +297,34 @@ type ChangePasswordPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A service's new price from a day on. Staff who may bill.
+type ChangeServiceInput struct {
+	// The service.
+	ServiceID string `json:"serviceId"`
+	// From which day; today in the client's time zone when left out.
+	On *date.Date `json:"on,omitempty"`
+	// What the invoice says; left out keeps it.
+	Description *string `json:"description,omitempty"`
+	// How many; left out keeps it.
+	Quantity *money.Decimal `json:"quantity,omitempty"`
+	// The price of one for a cycle, in units of the service's currency.
+	Price money.Decimal `json:"price"`
+	// A key of your own: a second request with it changes nothing.
+	RequestKey string `json:"requestKey"`
+}
+
+// The result of changing a service.
+type ChangeServicePayload struct {
+	// The service; null when there are errors.
+	Service *db.Service `json:"service,omitempty"`
+	// The invoice of an upgrade; null when none was needed.
+	Invoice *Invoice `json:"invoice,omitempty"`
+	// The credit note of a downgrade; null when none was needed.
+	CreditNote *CreditNote `json:"creditNote,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A page of clients.
 type ClientConnection struct {
 	// The clients with their cursors.
@@ -265,6 +343,14 @@ type ClientEdge struct {
 	Node *db.Client `json:"node"`
 }
 
+// An invoice to be closed.
+type CloseInvoiceInput struct {
+	// The invoice.
+	InvoiceID string `json:"invoiceId"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
+}
+
 // A new password with a mailed link.
 type CompletePasswordResetInput struct {
 	// The token of the link.
@@ -281,6 +367,16 @@ type CompletePasswordResetPayload struct {
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: LINK_UNUSABLE, LINK_EXPIRED, or what is wrong with the password.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What a movement paid. Staff who may bill.
+type ConfirmBankMovementInput struct {
+	// The movement.
+	MovementID string `json:"movementId"`
+	// Who paid; the proposed client when left out.
+	ClientID *string `json:"clientId,omitempty"`
+	// What it settles; the proposed invoice when left out, nothing when empty: everything becomes credit then.
+	Invoices []*PaymentAllocationInput `json:"invoices,omitempty"`
 }
 
 // The proof that the authenticator app was set up.
@@ -331,6 +427,20 @@ type DeleteContactInput struct {
 type DeleteContactPayload struct {
 	// The id of the contact that is gone; null when there are errors.
 	ContactID *string `json:"contactId,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A draft that is not wanted.
+type DeleteDraftInvoiceInput struct {
+	// The draft.
+	InvoiceID string `json:"invoiceId"`
+}
+
+// The result of deleting a draft.
+type DeleteDraftInvoicePayload struct {
+	// The id of the draft that is gone; null when there are errors.
+	DeletedID *string `json:"deletedId,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -399,6 +509,48 @@ type FinishPasskeySignInPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A movement that paid nothing here.
+type IgnoreBankMovementInput struct {
+	// The movement.
+	MovementID string `json:"movementId"`
+}
+
+// A bank statement. Staff who may bill.
+type ImportBankStatementInput struct {
+	// The CSV file as text, with the columns date and amount, and optionally reference, description and currency.
+	CSV string `json:"csv"`
+}
+
+// The result of importing a bank statement.
+type ImportBankStatementPayload struct {
+	// How many deposits wait for review.
+	Added int `json:"added"`
+	// How many were in an earlier statement already.
+	Known int `json:"known"`
+	// How many rows are no deposits and were left out.
+	Withdrawn int `json:"withdrawn"`
+	// What is wrong: the path is `rows`, the row of the file and the column. With any error, nothing was saved.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A file of invoices. Staff who may bill.
+type ImportInvoicesInput struct {
+	// The CSV file as text, with the columns reference, client, due_date, description and unit_price, and optionally those of the console's page of imports.
+	CSV string `json:"csv"`
+}
+
+// The result of importing invoices.
+type ImportInvoicesPayload struct {
+	// How many invoices were issued.
+	Invoices int `json:"invoices"`
+	// How many had been imported before and were left alone.
+	Existing int `json:"existing"`
+	// How many errors there are; the first hundred are in `userErrors`. With any, nothing was saved.
+	Errors int `json:"errors"`
+	// What is wrong: the path is `rows`, the row of the file and the column.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A page of invoices.
 type InvoiceConnection struct {
 	// The invoices with their cursors.
@@ -429,6 +581,74 @@ type InvoiceLineInput struct {
 	Discount money.Decimal `json:"discount"`
 	// How IVA applies.
 	Treatment string `json:"treatment"`
+	// Whether the price and the discount include IVA.
+	PriceIncludesTax bool `json:"priceIncludesTax"`
+	// The rate of ISR that the client withholds, such as `"0.0125"`.
+	RetencionIsr money.Decimal `json:"retencionISR"`
+	// The rate of IVA that the client withholds, such as `"0.106667"`.
+	RetencionIva money.Decimal `json:"retencionIVA"`
+	// What kind of thing it is; late fees and reports tell them apart.
+	Kind *string `json:"kind,omitempty"`
+	// The TLD of a domain, such as `com.mx`.
+	Tld *string `json:"tld,omitempty"`
+	// The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out.
+	ClaveProdServ *string `json:"claveProdServ,omitempty"`
+	// The SAT's key of the unit (c_ClaveUnidad), such as `E48`.
+	ClaveUnidad *string `json:"claveUnidad,omitempty"`
+}
+
+// The result of a verb about an invoice.
+type InvoicePayload struct {
+	// The invoice as it is now; null when there are errors.
+	Invoice *Invoice `json:"invoice,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The result of invoicing renewals.
+type InvoiceRenewalsPayload struct {
+	// How many invoices were issued.
+	Invoices int `json:"invoices"`
+	// How many periods they are for.
+	Periods int `json:"periods"`
+	// How many periods could not be invoiced; the console says why.
+	Skipped int `json:"skipped"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What of an invoice is to be taken back.
+type IssueCreditNoteInput struct {
+	// The invoice.
+	InvoiceID string `json:"invoiceId"`
+	// The lines; left out takes back all of the invoice's.
+	Lines []*InvoiceLineInput `json:"lines,omitempty"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
+	// A key of your own: a second request with it returns the first note.
+	RequestKey string `json:"requestKey"`
+}
+
+// The result of issuing a credit note.
+type IssueCreditNotePayload struct {
+	// The credit note; null when there are errors.
+	CreditNote *CreditNote `json:"creditNote,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Drafts to be issued together.
+type IssueDraftInvoicesInput struct {
+	// The drafts, 1 to 100.
+	InvoiceIds []string `json:"invoiceIds"`
+}
+
+// The result of issuing drafts: all of them or none.
+type IssueDraftInvoicesPayload struct {
+	// The invoices; empty when there are errors.
+	Invoices []*Invoice `json:"invoices"`
+	// What is wrong; the path names the place in `invoices`.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // An invoice to be issued. Staff only.
@@ -447,6 +667,12 @@ type IssueInvoiceInput struct {
 	Notes *string `json:"notes,omitempty"`
 	// A key of your own, such as an order number: a second request with it returns the first invoice.
 	RequestKey *string `json:"requestKey,omitempty"`
+	// The name of the invoice in another system, at most 100 characters.
+	ExternalReference *string `json:"externalReference,omitempty"`
+	// MXN for one unit of the currency; the newest stored rate when left out.
+	ExchangeRate *money.Decimal `json:"exchangeRate,omitempty"`
+	// Where the exchange rate is from, such as `DOF`.
+	RateSource *string `json:"rateSource,omitempty"`
 }
 
 // The result of issuing an invoice.
@@ -455,6 +681,16 @@ type IssueInvoicePayload struct {
 	Invoice *Invoice `json:"invoice,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// An amount that moves between a client's credit and an invoice.
+type MoveCreditInput struct {
+	// The invoice.
+	InvoiceID string `json:"invoiceId"`
+	// The amount in units of the invoice's currency.
+	Amount money.Decimal `json:"amount"`
+	// A key of your own: a second request with it changes nothing.
+	RequestKey string `json:"requestKey"`
 }
 
 // Everything that can be changed. Several mutations of one request run one after the other, each on its own.
@@ -487,12 +723,86 @@ type PageInfo struct {
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
+// A part of a payment that settles one invoice.
+type PaymentAllocationInput struct {
+	// The invoice.
+	InvoiceID string `json:"invoiceId"`
+	// The amount in units of the currency; left out is as much as the payment has left and the invoice owes.
+	Amount *money.Decimal `json:"amount,omitempty"`
+}
+
+// A page of payments.
+type PaymentConnection struct {
+	// The payments with their cursors.
+	Edges []*PaymentEdge `json:"edges"`
+	// The payments.
+	Nodes []*Payment `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A payment in a list.
+type PaymentEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The payment.
+	Node *Payment `json:"node"`
+}
+
+// The result of a verb about a payment.
+type PaymentPayload struct {
+	// The payment; null when there are errors.
+	Payment *Payment `json:"payment,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A permission with its label.
 type PermissionLabel struct {
 	// The permission.
 	Permission access.Permission `json:"permission"`
 	// Its label in the caller's language.
 	Label string `json:"label"`
+}
+
+// What products and services have in common.
+type PricingInput struct {
+	// What kind of thing it is.
+	Kind string `json:"kind"`
+	// The TLD of a domain, such as `com.mx`.
+	Tld *string `json:"tld,omitempty"`
+	// How often it is billed.
+	Cycle string `json:"cycle"`
+	// The price of a cycle and unit, in units of the currency.
+	Price money.Decimal `json:"price"`
+	// The currency.
+	Currency money.Currency `json:"currency"`
+	// How IVA applies.
+	Treatment string `json:"treatment"`
+	// Whether the price includes IVA.
+	PriceIncludesTax bool `json:"priceIncludesTax"`
+	// The SAT's key of the thing (c_ClaveProdServ), eight digits; the kind's own when left out.
+	ClaveProdServ *string `json:"claveProdServ,omitempty"`
+	// The SAT's key of the unit (c_ClaveUnidad); `E48`, unit of service, when left out.
+	ClaveUnidad *string `json:"claveUnidad,omitempty"`
+}
+
+// A page of products.
+type ProductConnection struct {
+	// The products with their cursors.
+	Edges []*ProductEdge `json:"edges"`
+	// The products.
+	Nodes []*db.Product `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A product in a list.
+type ProductEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The product.
+	Node *db.Product `json:"node"`
 }
 
 // An answer to the second step of a sign-in.
@@ -523,6 +833,28 @@ type ProveFactorPayload struct {
 type Query struct {
 }
 
+// Money received from a client. Staff who may bill.
+type ReceivePaymentInput struct {
+	// The client.
+	ClientID string `json:"clientId"`
+	// The currency.
+	Currency money.Currency `json:"currency"`
+	// The amount in units of the currency, at most two decimals.
+	Amount money.Decimal `json:"amount"`
+	// How it was received.
+	Method string `json:"method"`
+	// The bank's or the payer's reference, at most 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// The day it was received, not later than today; today in the client's time zone when left out.
+	ReceivedOn *date.Date `json:"receivedOn,omitempty"`
+	// What it settles, in this order.
+	Invoices []*PaymentAllocationInput `json:"invoices"`
+	// Whether what is left becomes the client's credit; otherwise it is an error.
+	ExcessToCredit bool `json:"excessToCredit"`
+	// A key of your own: a second request with it changes nothing and returns the payment.
+	RequestKey string `json:"requestKey"`
+}
+
 // Money received for one invoice. Staff only.
 type RecordPaymentInput struct {
 	// The invoice's id.
@@ -543,6 +875,32 @@ type RecordPaymentInput struct {
 type RecordPaymentPayload struct {
 	// The invoice with its new balance; null when there are errors.
 	Invoice *Invoice `json:"invoice,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Money given back from a client's credit.
+type RecordRefundInput struct {
+	// The client.
+	ClientID string `json:"clientId"`
+	// The currency.
+	Currency money.Currency `json:"currency"`
+	// The amount in units of the currency.
+	Amount money.Decimal `json:"amount"`
+	// How it was given back.
+	Method string `json:"method"`
+	// The bank's reference, at most 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// The day it was given back; today in the client's time zone when left out.
+	RefundedOn *date.Date `json:"refundedOn,omitempty"`
+	// A key of your own: a second request with it changes nothing.
+	RequestKey string `json:"requestKey"`
+}
+
+// The result of recording a refund.
+type RecordRefundPayload struct {
+	// The refund; null when there are errors.
+	Refund *Refund `json:"refund,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -729,6 +1087,14 @@ type RevokeTokenPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A draft as it should be from now on. Staff who may bill.
+type SaveDraftInvoiceInput struct {
+	// The draft; left out for a new one.
+	InvoiceID *string `json:"invoiceId,omitempty"`
+	// The invoice. The client of a draft cannot be changed.
+	Invoice *IssueInvoiceInput `json:"invoice"`
+}
+
 // Whom documents are issued to.
 type SaveFiscalProfileInput struct {
 	// The profile to change; a new one when left out.
@@ -763,6 +1129,26 @@ type SaveFiscalProfilePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A product as it should be from now on. Staff who may bill.
+type SaveProductInput struct {
+	// The product; left out for a new one.
+	ProductID *string `json:"productId,omitempty"`
+	// The name, at most 200 characters.
+	Name string `json:"name"`
+	// The price and how it is billed.
+	Pricing *PricingInput `json:"pricing"`
+	// Whether it can be sold.
+	Active bool `json:"active"`
+}
+
+// The result of saving a product.
+type SaveProductPayload struct {
+	// The product; null when there are errors.
+	Product *db.Product `json:"product,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Which reminders to send. Staff only.
 type SendRemindersInput struct {
 	// Only those of this client.
@@ -779,6 +1165,32 @@ type SendRemindersPayload struct {
 	Planned *int `json:"planned,omitempty"`
 	// How many were noted as not to be sent: superseded, missed or paused; null when there are errors.
 	Skipped *int `json:"skipped,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of services.
+type ServiceConnection struct {
+	// The services with their cursors.
+	Edges []*ServiceEdge `json:"edges"`
+	// The services.
+	Nodes []*db.Service `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A service in a list.
+type ServiceEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The service.
+	Node *db.Service `json:"node"`
+}
+
+// The result of a verb about a service.
+type ServicePayload struct {
+	// The service; null when there are errors.
+	Service *db.Service `json:"service,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -819,6 +1231,26 @@ type SetEmailPreferencesPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// What a unit of a currency was worth on a day.
+type SetExchangeRateInput struct {
+	// The currency, not MXN.
+	Currency money.Currency `json:"currency"`
+	// The day.
+	Day date.Date `json:"day"`
+	// MXN for one unit, at most six decimals.
+	Rate money.Decimal `json:"rate"`
+	// Where it is from, such as `DOF`.
+	Source string `json:"source"`
+}
+
+// The result of setting an exchange rate.
+type SetExchangeRatePayload struct {
+	// The rate; null when there are errors.
+	Rate *money.Decimal `json:"rate,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A pause of reminders, or its end: of a client or of one invoice, one of the two.
 type SetReminderPauseInput struct {
 	// The client's id.
@@ -839,6 +1271,16 @@ type SetReminderPausePayload struct {
 	Invoice *Invoice `json:"invoice,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A service's new state. Staff who may bill.
+type SetServiceStatusInput struct {
+	// The service.
+	ServiceID string `json:"serviceId"`
+	// The state.
+	Status string `json:"status"`
+	// With ACTIVE: no period begins on this day or later; left out for no end.
+	EndsOn *date.Date `json:"endsOn,omitempty"`
 }
 
 // Whether all staff must prove a second factor.
@@ -1009,6 +1451,14 @@ type ViewerClient struct {
 	Permissions []access.Permission `json:"permissions"`
 	// Whether the login is the client's owner.
 	Owner bool `json:"owner"`
+}
+
+// A payment that does not count, such as a cheque that bounced.
+type VoidPaymentInput struct {
+	// The payment.
+	PaymentID string `json:"paymentId"`
+	// Why, at most 500 characters.
+	Reason string `json:"reason"`
 }
 
 // A way to prove the second factor.

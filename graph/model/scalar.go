@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -74,6 +75,9 @@ func UnmarshalDecimal(v any) (money.Decimal, error) {
 		text = strconv.Itoa(v)
 	}
 	d, err := money.Parse(text)
+	if e, failed := errors.AsType[*money.Error](err); failed && e.Code == money.CodeTooLarge {
+		return money.Decimal{}, fault.New(fault.Invalid, "AMOUNT_TOO_LARGE")
+	}
 	if err != nil {
 		return money.Decimal{}, fault.New(fault.Invalid, "NUMBER_MALFORMED")
 	}

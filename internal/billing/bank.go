@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -32,14 +33,18 @@ type StatementResult struct {
 // optionally reference, description, currency), proposes what each paid and leaves the decision to a person. With any error
 // nothing is saved; a movement of an earlier statement is not added again. Staff only.
 func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (StatementResult, error) {
-	var result StatementResult
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
-		return result, err
+		return StatementResult{}, err
 	}
 	rows, err := newSheet(file, []string{"date", "amount"}, []string{"reference", "description", "currency"})
 	if err != nil {
-		return result, err
+		return StatementResult{}, err
 	}
+	return s.importStatement(ctx, rows)
+}
+
+func (s *Service) importStatement(ctx context.Context, rows *sheet) (StatementResult, error) {
+	var result StatementResult
 	var checks fault.Checks
 	movements, wrong := []db.Movement{}, 0
 	seen := map[[32]byte]int{}
@@ -61,6 +66,10 @@ func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (Statemen
 		}
 		if err != nil {
 			return result, err
+		}
+		if rows.mapped && cell("amount") == "" { // a withdrawal, or a row of text
+			result.Withdrawn++
+			continue
 		}
 		m := db.Movement{Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
 		if m.Currency == "" {
@@ -96,7 +105,7 @@ func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (Statemen
 	if err := checks.Err(); err != nil {
 		return StatementResult{}, err
 	}
-	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		for start := 0; start < len(movements); start += importBatch {
 			batch := movements[start:min(start+importBatch, len(movements))]
 			if err := match(ctx, tx, batch); err != nil {
@@ -108,7 +117,7 @@ func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (Statemen
 			}
 			result.Added, result.Known = result.Added+added, result.Known+len(batch)-added
 		}
-		return nil
+		return tx.Audit(ctx, db.AuditEntry{Verb: "import.statement", After: map[string]any{"added": result.Added, "known": result.Known, "withdrawn": result.Withdrawn}})
 	})
 	if err != nil {
 		return StatementResult{}, err
@@ -125,10 +134,18 @@ func shortest(text string) string {
 	return text
 }
 
-// parseDay reads 2026-03-31 and, as Mexican banks write it, 31/03/2026.
+// months are the abbreviations that Mexican banks write.
+var months = map[string]string{"ene": "01", "feb": "02", "mar": "03", "abr": "04", "may": "05", "jun": "06", "jul": "07", "ago": "08", "sep": "09", "oct": "10", "nov": "11", "dic": "12"}
+
+// parseDay reads 2026-03-31 and what Mexican banks write: 31/03/2026, 31-03-2026, 31/mar/2026, 31 mar 2026.
 func parseDay(text string) (date.Date, error) {
-	if parts := strings.Split(text, "/"); len(parts) == 3 && len(parts[2]) == 4 {
-		text = fmt.Sprintf("%s-%02s-%02s", parts[2], parts[1], parts[0])
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '-' || r == ' ' || r == '.' })
+	if len(parts) == 3 && len(parts[2]) == 4 {
+		month := strings.ToLower(parts[1])
+		if number, ok := months[month]; ok {
+			month = number
+		}
+		text = fmt.Sprintf("%s-%02s-%02s", parts[2], month, parts[0])
 	}
 	return date.Parse(text)
 }
@@ -242,12 +259,57 @@ type ConfirmInput struct {
 	MovementID id.Movement
 	ClientID   id.Client    // 0 takes the proposed one
 	Invoices   []Allocation // none takes the proposed one; what they do not need becomes credit
+	CreditOnly bool         // no invoice at all: everything becomes the client's credit
 }
 
 // ConfirmMovement books a movement as a payment. Confirming it again changes nothing. Staff only.
 func (s *Service) ConfirmMovement(ctx context.Context, in ConfirmInput) (db.Movement, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return db.Movement{}, err
+	}
 	var row db.Movement
-	err := s.decide(ctx, in.MovementID, db.MovementConfirmed, &row, func(tx *db.Store) error {
+	err := s.Store.InTx(ctx, func(tx *db.Store) error { return s.confirm(ctx, tx, in, &row) })
+	return row, err
+}
+
+// maxConfirmed is how many movements are confirmed at once.
+const maxConfirmed = 100
+
+// ConfirmMovements books movements as they are proposed, all of them or none: a fault names those that
+// stand in the way by their place. Staff only.
+func (s *Service) ConfirmMovements(ctx context.Context, ids []id.Movement) error {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return err
+	}
+	var checks fault.Checks
+	if len(ids) == 0 {
+		checks.Add("movements", "REQUIRED")
+	}
+	if len(ids) > maxConfirmed {
+		checks.Add("movements", "LINES_TOO_MANY", "max", maxConfirmed)
+	}
+	if err := checks.Err(); err != nil {
+		return err
+	}
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids))) // so that no two requests wait for each other
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		for _, movementID := range sorted {
+			var row db.Movement
+			err := s.confirm(ctx, tx, ConfirmInput{MovementID: movementID}, &row)
+			f, ok := fault.As(err)
+			switch {
+			case ok && len(f.Fields) > 0:
+				checks.Add(fmt.Sprintf("movements[%d]", slices.Index(ids, movementID)), f.Fields[0].Code)
+			case err != nil:
+				return err
+			}
+		}
+		return checks.Err()
+	})
+}
+
+func (s *Service) confirm(ctx context.Context, tx *db.Store, in ConfirmInput, row *db.Movement) error {
+	return s.decide(ctx, tx, in.MovementID, db.MovementConfirmed, row, func() error {
 		if in.ClientID != 0 && in.ClientID != row.ClientID {
 			row.ClientID, row.InvoiceID = in.ClientID, 0
 		}
@@ -256,7 +318,7 @@ func (s *Service) ConfirmMovement(ctx context.Context, in ConfirmInput) (db.Move
 			checks.Add("clientId", "REQUIRED")
 			return checks.Err()
 		}
-		if len(in.Invoices) == 0 && row.InvoiceID != 0 {
+		if len(in.Invoices) == 0 && row.InvoiceID != 0 && !in.CreditOnly {
 			in.Invoices = []Allocation{{InvoiceID: row.InvoiceID}}
 		}
 		receive := ReceiveInput{ClientID: row.ClientID, Currency: row.Currency, Amount: row.Amount, Method: "transfer", Reference: shorten(row.Reference),
@@ -268,33 +330,56 @@ func (s *Service) ConfirmMovement(ctx context.Context, in ConfirmInput) (db.Move
 		row.PaymentID = payment.ID
 		return err
 	})
-	return row, err
 }
 
 // IgnoreMovement notes that a movement paid nothing here. Staff only.
 func (s *Service) IgnoreMovement(ctx context.Context, movementID id.Movement) (db.Movement, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return db.Movement{}, err
+	}
 	var row db.Movement
-	err := s.decide(ctx, movementID, db.MovementIgnored, &row, func(*db.Store) error { return nil })
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		return s.decide(ctx, tx, movementID, db.MovementIgnored, &row, func() error { return nil })
+	})
 	return row, err
 }
 
-func (s *Service) decide(ctx context.Context, movementID id.Movement, status string, row *db.Movement, do func(*db.Store) error) error {
-	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+func (s *Service) decide(ctx context.Context, tx *db.Store, movementID id.Movement, status string, row *db.Movement, do func() error) error {
+	var err error
+	if *row, err = tx.LockMovement(ctx, movementID); err != nil || row.Status == status {
 		return err
 	}
-	return s.Store.InTx(ctx, func(tx *db.Store) error {
-		var err error
-		if *row, err = tx.LockMovement(ctx, movementID); err != nil || row.Status == status {
-			return err
-		}
-		if row.Status == db.MovementConfirmed || row.Status == db.MovementIgnored && status != db.MovementConfirmed {
-			return fault.New(fault.Conflict, "MOVEMENT_DECIDED")
-		}
-		if err := do(tx); err != nil {
-			return err
-		}
-		now := s.Now()
-		row.Status, row.DecidedAt = status, &now
-		return tx.DecideMovement(ctx, row)
-	})
+	if row.Status == db.MovementConfirmed || row.Status == db.MovementIgnored && status != db.MovementConfirmed {
+		return fault.New(fault.Conflict, "MOVEMENT_DECIDED")
+	}
+	before := row.Status
+	if err := do(); err != nil {
+		return err
+	}
+	now := s.Now()
+	row.Status, row.DecidedAt = status, &now
+	if err := tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "movement." + decisions[status], Object: row.ID.String(), Before: map[string]any{"status": before},
+		After: map[string]any{"status": status, "amount": row.Amount, "currency": row.Currency, "payment": row.PaymentID}}); err != nil {
+		return err
+	}
+	return tx.DecideMovement(ctx, row)
+}
+
+// decisions are the verbs of the states.
+var decisions = map[string]string{db.MovementConfirmed: "confirm", db.MovementIgnored: "ignore"}
+
+// Movement returns one movement. Staff only.
+func (s *Service) Movement(ctx context.Context, movementID id.Movement) (db.Movement, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return db.Movement{}, err
+	}
+	return s.Store.Movement(ctx, movementID)
+}
+
+// MovementCounts counts the movements of each state. Staff only.
+func (s *Service) MovementCounts(ctx context.Context) (map[string]int64, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return nil, err
+	}
+	return s.Store.MovementCounts(ctx)
 }

@@ -75,6 +75,9 @@ func (s *Service) ChangeService(ctx context.Context, in ChangeInput) (Change, er
 		if err := s.settleChange(ctx, tx, old, row, in.On, client.Language, &change); err != nil {
 			return 0, err
 		}
+		if err := auditService(ctx, tx, "service.change", old, row); err != nil {
+			return 0, err
+		}
 		return int64(row.ID), tx.UpdateService(ctx, &row)
 	})
 	if err != nil {

@@ -39,7 +39,12 @@ func (s *Service) SetExchangeRate(ctx context.Context, in ExchangeRateInput) (db
 		return db.ExchangeRate{}, err
 	}
 	row := db.ExchangeRate{Currency: in.Currency, Day: in.Day, Rate: in.Rate, Source: in.Source}
-	return row, s.Store.SaveRate(ctx, &row)
+	return row, s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := tx.Audit(ctx, db.AuditEntry{Verb: "exchange_rate.set", Object: string(row.Currency), After: row}); err != nil {
+			return err
+		}
+		return tx.SaveRate(ctx, &row)
+	})
 }
 
 // ExchangeRates lists the newest hundred rates of a currency. Staff only.

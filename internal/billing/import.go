@@ -58,7 +58,10 @@ func (s *Service) ImportInvoices(ctx context.Context, file io.Reader) (ImportRes
 		if err := im.run(); err != nil {
 			return err
 		}
-		return im.checks.Err() // undoes everything
+		if err := im.checks.Err(); err != nil {
+			return err // undoes everything
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "import.invoices", After: map[string]any{"invoices": im.result.Invoices, "existing": im.result.Existing}})
 	})
 	im.result.Latin1 = rows.Latin1
 	if err != nil {

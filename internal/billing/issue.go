@@ -95,6 +95,14 @@ func Quote(currency money.Currency, lines []LineInput) (Totals, error) {
 	return totals, checks.Err()
 }
 
+// QuoteInvoice is Quote for staff who may bill.
+func (s *Service) QuoteInvoice(ctx context.Context, currency money.Currency, lines []LineInput) (Totals, error) {
+	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
+		return Totals{}, err
+	}
+	return Quote(currency, lines)
+}
+
 // draft is an input that was checked on its own.
 type draft struct {
 	in     IssueInput

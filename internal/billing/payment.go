@@ -132,8 +132,12 @@ func (s *Service) receive(ctx context.Context, tx *db.Store, in ReceiveInput) (d
 	if err != nil {
 		return db.Payment{}, err
 	}
-	if in.ReceivedOn == "" {
-		in.ReceivedOn = date.Today(s.Now(), client.Timezone)
+	var checks fault.Checks
+	if today := date.Today(s.Now(), client.Timezone); in.ReceivedOn == "" {
+		in.ReceivedOn = today
+	} else if in.ReceivedOn > today {
+		checks.Add("receivedOn", "DATE_IN_FUTURE")
+		return db.Payment{}, checks.Err()
 	}
 	ids := make([]id.Invoice, len(in.Invoices))
 	for i, part := range in.Invoices {
@@ -148,7 +152,6 @@ func (s *Service) receive(ctx context.Context, tx *db.Store, in ReceiveInput) (d
 	if err := tx.AddPayment(ctx, &payment); err != nil {
 		return db.Payment{}, err
 	}
-	var checks fault.Checks
 	base := db.LedgerEntry{ClientID: in.ClientID, Currency: in.Currency, Kind: db.EntryPayment, PaymentID: payment.ID, Actor: actorName(ctx)}
 	entries, changed := []db.LedgerEntry{}, []*db.Invoice{}
 	left := in.Amount
@@ -190,7 +193,7 @@ func (s *Service) receive(ctx context.Context, tx *db.Store, in ReceiveInput) (d
 		entry.InvoiceID, entry.Amount = row.ID, amount
 		entries, changed = append(entries, entry), append(changed, row)
 	}
-	if left > 0 && !in.ExcessToCredit {
+	if left > 0 && !in.ExcessToCredit && checks.Err() == nil {
 		checks.Add("amount", "AMOUNT_ABOVE_BALANCE")
 	}
 	if err := checks.Err(); err != nil {
@@ -200,6 +203,10 @@ func (s *Service) receive(ctx context.Context, tx *db.Store, in ReceiveInput) (d
 		entry := base
 		entry.Amount = left
 		entries = append(entries, entry)
+		if err := tx.Audit(ctx, db.AuditEntry{Client: in.ClientID, Verb: "payment.credit", Object: payment.ID.String(),
+			After: map[string]any{"amount": left, "currency": in.Currency, "method": in.Method, "reference": in.Reference, "receivedOn": in.ReceivedOn}}); err != nil {
+			return db.Payment{}, err
+		}
 	}
 	if _, err := tx.AddEntries(ctx, entries); err != nil {
 		return db.Payment{}, err
@@ -258,6 +265,9 @@ func (s *Service) VoidPayment(ctx context.Context, in VoidInput) (db.Payment, er
 					return err
 				}
 				changed = append(changed, row)
+			} else if err := tx.Audit(ctx, db.AuditEntry{Client: payment.ClientID, Verb: "payment.void", Object: payment.ID.String(),
+				After: map[string]any{"credit": -part.Amount, "currency": payment.Currency, "reason": in.Reason}}); err != nil {
+				return err
 			}
 		}
 		ok, err := tx.AddEntries(ctx, entries)

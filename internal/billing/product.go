@@ -66,7 +66,7 @@ func (p *Pricing) check(checks *fault.Checks) {
 	if !p.Treatment.Valid() {
 		checks.Add("treatment", "TAX_TREATMENT_UNKNOWN")
 	}
-	if !digits(p.ClaveProdServ, 8) {
+	if !digits(p.ClaveProdServ, 8) && (p.ClaveProdServ != "" || slices.Contains(Kinds, p.Kind)) { // an unknown kind has no key of its own
 		checks.Add("claveProdServ", "SAT_KEY_MALFORMED")
 	}
 	if len(p.ClaveUnidad) < 1 || len(p.ClaveUnidad) > 3 {
@@ -95,12 +95,21 @@ func (s *Service) SaveProduct(ctx context.Context, in ProductInput) (db.Product,
 	}
 	row := db.Product{ID: in.ProductID, Name: in.Name, Kind: in.Kind, TLD: in.TLD, Cycle: string(in.Cycle), Price: in.Price, Currency: in.Currency,
 		Treatment: string(in.Treatment), PriceIncludesTax: in.PriceIncludesTax, ClaveProdServ: in.ClaveProdServ, ClaveUnidad: in.ClaveUnidad, Active: in.Active}
-	if row.ID != 0 {
-		if _, err := s.Store.Product(ctx, row.ID); err != nil {
-			return db.Product{}, err
+	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		var before any
+		if row.ID != 0 {
+			old, err := tx.Product(ctx, row.ID)
+			if err != nil {
+				return err
+			}
+			before = old
 		}
-	}
-	if err := s.Store.SaveProduct(ctx, &row); err != nil {
+		if err := tx.SaveProduct(ctx, &row); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "product.save", Object: row.ID.String(), Before: before, After: row})
+	})
+	if err != nil {
 		return db.Product{}, err
 	}
 	return s.Store.Product(ctx, row.ID)

@@ -67,6 +67,25 @@ func (s *Service) InvoiceRenewals(ctx context.Context) (RenewalResult, error) {
 	}
 }
 
+// UpcomingRenewals lists the active services whose next period begins by the day, the next one first. Staff only.
+func (s *Service) UpcomingRenewals(ctx context.Context, until date.Date, page db.Page) (db.List[db.Service], error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return db.List[db.Service]{}, err
+	}
+	if err := page.Check(); err != nil {
+		return db.List[db.Service]{}, err
+	}
+	return s.Store.UpcomingRenewals(ctx, until, page)
+}
+
+// RenewalSums sums the next periods that begin by the day, by currency. Staff only.
+func (s *Service) RenewalSums(ctx context.Context, until date.Date) ([]db.RenewalSum, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return nil, err
+	}
+	return s.Store.RenewalSums(ctx, until)
+}
+
 // group is the services of one invoice.
 type group struct {
 	client   id.Client

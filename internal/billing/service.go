@@ -49,8 +49,10 @@ func (s *Service) AddService(ctx context.Context, in ServiceInput) (db.Service, 
 		if _, err := tx.Client(ctx, in.ClientID); err != nil {
 			return 0, err
 		}
-		err = tx.AddService(ctx, &row)
-		return int64(row.ID), err
+		if err := tx.AddService(ctx, &row); err != nil {
+			return 0, err
+		}
+		return int64(row.ID), auditService(ctx, tx, "service.add", nil, row)
 	})
 	if err != nil {
 		return db.Service{}, err
@@ -146,11 +148,43 @@ func (s *Service) SetServiceState(ctx context.Context, in ServiceStateInput) (db
 		if err := checks.Err(); err != nil {
 			return err
 		}
+		before := row
 		row.Status, row.EndsOn = in.Status, in.EndsOn
 		if row.Status == db.ServiceEnded || row.EndsOn != "" && row.NextOn >= row.EndsOn {
 			row.NextOn = ""
 		}
+		if err := auditService(ctx, tx, "service."+serviceVerbs[row.Status], before, row); err != nil {
+			return err
+		}
 		return tx.UpdateService(ctx, &row)
 	})
 	return row, err
+}
+
+// serviceVerbs are what a service comes to a state by.
+var serviceVerbs = map[string]string{db.ServiceActive: "resume", db.ServiceSuspended: "suspend", db.ServiceEnded: "end"}
+
+// auditService writes what changed of a service.
+func auditService(ctx context.Context, tx *db.Store, verb string, before any, after db.Service) error {
+	return tx.Audit(ctx, db.AuditEntry{Client: after.ClientID, Verb: verb, Object: after.ID.String(), Before: before, After: after})
+}
+
+// Service returns one service.
+func (s *Service) Service(ctx context.Context, serviceID id.Service) (db.Service, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.Service{}, err
+	}
+	row, err := s.Store.Service(ctx, serviceID)
+	if err != nil {
+		return db.Service{}, err
+	}
+	return row, access.Require(ctx, access.Products, row.ClientID)
+}
+
+// Periods returns the newest hundred periods of a service that were invoiced. Staff only.
+func (s *Service) Periods(ctx context.Context, serviceID id.Service) ([]db.ServicePeriod, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return nil, err
+	}
+	return s.Store.Periods(ctx, serviceID, 100)
 }

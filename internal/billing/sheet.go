@@ -23,7 +23,8 @@ type sheet struct {
 	csv     *csv.Reader
 	columns map[string]int
 	width   int
-	row     int // number of the row in the file, the first is 1
+	mapped  bool // a person said what the columns are: the file is a bank's, not ours
+	row     int  // number of the row in the file, the first is 1
 	Latin1  bool
 	source  *latin
 }
@@ -42,9 +43,8 @@ func rowPath(row int, field string) string {
 	return fmt.Sprintf("rows[%d].%s", row, field)
 }
 
-// newSheet reads the first row. Columns may be in any order; one that is not known is an error, so
-// that a misspelt name cannot be ignored.
-func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
+// openSheet finds out how a file is written, before its first row.
+func openSheet(r io.Reader) (*sheet, error) {
 	source := &latin{in: bufio.NewReaderSize(r, 64<<10)}
 	head, err := source.in.Peek(4)
 	if len(head) == 0 {
@@ -61,15 +61,33 @@ func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
 		_, _ = source.in.Discard(3)
 	}
 	peek, _ := source.in.Peek(8 << 10)
-	first, _, _ := bytes.Cut(peek, []byte("\n"))
 	comma := ','
 	for _, c := range ";\t" {
-		if strings.Count(string(first), string(c)) > strings.Count(string(first), string(comma)) {
+		if bytes.ContainsRune(peek, c) && separates(peek, c) > separates(peek, comma) {
 			comma = c
 		}
 	}
 	s := &sheet{csv: csv.NewReader(source), source: source, columns: map[string]int{}}
 	s.csv.Comma, s.csv.ReuseRecord, s.csv.FieldsPerRecord = comma, true, -1
+	return s, nil
+}
+
+// separates is how many of the sign the line with most of it has: rows of title above the names have none.
+func separates(peek []byte, sign rune) int {
+	most := 0
+	for line := range bytes.Lines(peek) {
+		most = max(most, bytes.Count(line, []byte(string(sign))))
+	}
+	return most
+}
+
+// newSheet reads the first row. Columns may be in any order; one that is not known is an error, so
+// that a misspelt name cannot be ignored.
+func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
+	s, err := openSheet(r)
+	if err != nil {
+		return nil, err
+	}
 	names, err := s.csv.Read()
 	if err != nil {
 		return nil, errSheet(1, "ROW_MALFORMED")
@@ -98,6 +116,34 @@ func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
 	return s, checks.Err()
 }
 
+// newMappedSheet reads up to the row with these names; its other columns, and rows of title above it, are left out.
+func newMappedSheet(r io.Reader, columns Columns) (*sheet, error) {
+	s, err := openSheet(r)
+	if err != nil {
+		return nil, err
+	}
+	for range maxPreamble {
+		names, err := s.csv.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, errSheet(1, "ROW_MALFORMED")
+		}
+		for name, column := range columns {
+			if i := slices.Index(names, name); i >= 0 {
+				s.columns[column] = i
+			}
+		}
+		if len(s.columns) == len(columns) {
+			s.width, s.mapped = len(names), true
+			return s, nil
+		}
+		clear(s.columns)
+	}
+	return nil, errSheet(1, "COLUMN_MISSING", "column", "")
+}
+
 func (s *sheet) has(column string) bool { _, ok := s.columns[column]; return ok }
 
 func shorten(text string) string {
@@ -123,12 +169,12 @@ func (s *sheet) next() (func(column string) string, error) {
 	}
 	s.row, _ = s.csv.FieldPos(0)
 	s.Latin1 = s.source.found
-	if len(record) != s.width {
+	if len(record) != s.width && !s.mapped {
 		return nil, errSheet(s.row, "COLUMN_COUNT", "count", len(record), "expected", s.width)
 	}
 	return func(column string) string {
 		i, ok := s.columns[column]
-		if !ok {
+		if !ok || i >= len(record) {
 			return ""
 		}
 		return strings.TrimSpace(strings.ReplaceAll(record[i], "\x00", ""))

@@ -46,6 +46,7 @@ type clientView struct {
 	More     bool // there are more contacts than the page shows
 	Invoices []db.Invoice
 	Totals   []db.InvoiceTotals
+	Credits  []db.Credit
 	Ledger   []deliveryRow
 	Pause    pauseForm
 	Run      *db.PlanResult
@@ -90,6 +91,9 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 	}
 	view.Invoices = invoices.Rows
 	if view.Totals, err = c.Billing.OpenTotals(ctx, row.ID); err != nil {
+		return err
+	}
+	if view.Credits, err = c.Billing.Credits(ctx, row.ID); err != nil {
 		return err
 	}
 	ledger, err := c.Reminder.Deliveries(ctx, reminder.DeliveryQuery{Client: row.ID}, db.Page{First: 10})

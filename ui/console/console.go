@@ -54,7 +54,7 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := slices.Concat(c.table(), c.billingTable(), c.fiscalTable(), c.peopleRoutes())
+	routes := slices.Concat(c.table(), c.billingTable(), c.paymentTable(), c.bankTable(), c.productTable(), c.serviceTable(), c.fiscalTable(), c.peopleRoutes())
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
@@ -124,6 +124,8 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 		{Label: t(ctx, "nav.home"), URL: "/consola", Icon: "home"},
 		{Label: t(ctx, "nav.clients"), URL: "/consola/clientes", Icon: "people"},
 		{Label: t(ctx, "nav.invoices"), URL: "/consola/facturas", Icon: "invoice"},
+		{Label: t(ctx, "payments.title"), URL: "/consola/pagos", Icon: "cash"},
+		{Label: bt(ctx, "products.title"), URL: "/consola/productos", Icon: "box"},
 		{Label: t(ctx, "nav.reminders"), URL: "/consola/recordatorios", Icon: "bell"},
 	}
 	if c.Fiscal != nil {
@@ -141,6 +143,9 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 	}
 	for _, link := range sections {
 		link.Current = r.URL.Path == link.URL || link.URL != "/consola" && strings.HasPrefix(r.URL.Path, link.URL+"/") ||
+			link.URL == "/consola/productos" && strings.HasPrefix(r.URL.Path, "/consola/renovaciones") ||
+			link.URL == "/consola/clientes" && strings.HasPrefix(r.URL.Path, "/consola/servicios/") ||
+			link.URL == "/consola/pagos" && strings.HasPrefix(r.URL.Path, "/consola/banco") ||
 			link.URL == "/consola/clientes" && strings.HasPrefix(r.URL.Path, "/consola/contactos/")
 		page.Nav = append(page.Nav, link)
 	}

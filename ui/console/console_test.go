@@ -20,6 +20,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
@@ -38,7 +39,26 @@ func TestStaffOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]string{"notas-de-credito": note.ID.String(), "clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
+	paid, err := w.billing.ReceivePayment(access.With(t.Context(), staff), billing.ReceiveInput{ClientID: client.ID, Amount: 100, Method: "cash", ExcessToCredit: true, RequestKey: "p"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.billing.ImportStatement(access.With(t.Context(), staff), strings.NewReader("date,amount\n2026-04-28,5.00\n")); err != nil {
+		t.Fatal(err)
+	}
+	moved, err := w.store.Movements(t.Context(), "", db.Page{})
+	if err != nil || len(moved.Rows) != 1 {
+		t.Fatalf("%d movements, %v", len(moved.Rows), err)
+	}
+	product, err := w.billing.SaveProduct(access.With(t.Context(), staff), billing.ProductInput{Name: "Hospedaje", Pricing: billing.Pricing{Kind: "hosting", Cycle: billing.Monthly, Price: money.Int(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	service, err := w.billing.AddService(access.With(t.Context(), staff), billing.ServiceInput{ClientID: client.ID, ProductID: product.ID, StartsOn: "2027-01-01", RequestKey: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{"productos": product.ID.String(), "servicios": service.ID.String(), "notas-de-credito": note.ID.String(), "pagos": paid.ID.String(), "banco": moved.Rows[0].ID.String(), "clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
 		"personal": "stf_999999", "tokens": "tok_999999"}
 
 	owner := access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: client.ID, Owner: true}}}

@@ -167,6 +167,9 @@ func (c *Console) closeInvoice(w http.ResponseWriter, r *http.Request, how strin
 // moveCredit pays an invoice from the client's credit, or gives the credit back.
 func (c *Console) moveCredit(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	if err := requireBilling(ctx); err != nil {
+		return err
+	}
 	row, err := c.invoice(ctx, r.PathValue("id"))
 	if err != nil {
 		return err

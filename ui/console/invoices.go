@@ -49,6 +49,7 @@ type paymentForm struct {
 	Method     string
 	Reference  string
 	ReceivedOn string
+	Excess     bool // what exceeds the balance becomes credit
 	RequestKey string
 	Errors     fieldErrors
 }
@@ -172,7 +173,7 @@ func (c *Console) recordPayment(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := paymentForm{Amount: r.PostFormValue("amount"), Method: r.PostFormValue("method"), Reference: r.PostFormValue("reference"),
-		ReceivedOn: r.PostFormValue("receivedOn"), RequestKey: r.PostFormValue("requestKey")}
+		ReceivedOn: r.PostFormValue("receivedOn"), Excess: r.PostFormValue("excess") != "", RequestKey: r.PostFormValue("requestKey")}
 	in, err := form.input(row)
 	if err == nil {
 		_, err = c.Billing.RecordPayment(ctx, in)
@@ -190,7 +191,7 @@ func (c *Console) recordPayment(w http.ResponseWriter, r *http.Request) error {
 
 // input reads the form into the verb's input.
 func (f paymentForm) input(row db.Invoice) (billing.PaymentInput, error) {
-	in := billing.PaymentInput{InvoiceID: row.ID, Method: f.Method, Reference: f.Reference, RequestKey: f.RequestKey}
+	in := billing.PaymentInput{InvoiceID: row.ID, Method: f.Method, Reference: f.Reference, ExcessToCredit: f.Excess, RequestKey: f.RequestKey}
 	var checks fault.Checks
 	var err error
 	if in.Amount, err = money.ParseMinor(f.Amount, row.Currency); err != nil {

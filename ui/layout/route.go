@@ -25,4 +25,6 @@ type Route struct {
 	Path   string // pattern of http.ServeMux
 	Who    Who
 	Handle Handler
+	// MaxBody is the largest body of a POST in bytes, and gives it time to arrive; 0: that of forms.
+	MaxBody int64
 }

@@ -1,0 +1,91 @@
+package model
+
+import (
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/money"
+)
+
+// Credited is what credit notes took away.
+func (i Invoice) Credited() Money { return i.money(i.Invoice.Credited) }
+
+// CreditNote is a row whose total has its currency.
+type CreditNote struct{ db.CreditNote }
+
+// Total is what is taken back.
+func (n CreditNote) Total() Money { return Money{n.CreditNote.Total, n.Currency} }
+
+// Payment is a row whose amount has its currency.
+type Payment struct{ db.Payment }
+
+// Amount is how much was received.
+func (p Payment) Amount() Money { return Money{p.Payment.Amount, p.Currency} }
+
+// PaymentAllocation is a part of a payment with its currency.
+type PaymentAllocation struct {
+	db.Settled
+	Currency money.Currency
+}
+
+// Amount is how much of the payment it is.
+func (a PaymentAllocation) Amount() Money { return Money{a.Settled.Amount, a.Currency} }
+
+// Refund is a row whose amount has its currency.
+type Refund struct{ db.Refund }
+
+// Amount is how much was given back.
+func (r Refund) Amount() Money { return Money{r.Refund.Amount, r.Currency} }
+
+// InvoiceQuote is what lines come to.
+type InvoiceQuote struct {
+	Totals   billing.Totals
+	Currency money.Currency
+}
+
+// Subtotal is the sum of the lines.
+func (q InvoiceQuote) Subtotal() Money { return Money{q.Totals.SubTotal, q.Currency} }
+
+// Discount is the sum of the discounts.
+func (q InvoiceQuote) Discount() Money { return Money{q.Totals.Descuento, q.Currency} }
+
+// Tax is the tax added.
+func (q InvoiceQuote) Tax() Money { return Money{q.Totals.TotalTraslados, q.Currency} }
+
+// Withheld is the tax withheld.
+func (q InvoiceQuote) Withheld() Money { return Money{q.Totals.TotalRetenciones, q.Currency} }
+
+// Total is what the client would owe.
+func (q InvoiceQuote) Total() Money { return Money{q.Totals.Total, q.Currency} }
+
+// Aging is what is owed in one currency by how late it is.
+type Aging struct{ db.Aging }
+
+// Current is what is not due yet.
+func (a Aging) Current() Money { return Money{a.Aging.Current, a.Currency} }
+
+// Days30 is what is 1 to 30 days late.
+func (a Aging) Days30() Money { return Money{a.Aging.Days30, a.Currency} }
+
+// Days60 is what is 31 to 60 days late.
+func (a Aging) Days60() Money { return Money{a.Aging.Days60, a.Currency} }
+
+// Days90 is what is 61 to 90 days late.
+func (a Aging) Days90() Money { return Money{a.Aging.Days90, a.Currency} }
+
+// Older is what is more than 90 days late.
+func (a Aging) Older() Money { return Money{a.Aging.Older, a.Currency} }
+
+// Total is all of it.
+func (a Aging) Total() Money { return Money{a.Aging.Total, a.Currency} }
+
+// MonthPaid is what was received in a month.
+type MonthPaid struct{ db.MonthPaid }
+
+// Amount is how much was received.
+func (m MonthPaid) Amount() Money { return Money{m.MonthPaid.Amount, m.Currency} }
+
+// BankMovement is a row whose amount has its currency.
+type BankMovement struct{ db.Movement }
+
+// Amount is how much was deposited.
+func (m BankMovement) Amount() Money { return Money{m.Movement.Amount, m.Currency} }
