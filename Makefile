@@ -55,8 +55,8 @@ check: ## Lint, look for known vulnerabilities, and compare generated code
 	@GO="$(GO)" .ci/vulnerabilities $(GOVULNCHECK)
 	@.ci/unchanged $(MAKE) --no-print-directory generate
 
-bench: assets ## Run the benchmarks
-	$(GO) test -p 1 -run '^$$' -bench . -benchmem ./...
+bench: assets ## Measure, beside floors and targets (ten minutes at most)
+	@$(GO) run ./internal/bench
 
 clean: ## Remove what was built; the demo's data in .avisa stay
 	rm -rf bin ui/static/node_modules ui/static/.build.json artifacts

@@ -26,11 +26,13 @@ func (s *Store) DeliveryOf(ctx context.Context, invoiceID id.Invoice, stepID id.
 	return row, translate(err)
 }
 
-// BounceDelivery notes that a mail that was sent came back. It returns false when that was noted before.
+// BounceDelivery notes that the mail of a delivery came back, also for those that it held besides. It
+// returns false when that was noted before.
 func (s *Store) BounceDelivery(ctx context.Context, deliveryID id.Delivery, reason, detail string) (bool, error) {
 	result, err := s.idb.NewUpdate().Table("delivery").Set("status = 'bounced'").Set("reason = ?", reason).
 		Set("history = history || ?::jsonb", string(historyEvent(DeliveryBounced, detail))).
-		Where("id = ?", deliveryID).Where("status = 'sent'").Exec(ctx)
+		Where("id = ?0 OR (client_id, message_id) = (SELECT client_id, message_id FROM delivery WHERE id = ?0 AND message_id <> '')", deliveryID).
+		Where("status = 'sent'").Exec(ctx)
 	if err != nil {
 		return false, translate(err)
 	}

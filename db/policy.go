@@ -96,7 +96,7 @@ func (s *Store) Steps(ctx context.Context, policyID id.Policy) ([]ReminderStep, 
 
 // SavePolicy writes a policy's settings, not its steps.
 func (s *Store) SavePolicy(ctx context.Context, row *ReminderPolicy) error {
-	_, err := s.idb.NewUpdate().Model(row).Column("name", "send_from", "send_until", "catch_up_days", "business_days", "attach_pdf", "attach_xml").
+	_, err := s.idb.NewUpdate().Model(row).Column("name", "send_from", "send_until", "catch_up_days", "business_days", "attach_pdf", "attach_xml", "consolidate").
 		WherePK().Exec(ctx)
 	return translate(err)
 }

@@ -24,6 +24,7 @@ type ReminderPolicy struct {
 	BusinessDays bool       `bun:"business_days"`      // steps act on business days only: the same day or the next one
 	AttachPDF    bool       `bun:"attach_pdf"`         // attach the invoice's PDF, otherwise the mail links to it
 	AttachXML    bool       `bun:"attach_xml"`         // attach the XML of the invoice's CFDI, once it is stamped
+	Consolidate  bool       `bun:"consolidate"`        // one mail for the invoices of a client that are due on the same day
 	CreatedAt    time.Time  `bun:"created_at,nullzero,default:now()"`
 	RetiredAt    *time.Time `bun:"retired_at"`
 }

@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"strings"
 	"time"
@@ -62,8 +63,8 @@ type Outcome struct {
 
 // Advance is a worker's step from one mail to the next.
 type Advance struct {
-	Done *Outcome    // the mail that it has ended with; nil: none
-	Next id.Delivery // the mail that it wants to send; 0: none
+	Done []Outcome   // how the deliveries of its last mail ended
+	Next id.Delivery // the one that it wants to send; 0: none
 }
 
 // advanceSQL notes the ends of deliveries ($1 to $9) and claims others ($10 to $12) in one statement and
@@ -80,9 +81,12 @@ WITH noted AS (
 ), d AS (
 	UPDATE delivery SET status = 'sending', attempts = attempts + 1, due_at = now() + make_interval(secs => $11), history = history || $12::jsonb
 	WHERE id = ANY ($10::bigint[]) AND id <> ALL ($1) AND status || '' = 'queued' -- by id: what is queued changes faster than statistics
-	RETURNING id, invoice_id, step_id, coalesce(contact_id, 0) AS contact_id, client_id, send_at, attempts, created_at
-)
-SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.attempts, d.created_at,
+	RETURNING id, invoice_id, step_id, coalesce(contact_id, 0) AS contact_id, client_id, send_at, attempts, created_at, message_id
+)` + sendingSQL
+
+// sendingSQL reads what Sending holds of the rows d.
+const sendingSQL = `
+SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.attempts, d.created_at, d.message_id,
 	i.number, i.status, i.issue_date, i.due_date, i.currency, i.total, i.balance, i.pdf_key,
 	coalesce(i.paused_until::text, ''), i.pause_mode,
 	c.name, c.timezone, coalesce(c.paused_until::text, ''), c.pause_mode,
@@ -90,7 +94,7 @@ SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.at
 	coalesce(k.email, c.email), coalesce(k.language, c.language), k.deleted_at IS NOT NULL, 'invoice' = ANY (coalesce(k.topics, c.topics)),
 	lower(coalesce(k.bounced_email, c.bounced_email)) = lower(coalesce(k.email, c.email)),
 	coalesce(company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email), false),
-	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, f.xml, coalesce(f.uuid::text, ''),
+	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, p.consolidate, f.xml, coalesce(f.uuid::text, ''),
 	EXISTS (SELECT FROM delivery AS n WHERE n.invoice_id = d.invoice_id AND coalesce(n.contact_id, 0) = d.contact_id AND n.id > d.id
 		AND n.status IN ('planned', 'queued', 'sending', 'sent'))
 FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id
@@ -113,7 +117,7 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 		if step.Next != 0 {
 			next = append(next, int64(step.Next))
 		}
-		if o := step.Done; o != nil {
+		for _, o := range step.Done {
 			done, status, reason, wait = append(done, int64(o.Delivery.ID)), append(status, o.Status), append(reason, o.Reason), append(wait, o.Wait.Seconds())
 			event, messageID = append(event, string(historyEvent(cmp.Or(o.Event, o.Status), o.Detail))), append(messageID, o.MessageID)
 			email, language, attempts = append(email, o.Delivery.Email), append(language, o.Delivery.Language), append(attempts, int32(o.Delivery.Attempts))
@@ -124,22 +128,28 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 	if err != nil {
 		return nil, translate(err)
 	}
+	claimed, err := scanSendings(rows)
+	return claimed, translate(err)
+}
+
+// scanSendings reads the rows of sendingSQL.
+func scanSendings(rows *sql.Rows) ([]Sending, error) {
 	defer func() { _ = rows.Close() }()
-	claimed := make([]Sending, 0, len(next))
+	claimed := []Sending{}
 	for rows.Next() {
 		row := Sending{}
-		if err := rows.Scan((*int64)(&row.ID), (*int64)(&row.InvoiceID), (*int64)(&row.StepID), (*int64)(&row.ContactID), (*int64)(&row.ClientID), &row.SendAt, &row.Attempts, &row.CreatedAt,
+		if err := rows.Scan((*int64)(&row.ID), (*int64)(&row.InvoiceID), (*int64)(&row.StepID), (*int64)(&row.ContactID), (*int64)(&row.ClientID), &row.SendAt, &row.Attempts, &row.CreatedAt, &row.MessageID,
 			&row.InvoiceNumber, &row.InvoiceStatus, &row.IssueDate, &row.DueDate, (*string)(&row.Currency), (*int64)(&row.Total), (*int64)(&row.Balance), &row.PDFKey,
 			(*string)(&row.InvoicePause.PausedUntil), &row.InvoicePause.PauseMode,
 			&row.ClientName, &row.ClientTimezone, (*string)(&row.ClientPause.PausedUntil), &row.ClientPause.PauseMode,
 			&row.Recipient.Name, &row.Recipient.Email, &row.Recipient.Language, &row.Recipient.Deleted, &row.Recipient.Wants, &row.Recipient.Bounces, &row.Recipient.Unverified,
-			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.XML, &row.UUID, &row.Superseded); err != nil {
+			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Policy.Consolidate, &row.XML, &row.UUID, &row.Superseded); err != nil {
 			return nil, err
 		}
 		row.Status = DeliverySending
 		claimed = append(claimed, row)
 	}
-	return claimed, translate(rows.Err())
+	return claimed, rows.Err()
 }
 
 // historyEvent is an entry of the history as JSON, in a list. PostgreSQL takes no NUL.

@@ -32,7 +32,7 @@ func TestBounceHook(t *testing.T) {
 	row := claimed[0]
 	row.Email = row.Recipient.Email
 	messageID := fmt.Sprintf("reminder.%d.%d.%d@hospedaje.example", row.InvoiceID, row.StepID, row.ContactID)
-	if _, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Done: &db.Outcome{Delivery: row.Delivery, Status: db.DeliverySent, MessageID: messageID}}}, "prueba", time.Minute); err != nil {
+	if _, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Done: []db.Outcome{{Delivery: row.Delivery, Status: db.DeliverySent, MessageID: messageID}}}}, "prueba", time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	token := func(scope access.Capability) string {

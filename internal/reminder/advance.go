@@ -83,7 +83,7 @@ type advance struct {
 
 // advance notes the end of a delivery and claims another. found is false when that is another worker's
 // or final.
-func (s *Service) advance(ctx context.Context, done *db.Outcome, next id.Delivery) (row db.Sending, found bool, err error) {
+func (s *Service) advance(ctx context.Context, done []db.Outcome, next id.Delivery) (row db.Sending, found bool, err error) {
 	mine := &advance{Advance: db.Advance{Done: done, Next: next}, ready: make(chan struct{})}
 	s.advances.add(mine)
 	select {

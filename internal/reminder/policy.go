@@ -36,6 +36,7 @@ type PolicyInput struct {
 	BusinessDays bool
 	AttachPDF    bool
 	AttachXML    bool
+	Consolidate  bool
 	Steps        []StepInput
 }
 
@@ -133,7 +134,7 @@ func policyState(row db.ReminderPolicy, steps []db.ReminderStep) map[string]any 
 	}
 	slices.Sort(days)
 	return map[string]any{"name": row.Name, "sendFrom": row.SendFrom, "sendUntil": row.SendUntil, "catchUpDays": row.CatchUpDays,
-		"businessDays": row.BusinessDays, "attachPdf": row.AttachPDF, "attachXml": row.AttachXML, "steps": days}
+		"businessDays": row.BusinessDays, "attachPdf": row.AttachPDF, "attachXml": row.AttachXML, "consolidate": row.Consolidate, "steps": days}
 }
 
 // RemovePolicy ends the policy of a client or group; the next one in line rules from now on. The
@@ -277,7 +278,7 @@ func (in *PolicyInput) draft(ctx context.Context, store *db.Store) (row db.Remin
 		return row, nil, err
 	}
 	row.ClientID, row.GroupID, row.Name, row.SendFrom, row.SendUntil, row.CatchUpDays = in.ClientID, in.GroupID, in.Name, in.SendFrom, in.SendUntil, in.CatchUpDays
-	row.BusinessDays, row.AttachPDF, row.AttachXML = in.BusinessDays, in.AttachPDF, in.AttachXML
+	row.BusinessDays, row.AttachPDF, row.AttachXML, row.Consolidate = in.BusinessDays, in.AttachPDF, in.AttachXML, in.Consolidate
 	return row, before, nil
 }
 

@@ -36,6 +36,9 @@ type Reminder struct {
 	LateFees  []db.LateFee // that the invoice will bear if it stays unpaid
 	Link      string       // the invoice's page, "" where the installation has no address
 	Company   db.Company
+	// Invoices are the parts of a mail about several invoices that are due on the same day: Number names
+	// them all, Total and Balance are their sums. It is nil in a mail about one.
+	Invoices []Reminder
 }
 
 // A mail that the server puts off is given up after maxAttempts that span at least maxAge. With
@@ -71,7 +74,7 @@ func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 	// What happened is noted even when the process is being stopped.
 	noting := context.WithoutCancel(ctx)
 	began := time.Now()
-	var done *db.Outcome
+	var done []db.Outcome
 	for len(ids) > 0 && ctx.Err() == nil && time.Since(began) < s.Lease {
 		row, ok, err := s.advance(noting, done, ids[0])
 		if err != nil {
@@ -79,14 +82,12 @@ func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 		}
 		ids, done = ids[1:], nil
 		if ok {
-			outcome, err := s.sendOne(ctx, row)
-			if err != nil {
+			if done, err = s.sendClaimed(ctx, row); err != nil {
 				return err
 			}
-			done = &outcome
 		}
 	}
-	if done != nil {
+	if len(done) > 0 {
 		if _, _, err := s.advance(noting, done, 0); err != nil {
 			return err
 		}
@@ -94,20 +95,53 @@ func (s *Service) Send(ctx context.Context, ids []id.Delivery) error {
 	return s.Store.ReleaseQueue(noting, ids)
 }
 
-// sendOne sends a claimed delivery and says how it ended.
-func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, error) {
-	end := db.Outcome{Delivery: row.Delivery, Status: db.DeliverySkipped}
-	if end.Reason = lastLook(row, s.Now()); end.Reason != "" {
-		return end, nil
+// sendRows sends claimed deliveries in one mail, except those that must not go out, and says how each
+// ended.
+func (s *Service) sendRows(ctx context.Context, rows []db.Sending) ([]db.Outcome, error) {
+	ends := make([]db.Outcome, 0, len(rows))
+	together := make([]db.Sending, 0, len(rows))
+	for _, row := range rows {
+		end := db.Outcome{Delivery: row.Delivery, Status: db.DeliverySkipped}
+		if end.Reason = lastLook(row, s.Now()); end.Reason != "" {
+			ends = append(ends, end)
+			continue
+		}
+		wait, reason, err := s.tooSoon(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		if wait > 0 {
+			end.Status, end.Reason, end.Wait, end.Event = db.DeliveryPlanned, reason, wait, "deferred"
+			ends = append(ends, end)
+			continue
+		}
+		together = append(together, row)
 	}
-	if wait, reason, err := s.tooSoon(ctx, row); err != nil || wait > 0 {
-		end.Status, end.Reason, end.Wait, end.Event = db.DeliveryPlanned, reason, wait, "deferred"
-		return end, err
+	if len(together) == 0 {
+		return ends, nil
 	}
+	end, err := s.sendMail(ctx, together)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range together {
+		end.Delivery = row.Delivery
+		if end.Status == db.DeliverySent {
+			end.Delivery.Email, end.Delivery.Language = row.Recipient.Email, row.Recipient.Language
+		}
+		ends = append(ends, end)
+	}
+	return ends, nil
+}
+
+// sendMail sends one mail to the recipient of the rows and says how that ended for all of them.
+func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, error) {
+	row := rows[0]
+	end := db.Outcome{Status: db.DeliveryPlanned}
 	domain := strings.ToLower(domainOf(row.Recipient.Email))
 	leave, wait := s.Gate.enter(ctx, domain)
 	if wait > 0 {
-		end.Status, end.Reason, end.Wait, end.Event = db.DeliveryPlanned, "domain_waits", wait, "deferred"
+		end.Reason, end.Wait, end.Event = "domain_waits", wait, "deferred"
 		return end, nil
 	}
 	company, err := s.company(ctx)
@@ -115,10 +149,13 @@ func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, erro
 		leave(nil)
 		return end, err
 	}
-	reminder := compose(row, company, s.Now())
-	if reminder.LateFees, err = s.lateFees(ctx, row.InvoiceID); err != nil {
-		leave(nil)
-		return end, err
+	parts := make([]Reminder, len(rows))
+	for i, row := range rows {
+		parts[i] = compose(row, company, s.Now())
+		if parts[i].LateFees, err = s.lateFees(ctx, row.InvoiceID); err != nil {
+			leave(nil)
+			return end, err
+		}
 	}
 	if s.LinkURL != nil {
 		if _, err := s.linkKey(ctx); err != nil {
@@ -126,7 +163,7 @@ func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, erro
 			return end, err // the database, not the mail
 		}
 	}
-	message, err := s.write(ctx, row, reminder)
+	message, err := s.write(ctx, rows, parts)
 	if err != nil {
 		leave(nil)
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "render", err.Error()
@@ -141,13 +178,12 @@ func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, erro
 	switch {
 	case err == nil:
 		end.Status, end.MessageID, end.Detail = db.DeliverySent, message.ID, receipt.Reply
-		end.Delivery.Email, end.Delivery.Language = reminder.To, reminder.Language
 	case refused && refusal.Permanent:
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "refused", refusal.Reply
 	case row.Attempts >= maxAttempts && s.Now().Sub(row.SendAt) > maxAge:
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "gave_up", err.Error()
 	default:
-		end.Status, end.Reason, end.Detail, end.Event = db.DeliveryPlanned, "retry", err.Error(), "retry"
+		end.Reason, end.Detail, end.Event = "retry", err.Error(), "retry"
 		end.Wait = mail.Backoff(row.Attempts)
 	}
 	return end, nil
@@ -155,24 +191,30 @@ func (s *Service) sendOne(ctx context.Context, row db.Sending) (db.Outcome, erro
 
 // write makes the mail: the built-in one, with the words of the step's template where there is one, and
 // with the link by which a mail program unsubscribes in one click (RFC 8058).
-func (s *Service) write(ctx context.Context, row db.Sending, r Reminder) (mail.Message, error) {
-	link, err := s.invoiceLink(ctx, row, r.To)
-	if err != nil {
-		return mail.Message{}, err
+func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder) (mail.Message, error) {
+	row := rows[0]
+	for i := range parts {
+		link, err := s.invoiceLink(ctx, rows[i], parts[i].To)
+		if err != nil {
+			return mail.Message{}, err
+		}
+		parts[i].Link = link
 	}
-	r.Link = link
+	r := combine(parts)
 	message, err := s.Render(ctx, r)
 	if err != nil {
 		return message, err
 	}
-	if row.Policy.AttachPDF && row.PDFKey != "" && s.Billing != nil && s.Billing.Files != nil {
-		// A PDF that cannot be read must not lose the mail, which links to the invoice anyway.
-		if data, err := s.Billing.Files.ReadAll(ctx, row.PDFKey); err == nil {
-			message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".pdf", ContentType: "application/pdf", Data: data})
+	for _, row := range rows {
+		if row.Policy.AttachPDF && row.PDFKey != "" && s.Billing != nil && s.Billing.Files != nil {
+			// A PDF that cannot be read must not lose the mail, which links to the invoice anyway.
+			if data, err := s.Billing.Files.ReadAll(ctx, row.PDFKey); err == nil {
+				message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".pdf", ContentType: "application/pdf", Data: data})
+			}
 		}
-	}
-	if row.UUID != "" {
-		message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".xml", ContentType: "application/xml", Data: row.XML})
+		if row.UUID != "" {
+			message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".xml", ContentType: "application/xml", Data: row.XML})
+		}
 	}
 	s.cached.Lock()
 	templates := s.cached.templates
@@ -286,13 +328,21 @@ func (s *Service) company(ctx context.Context) (db.Company, error) {
 // compose fills the reminder from the claimed row.
 func compose(row db.Sending, company db.Company, now time.Time) Reminder {
 	return Reminder{
-		MessageID: fmt.Sprintf("reminder.%d.%d.%d@%s", row.InvoiceID, row.StepID, row.ContactID, domainOf(company.Email)),
+		MessageID: messageID(row, company),
 		To:        row.Recipient.Email, Name: row.Recipient.Name, Language: row.Recipient.Language,
 		Client: row.ClientName, ClientID: row.ClientID, ContactID: row.ContactID, StepID: row.StepID,
 		InvoiceID: row.InvoiceID, Number: row.InvoiceNumber, IssueDate: row.IssueDate, DueDate: row.DueDate,
 		DaysLeft: row.DueDate.Sub(date.Today(now, row.ClientTimezone)), Total: row.Total, Balance: row.Balance, Currency: row.Currency,
 		Issued: row.Anchor == db.AnchorIssue, Company: company,
 	}
+}
+
+// messageID is the Message-ID of a delivery's mail: the same in every attempt.
+func messageID(row db.Sending, company db.Company) string {
+	if row.MessageID != "" {
+		return row.MessageID
+	}
+	return fmt.Sprintf("reminder.%d.%d.%d@%s", row.InvoiceID, row.StepID, row.ContactID, domainOf(company.Email))
 }
 
 // domainOf is the part of an address after the @.

@@ -250,7 +250,7 @@ func TestLostWorker(t *testing.T) {
 	}
 	var late error
 	for _, status := range []string{db.DeliveryPlanned, db.DeliveryFailed} {
-		_, err := o.store.AdvanceDeliveries(t.Context(), []db.Advance{{Done: &db.Outcome{Delivery: claimed[0].Delivery, Status: status, Reason: "late"}}}, "dead", time.Second)
+		_, err := o.store.AdvanceDeliveries(t.Context(), []db.Advance{{Done: []db.Outcome{{Delivery: claimed[0].Delivery, Status: status, Reason: "late"}}}}, "dead", time.Second)
 		late = errors.Join(late, err)
 	}
 	if row := o.row(); late != nil || row.Status != db.DeliverySent {

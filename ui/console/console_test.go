@@ -363,7 +363,7 @@ func TestLedgerHistory(t *testing.T) {
 		row := claimed[0]
 		row.Email, row.Language = row.Recipient.Email, row.Recipient.Language
 		end := db.Outcome{Delivery: row.Delivery, Status: status, Reason: reason, MessageID: "id@hospedaje.example", Detail: detail}
-		if _, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Done: &end}}, "prueba/1", time.Minute); err != nil {
+		if _, err := w.store.AdvanceDeliveries(ctx, []db.Advance{{Done: []db.Outcome{end}}}, "prueba/1", time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -36,6 +37,16 @@ func sample() reminder.Reminder {
 	}
 }
 
+// several makes it a mail about three invoices.
+func several(r *reminder.Reminder) {
+	one := *r
+	for i, number := range []string{"F-102", "F-103", "F-110"} {
+		one.Number, one.InvoiceID, one.Link = number, id.Invoice(102+i), "https://clientes.nube.example/correo/factura/ejemplo-"+number
+		r.Invoices = append(r.Invoices, one)
+	}
+	r.ClientID, r.Number, r.Total, r.Balance = 4, "F-102, F-103 y F-110", 3*r.Total, 3*r.Balance
+}
+
 func TestReminderGolden(t *testing.T) {
 	cases := map[string]func(*reminder.Reminder){
 		"issued":    func(r *reminder.Reminder) { r.Issued, r.DaysLeft = true, 15 },
@@ -44,6 +55,15 @@ func TestReminderGolden(t *testing.T) {
 		"today":     func(r *reminder.Reminder) { r.DaysLeft = 0 },
 		"yesterday": func(r *reminder.Reminder) { r.DaysLeft = -1 },
 		"overdue":   func(r *reminder.Reminder) { r.DaysLeft, r.Balance = -5, 100000 },
+		"several":   several,
+		"several-issued": func(r *reminder.Reminder) {
+			several(r)
+			r.Issued, r.DaysLeft = true, 15
+		},
+		"several-overdue": func(r *reminder.Reminder) {
+			several(r)
+			r.DaysLeft, r.Balance = -1, r.Balance-50000
+		},
 	}
 	for name, change := range cases {
 		for _, lang := range locale.Languages() {

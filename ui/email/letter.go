@@ -28,7 +28,7 @@ type letter struct {
 	Balance   fact
 	Action    link
 	Payment   []string // how to pay, line by line
-	Number    string
+	Reference string   // what to name in the payment
 	Signature []string
 	Why       string
 	Change    link
@@ -36,7 +36,7 @@ type letter struct {
 	Legal     []string // who sends this: name, RFC, address, telephone
 }
 
-type fact struct{ Label, Value string }
+type fact struct{ Label, Value, URL string }
 
 type link struct{ Label, URL string }
 
@@ -57,21 +57,23 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	lang, tone := r.Language, toneOf(r)
 	amount := func(m money.Minor) string { return money.Format(m, r.Currency, lang) }
 	values := []any{"number", r.Number, "client", r.Client, "company", r.Company.Name, "email", r.To, "name", r.Name,
-		"balance", amount(r.Balance), "due", longDate(lang, r.DueDate), "when", when(lang, r.DaysLeft)}
+		"balance", amount(r.Balance), "due", longDate(lang, r.DueDate), "when", when(lang, number(r), r.DaysLeft), "count", len(r.Invoices)}
 	t := func(key string) string { return locale.T(lang, "mail."+key, values...) }
+	// about is a text of which there is another one for several invoices.
+	about := func(key string) string { return t(number(r) + key) }
 
 	l := letter{
-		Language: lang, Subject: t("subject." + tone), Preheader: t("preheader"), Company: r.Company.Name, Email: r.To,
-		Colour: brandColour(r.Company.BrandColour), Tone: tone, ToneLabel: t("tone." + tone), Title: t("title.other"),
-		Greeting: t("greeting"), Lead: t("lead." + tone), Number: r.Number,
-		Balance: fact{t("balance"), amount(r.Balance)},
+		Language: lang, Subject: about("subject." + tone), Preheader: t("preheader"), Company: r.Company.Name, Email: r.To,
+		Colour: brandColour(r.Company.BrandColour), Tone: tone, ToneLabel: t("tone." + tone), Title: about("title.other"),
+		Greeting: t("greeting"), Lead: about("lead." + tone),
+		Balance: fact{Label: t("balance"), Value: amount(r.Balance)}, Reference: about("reference"),
 		Action:  link{t("view"), cmp.Or(r.Link, links.Invoice(r.InvoiceID))}, // the personal one opens without a login
 		Payment: lines(r.Company.PaymentDetails), Signature: lines(r.Company.Signature),
 		Why: t("why"), Change: link{t("change.link"), links.Contacts()},
 	}
 	l.OnColour = readableOn(l.Colour)
 	if tone == "issued" {
-		l.Title = t("title.issued")
+		l.Title = about("title.issued")
 	}
 	if r.Name == "" {
 		l.Greeting = t("greeting.nobody")
@@ -79,13 +81,21 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	if len(l.Signature) == 0 {
 		l.Signature = []string{r.Company.Name}
 	}
-	l.Facts = []fact{{t("invoice"), r.Number}, {t("client"), r.Client},
-		{t("issued_on"), longDate(lang, r.IssueDate)}, {t("due_on"), longDate(lang, r.DueDate)}}
+	due := fact{Label: t("due_on"), Value: longDate(lang, r.DueDate)}
+	if len(r.Invoices) > 0 {
+		l.Action = link{about("view"), links.Invoices(r.ClientID)}
+		l.Facts = []fact{{Label: t("client"), Value: r.Client}, due}
+		for _, one := range r.Invoices {
+			l.Facts = append(l.Facts, fact{t("invoice") + " " + line(one.Number), amount(one.Balance), cmp.Or(one.Link, links.Invoice(one.InvoiceID))})
+		}
+	} else {
+		l.Facts = []fact{{Label: t("invoice"), Value: r.Number}, {Label: t("client"), Value: r.Client}, {Label: t("issued_on"), Value: longDate(lang, r.IssueDate)}, due}
+	}
 	if r.Balance != r.Total {
-		l.Facts = append(l.Facts, fact{t("total"), amount(r.Total)}, fact{t("paid"), amount(r.Total - r.Balance)})
+		l.Facts = append(l.Facts, fact{Label: about("total"), Value: amount(r.Total)}, fact{Label: t("paid"), Value: amount(r.Total - r.Balance)})
 	}
 	for _, fee := range r.LateFees {
-		l.Facts = append(l.Facts, fact{locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), money.Format(fee.Amount, fee.Currency, lang)})
+		l.Facts = append(l.Facts, fact{Label: locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), Value: money.Format(fee.Amount, fee.Currency, lang)})
 	}
 	taxID := ""
 	if r.Company.TaxID != "" {
@@ -100,8 +110,16 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	return l
 }
 
+// number is the part of a text's key for several invoices.
+func number(r reminder.Reminder) string {
+	if len(r.Invoices) > 0 {
+		return "several."
+	}
+	return ""
+}
+
 // when says "is due in 7 days" in the words people use.
-func when(lang string, daysLeft int) string {
+func when(lang, number string, daysLeft int) string {
 	key, days := "ago", -daysLeft
 	switch {
 	case daysLeft > 1:
@@ -113,7 +131,7 @@ func when(lang string, daysLeft int) string {
 	case daysLeft == -1:
 		key = "yesterday"
 	}
-	return locale.T(lang, "mail.when."+key, "days", days)
+	return locale.T(lang, "mail."+number+"when."+key, "days", days)
 }
 
 // longDate writes a date in full: "30 de abril de 2026".

@@ -17,6 +17,11 @@ func (l Links) Invoice(invoice id.Invoice) string {
 	return l.at("/clientes/facturas/" + invoice.String())
 }
 
+// Invoices is the list of a client's invoices in the client area.
+func (l Links) Invoices(client id.Client) string {
+	return l.at("/clientes/" + client.String() + "/facturas")
+}
+
 // Contacts is the page where a client decides who is sent what.
 func (l Links) Contacts() string { return l.at("/clientes/contactos") }
 

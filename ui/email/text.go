@@ -31,12 +31,15 @@ func text(l letter) string {
 	}
 	for _, f := range facts {
 		b.WriteString("  " + f.Label + ":" + strings.Repeat(" ", longest-utf8.RuneCountInString(f.Label)+2) + f.Value + "\n")
+		if f.URL != "" {
+			b.WriteString("  " + f.URL + "\n")
+		}
 	}
 	b.WriteString("\n" + l.Action.Label + ":\n" + l.Action.URL + "\n\n")
 	if len(l.Payment) > 0 {
 		title := t("how_to_pay")
 		b.WriteString(title + "\n" + strings.Repeat("-", utf8.RuneCountInString(title)) + "\n")
-		block(append(append([]string{}, l.Payment...), t("reference", "number", l.Number)))
+		block(append(append([]string{}, l.Payment...), l.Reference))
 	}
 	block(l.Signature)
 	b.WriteString("-- \n") // the signature mark: replies leave out what follows
