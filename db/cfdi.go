@@ -42,6 +42,7 @@ type CFDI struct {
 	PaymentID         id.Payment       `bun:"payment_id,nullzero"`
 	CreditNoteID      id.CreditNote    `bun:"credit_note_id,nullzero"`
 	RelatedID         id.CFDI          `bun:"related_id,nullzero"`
+	ReplacesID        id.CFDI          `bun:"replaces_id,nullzero"` // the document that this one substitutes
 	ProfileID         id.FiscalProfile `bun:"profile_id,nullzero"`
 	PeriodStart       date.Date        `bun:"period_start,nullzero"` // of a global invoice
 	Periodicidad      string           `bun:"periodicidad"`          // of a global invoice, c_Periodicidad
@@ -70,10 +71,34 @@ type CFDI struct {
 	CancelSustitucion string           `bun:"cancel_sustitucion"`
 	CancelRequestedAt *time.Time       `bun:"cancel_requested_at"`
 	CancelledAt       *time.Time       `bun:"cancelled_at"`
-	Acuse             []byte           `bun:"acuse,nullzero"`
-	CreatedAt         time.Time        `bun:"created_at,nullzero,default:now()"`
-	UpdatedAt         time.Time        `bun:"updated_at,nullzero,default:now()"`
+	CancelState       string           `bun:"cancel_state"`
+	CancelRound       int              `bun:"cancel_round"` // how often it was asked for
+	CancelAttempts    int              `bun:"cancel_attempts"`
+	CancelDeadline    *time.Time       `bun:"cancel_deadline"` // until when the receiver can answer
+	SATStatus
+	Acuse     []byte    `bun:"acuse,nullzero"`
+	HasAcuse  bool      `bun:"has_acuse,scanonly"` // in lists, which leave the files out
+	CreatedAt time.Time `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt time.Time `bun:"updated_at,nullzero,default:now()"`
 }
+
+// SATStatus is what the SAT last said of a document, in its own words.
+type SATStatus struct {
+	Estado             string     `bun:"sat_estado"`
+	EsCancelable       string     `bun:"sat_es_cancelable"`
+	EstatusCancelacion string     `bun:"sat_estatus_cancelacion"`
+	CheckedAt          *time.Time `bun:"sat_checked_at"`
+}
+
+// States of a cancellation. It begins with asked; rejected and refused leave the document in force.
+const (
+	CancelAsked     = "asked"      // stored, and on its way to the PAC
+	CancelRequested = "requested"  // taken by the PAC; the SAT does not show it yet
+	CancelInProcess = "in_process" // waits for the receiver
+	CancelDone      = "cancelled"
+	CancelRejected  = "rejected" // by the receiver
+	CancelRefused   = "refused"  // by the SAT or the PAC: Code and Message say why
+)
 
 // CFDIAttempt is an entry of a document's log.
 type CFDIAttempt struct {
@@ -86,6 +111,9 @@ type CFDIAttempt struct {
 
 // Stamped reports whether the document has a stamp, cancelled or not.
 func (c CFDI) Stamped() bool { return c.UUID != "" }
+
+// Acused reports whether there is an acuse of the document's cancellation.
+func (c CFDI) Acused() bool { return c.HasAcuse || len(c.Acuse) > 0 }
 
 // Waiting reports whether the document is on its way.
 func (c CFDI) Waiting() bool {
@@ -140,7 +168,7 @@ func (s *Store) CFDIsOf(ctx context.Context, invoices ...id.Invoice) ([]CFDI, er
 	if len(invoices) == 0 {
 		return rows, nil
 	}
-	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(append([]string{"invoice_id"}, withoutFiles...)...).ColumnExpr("about.invoice_id").
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(append([]string{"invoice_id"}, withoutFiles...)...).ColumnExpr("about.invoice_id, acuse IS NOT NULL AS has_acuse").
 		Join(`JOIN (SELECT id, invoice_id FROM cfdi WHERE invoice_id IN (?0) UNION
 			SELECT cfdi_id, invoice_id FROM cfdi_coverage WHERE kind = 'pago' AND invoice_id IN (?0)) AS about ON about.id = cfdi.id`, bun.List(invoices)).
 		OrderExpr("cfdi.id, about.invoice_id").Scan(ctx)
@@ -156,7 +184,7 @@ func (s *Store) UUIDTaken(ctx context.Context, uuid string, other id.CFDI) (bool
 // CFDIs lists documents without their files, the newest first; status "" is all, "waiting" all on their way.
 func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI], error) {
 	rows := []CFDI{}
-	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").OrderExpr("id DESC").Limit(int64(page.Size() + 1))
 	switch status {
 	case "":
 	case "waiting":
@@ -176,6 +204,32 @@ func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI]
 		return List[CFDI]{}, translate(err)
 	}
 	return newList(rows, page, func(c CFDI) []any { return []any{int64(c.ID)} }), nil
+}
+
+// CFDIsRelatedTo returns the documents that relate to one or replace it, without their files.
+func (s *Store) CFDIsRelatedTo(ctx context.Context, cfdi id.CFDI) ([]CFDI, error) {
+	rows := []CFDI{}
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").
+		Where("related_id = ?0 OR replaces_id = ?0 OR id IN (SELECT cfdi_id FROM cfdi_coverage WHERE related_id = ?0)", cfdi).OrderExpr("id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// CFDIsAround returns the documents that one relates to, replaces, or is related to or replaced by, without their files.
+func (s *Store) CFDIsAround(ctx context.Context, row CFDI) ([]CFDI, error) {
+	rows := []CFDI{}
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").
+		Where("related_id = ?0 OR replaces_id = ?0 OR id = ?1 OR id = ?2 OR id IN (SELECT cfdi_id FROM cfdi_coverage WHERE related_id = ?0) OR id IN (SELECT related_id FROM cfdi_coverage WHERE cfdi_id = ?0)",
+			row.ID, row.RelatedID, row.ReplacesID).OrderExpr("id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// CancellationsToFollow returns at most limit documents after an id whose cancellation the SAT knows and has
+// not settled, without their files.
+func (s *Store) CancellationsToFollow(ctx context.Context, after id.CFDI, limit int) ([]CFDI, error) {
+	rows := []CFDI{}
+	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").Where("status = ?", CFDICancelPending).
+		Where("cancel_state IN (?, ?)", CancelRequested, CancelInProcess).Where("id > ?", after).OrderExpr("id").Limit(int64(limit)).Scan(ctx)
+	return rows, translate(err)
 }
 
 // CFDICounts is how many documents are in each state.
@@ -203,6 +257,7 @@ type CFDIDownload struct {
 	StaffID id.Staff  `bun:"staff_id,nullzero"`
 	Address string    `bun:"address"`
 	At      time.Time `bun:"at,nullzero,default:now()"`
+	Who     string    `bun:"who,scanonly"` // address of the login, or name of the member of staff
 }
 
 // LogCFDIDownload writes an entry of the download log.
@@ -214,9 +269,18 @@ func (s *Store) LogCFDIDownload(ctx context.Context, row *CFDIDownload) error {
 // CFDIDownloads returns the download log of a document, the newest 100 first.
 func (s *Store) CFDIDownloads(ctx context.Context, cfdi id.CFDI) ([]CFDIDownload, error) {
 	rows := []CFDIDownload{}
-	err := s.idb.NewSelect().Model(&rows).Where("cfdi_id = ?", cfdi).OrderExpr("id DESC").Limit(100).Scan(ctx)
+	err := s.idb.NewSelect().Model(&rows).ColumnExpr("cfdi_download.*").ColumnExpr("coalesce(login.email, staff.name, '') AS who").
+		Join("LEFT JOIN login ON login.id = cfdi_download.login_id").Join("LEFT JOIN staff ON staff.id = cfdi_download.staff_id").
+		Where("cfdi_id = ?", cfdi).OrderExpr("cfdi_download.id DESC").Limit(100).Scan(ctx)
 	return rows, translate(err)
 }
+
+// What a document is mailed for.
+const (
+	MailStamped         = "stamped"
+	MailCancelRequested = "cancel_requested" // the receiver is asked for the cancellation
+	MailCancelled       = "cancelled"
+)
 
 // CFDIMail is who a document was mailed to, and what became of it.
 type CFDIMail struct {
@@ -226,6 +290,8 @@ type CFDIMail struct {
 	CFDIID    id.CFDI    `bun:"cfdi_id"`
 	ContactID id.Contact `bun:"contact_id,nullzero"` // 0: the client's own address
 	Email     string     `bun:"email"`
+	Event     string     `bun:"event"`
+	Round     int        `bun:"round"`
 	MessageID string     `bun:"message_id"`
 	Status    string     `bun:"status"` // sent, failed, skipped
 	WithPDF   bool       `bun:"with_pdf"`

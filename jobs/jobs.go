@@ -90,6 +90,7 @@ func New(config Config) *Worker {
 		fiscal.StampJob{}.Kind():    handle(w.Fiscal.Stamp),
 		fiscal.MailJob{}.Kind():     handle(w.Fiscal.Mail),
 		fiscal.TakeBackJob{}.Kind(): handle(w.Fiscal.TakeBack),
+		fiscal.CancelJob{}.Kind():   handle(w.Fiscal.SendCancellation),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{

@@ -23,6 +23,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -86,74 +88,77 @@ var documents = map[string]string{
 	"Client.fiscalProfiles": `{ client(id: "{client}") { fiscalProfiles { id } } }`,
 	"Client.deliveries":     `{ client(id: "{client}") { deliveries { nodes { id } } } }`,
 
-	"Mutation.signIn":                `mutation { signIn(input: {email: "nadie@nada.example", password: "x"}) { userErrors { code } } }`,
-	"Mutation.signOut":               `mutation { signOut { userErrors { code } } }`,
-	"Mutation.proveFactor":           `mutation { proveFactor(input: {pending: "x", factor: TOTP, code: "0"}) { userErrors { code } } }`,
-	"Mutation.requestPasswordReset":  `mutation { requestPasswordReset(input: {email: "nadie@nada.example"}) { userErrors { code } } }`,
-	"Mutation.completePasswordReset": `mutation { completePasswordReset(input: {token: "x", password: "x", passwordAgain: "x"}) { userErrors { code } } }`,
-	"Mutation.acceptInvitation":      `mutation { acceptInvitation(input: {token: "x", password: "x"}) { userErrors { code } } }`,
-	"Mutation.changePassword":        `mutation { changePassword(input: {current: "x", password: "y", passwordAgain: "y"}) { userErrors { code } } }`,
-	"Mutation.beginTotp":             `mutation { beginTotp(input: {password: "x"}) { userErrors { code } } }`,
-	"Mutation.confirmTotp":           `mutation { confirmTotp(input: {code: "0"}) { userErrors { code } } }`,
-	"Mutation.removeTotp":            `mutation { removeTotp(input: {password: "x"}) { userErrors { code } } }`,
-	"Mutation.renewRecoveryCodes":    `mutation { renewRecoveryCodes(input: {password: "x"}) { userErrors { code } } }`,
-	"Mutation.beginPasskey":          `mutation { beginPasskey(input: {password: "x"}) { userErrors { code } } }`,
-	"Mutation.addPasskey":            `mutation { addPasskey(input: {ceremony: "x", name: "Llave", response: "{}"}) { userErrors { code } } }`,
-	"Mutation.renamePasskey":         `mutation { renamePasskey(input: {passkeyId: "psk_999999", name: "Llave"}) { userErrors { code } } }`,
-	"Mutation.removePasskey":         `mutation { removePasskey(input: {passkeyId: "psk_999999", password: "x"}) { userErrors { code } } }`,
-	"Mutation.beginPasskeySignIn":    `mutation { beginPasskeySignIn(input: {pending: "x"}) { userErrors { code } } }`,
-	"Mutation.finishPasskeySignIn":   `mutation { finishPasskeySignIn(input: {pending: "x", response: "{}"}) { userErrors { code } } }`,
-	"Mutation.setClientSecondFactor": `mutation { setClientSecondFactor(input: {clientId: "{client}", required: false}) { userErrors { code } } }`,
-	"Mutation.setStaffSecondFactor":  `mutation { setStaffSecondFactor(input: {required: false}) { userErrors { code } } }`,
-	"Mutation.resetLoginFactors":     `mutation { resetLoginFactors(input: {loginId: "log_999999"}) { userErrors { code } } }`,
-	"Mutation.resetStaffFactors":     `mutation { resetStaffFactors(input: {staffId: "stf_999999"}) { userErrors { code } } }`,
-	"Mutation.offerHandover":         `mutation { offerHandover(input: {contactId: "{contact}"}) { userErrors { code } } }`,
-	"Mutation.endHandover":           `mutation { endHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
-	"Mutation.acceptHandover":        `mutation { acceptHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
-	"Mutation.addStaff":              `mutation { addStaff(input: {name: "", email: "x", password: "x"}) { userErrors { code } } }`,
-	"Mutation.updateStaff":           `mutation { updateStaff(input: {staffId: "stf_999999"}) { userErrors { code } } }`,
-	"Mutation.viewAs":                `mutation { viewAs(input: {clientId: "{client}"}) { userErrors { code } } }`,
-	"Mutation.addToken":              `mutation { addToken(input: {name: "", scopes: [], days: 1}) { userErrors { code } } }`,
-	"Mutation.revokeToken":           `mutation { revokeToken(input: {tokenId: "tok_999999"}) { userErrors { code } } }`,
-	"Mutation.endSession":            `mutation { endSession(input: {sessionId: "ses_999999"}) { userErrors { code } } }`,
-	"Mutation.signOutEverywhere":     `mutation { signOutEverywhere { userErrors { code } } }`,
-	"Mutation.addContact":            `mutation { addContact(input: {clientId: "{client}", details: {email: ""}}) { userErrors { code } } }`,
-	"Mutation.updateContact":         `mutation { updateContact(input: {contactId: "{contact}", topics: [INVOICE]}) { userErrors { code } } }`,
-	"Mutation.deleteContact":         `mutation { deleteContact(input: {contactId: "{fresh}"}) { userErrors { code } } }`,
-	"Mutation.setSubAccount":         `mutation { setSubAccount(input: {contactId: "{contact}", subAccount: {active: false}}) { userErrors { code } } }`,
-	"Mutation.setEmailPreferences":   `mutation { setEmailPreferences(input: {clientId: "{client}", topics: [DOMAIN]}) { userErrors { code } } }`,
-	"Mutation.resendInvitation":      `mutation { resendInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
-	"Mutation.cancelInvitation":      `mutation { cancelInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
-	"Mutation.suspendAccess":         `mutation { suspendAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
-	"Mutation.resumeAccess":          `mutation { resumeAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
-	"Mutation.issueInvoice":          `mutation { issueInvoice(input: {clientId: "{client}", dueDate: "2026-05-15", lines: []}) { userErrors { code } } }`,
-	"Mutation.recordPayment":         `mutation { recordPayment(input: {invoiceId: "{invoice}", amount: "0", method: TRANSFER, requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.requestInvoicePdf":     `mutation { requestInvoicePdf(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
-	"Mutation.saveFiscalProfile":     `mutation { saveFiscalProfile(input: {clientId: "{client}", rfc: "x", nombre: "x"}) { userErrors { code } } }`,
-	"Mutation.requestFiscalDocument": `mutation { requestFiscalDocument(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
-	"Mutation.saveDraftInvoice":      `mutation { saveDraftInvoice(input: {invoice: {clientId: "{client}", dueDate: "2026-05-15", lines: []}}) { userErrors { code } } }`,
-	"Mutation.deleteDraftInvoice":    `mutation { deleteDraftInvoice(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
-	"Mutation.issueDraftInvoices":    `mutation { issueDraftInvoices(input: {invoiceIds: []}) { userErrors { code } } }`,
-	"Mutation.cancelInvoice":         `mutation { cancelInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
-	"Mutation.writeOffInvoice":       `mutation { writeOffInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
-	"Mutation.issueCreditNote":       `mutation { issueCreditNote(input: {invoiceId: "{invoice}", reason: "", requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.applyCredit":           `mutation { applyCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.releaseCredit":         `mutation { releaseCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.receivePayment":        `mutation { receivePayment(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.voidPayment":           `mutation { voidPayment(input: {paymentId: "{payment}", reason: ""}) { userErrors { code } } }`,
-	"Mutation.recordRefund":          `mutation { recordRefund(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.setExchangeRate":       `mutation { setExchangeRate(input: {currency: MXN, day: "2026-04-01", rate: "1", source: "x"}) { userErrors { code } } }`,
-	"Mutation.saveProduct":           `mutation { saveProduct(input: {name: "", pricing: {kind: HOSTING, cycle: MONTHLY, price: "1"}}) { userErrors { code } } }`,
-	"Mutation.addService":            `mutation { addService(input: {clientId: "{client}", productId: "{product}", startsOn: "2026-05-01", quantity: "-1", requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.changeService":         `mutation { changeService(input: {serviceId: "{service}", price: "-1", requestKey: "x"}) { userErrors { code } } }`,
-	"Mutation.setServiceStatus":      `mutation { setServiceStatus(input: {serviceId: "{service}", status: ACTIVE}) { userErrors { code } } }`,
-	"Mutation.invoiceRenewals":       `mutation { invoiceRenewals { userErrors { code } } }`,
-	"Mutation.importInvoices":        `mutation { importInvoices(input: {csv: ""}) { userErrors { code } } }`,
-	"Mutation.importBankStatement":   `mutation { importBankStatement(input: {csv: ""}) { userErrors { code } } }`,
-	"Mutation.confirmBankMovement":   `mutation { confirmBankMovement(input: {movementId: "{movement}"}) { userErrors { code } } }`,
-	"Mutation.ignoreBankMovement":    `mutation { ignoreBankMovement(input: {movementId: "mov_999999"}) { userErrors { code } } }`,
-	"Mutation.setReminderPause":      `mutation { setReminderPause(input: {clientId: "{client}"}) { userErrors { code } } }`,
-	"Mutation.sendReminders":         `mutation { sendReminders(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.signIn":                   `mutation { signIn(input: {email: "nadie@nada.example", password: "x"}) { userErrors { code } } }`,
+	"Mutation.signOut":                  `mutation { signOut { userErrors { code } } }`,
+	"Mutation.proveFactor":              `mutation { proveFactor(input: {pending: "x", factor: TOTP, code: "0"}) { userErrors { code } } }`,
+	"Mutation.requestPasswordReset":     `mutation { requestPasswordReset(input: {email: "nadie@nada.example"}) { userErrors { code } } }`,
+	"Mutation.completePasswordReset":    `mutation { completePasswordReset(input: {token: "x", password: "x", passwordAgain: "x"}) { userErrors { code } } }`,
+	"Mutation.acceptInvitation":         `mutation { acceptInvitation(input: {token: "x", password: "x"}) { userErrors { code } } }`,
+	"Mutation.changePassword":           `mutation { changePassword(input: {current: "x", password: "y", passwordAgain: "y"}) { userErrors { code } } }`,
+	"Mutation.beginTotp":                `mutation { beginTotp(input: {password: "x"}) { userErrors { code } } }`,
+	"Mutation.confirmTotp":              `mutation { confirmTotp(input: {code: "0"}) { userErrors { code } } }`,
+	"Mutation.removeTotp":               `mutation { removeTotp(input: {password: "x"}) { userErrors { code } } }`,
+	"Mutation.renewRecoveryCodes":       `mutation { renewRecoveryCodes(input: {password: "x"}) { userErrors { code } } }`,
+	"Mutation.beginPasskey":             `mutation { beginPasskey(input: {password: "x"}) { userErrors { code } } }`,
+	"Mutation.addPasskey":               `mutation { addPasskey(input: {ceremony: "x", name: "Llave", response: "{}"}) { userErrors { code } } }`,
+	"Mutation.renamePasskey":            `mutation { renamePasskey(input: {passkeyId: "psk_999999", name: "Llave"}) { userErrors { code } } }`,
+	"Mutation.removePasskey":            `mutation { removePasskey(input: {passkeyId: "psk_999999", password: "x"}) { userErrors { code } } }`,
+	"Mutation.beginPasskeySignIn":       `mutation { beginPasskeySignIn(input: {pending: "x"}) { userErrors { code } } }`,
+	"Mutation.finishPasskeySignIn":      `mutation { finishPasskeySignIn(input: {pending: "x", response: "{}"}) { userErrors { code } } }`,
+	"Mutation.setClientSecondFactor":    `mutation { setClientSecondFactor(input: {clientId: "{client}", required: false}) { userErrors { code } } }`,
+	"Mutation.setStaffSecondFactor":     `mutation { setStaffSecondFactor(input: {required: false}) { userErrors { code } } }`,
+	"Mutation.resetLoginFactors":        `mutation { resetLoginFactors(input: {loginId: "log_999999"}) { userErrors { code } } }`,
+	"Mutation.resetStaffFactors":        `mutation { resetStaffFactors(input: {staffId: "stf_999999"}) { userErrors { code } } }`,
+	"Mutation.offerHandover":            `mutation { offerHandover(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.endHandover":              `mutation { endHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
+	"Mutation.acceptHandover":           `mutation { acceptHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
+	"Mutation.addStaff":                 `mutation { addStaff(input: {name: "", email: "x", password: "x"}) { userErrors { code } } }`,
+	"Mutation.updateStaff":              `mutation { updateStaff(input: {staffId: "stf_999999"}) { userErrors { code } } }`,
+	"Mutation.viewAs":                   `mutation { viewAs(input: {clientId: "{client}"}) { userErrors { code } } }`,
+	"Mutation.addToken":                 `mutation { addToken(input: {name: "", scopes: [], days: 1}) { userErrors { code } } }`,
+	"Mutation.revokeToken":              `mutation { revokeToken(input: {tokenId: "tok_999999"}) { userErrors { code } } }`,
+	"Mutation.endSession":               `mutation { endSession(input: {sessionId: "ses_999999"}) { userErrors { code } } }`,
+	"Mutation.signOutEverywhere":        `mutation { signOutEverywhere { userErrors { code } } }`,
+	"Mutation.addContact":               `mutation { addContact(input: {clientId: "{client}", details: {email: ""}}) { userErrors { code } } }`,
+	"Mutation.updateContact":            `mutation { updateContact(input: {contactId: "{contact}", topics: [INVOICE]}) { userErrors { code } } }`,
+	"Mutation.deleteContact":            `mutation { deleteContact(input: {contactId: "{fresh}"}) { userErrors { code } } }`,
+	"Mutation.setSubAccount":            `mutation { setSubAccount(input: {contactId: "{contact}", subAccount: {active: false}}) { userErrors { code } } }`,
+	"Mutation.setEmailPreferences":      `mutation { setEmailPreferences(input: {clientId: "{client}", topics: [DOMAIN]}) { userErrors { code } } }`,
+	"Mutation.resendInvitation":         `mutation { resendInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.cancelInvitation":         `mutation { cancelInvitation(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.suspendAccess":            `mutation { suspendAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.resumeAccess":             `mutation { resumeAccess(input: {contactId: "{contact}"}) { userErrors { code } } }`,
+	"Mutation.issueInvoice":             `mutation { issueInvoice(input: {clientId: "{client}", dueDate: "2026-05-15", lines: []}) { userErrors { code } } }`,
+	"Mutation.recordPayment":            `mutation { recordPayment(input: {invoiceId: "{invoice}", amount: "0", method: TRANSFER, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.requestInvoicePdf":        `mutation { requestInvoicePdf(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.saveFiscalProfile":        `mutation { saveFiscalProfile(input: {clientId: "{client}", rfc: "x", nombre: "x"}) { userErrors { code } } }`,
+	"Mutation.requestFiscalDocument":    `mutation { requestFiscalDocument(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.saveDraftInvoice":         `mutation { saveDraftInvoice(input: {invoice: {clientId: "{client}", dueDate: "2026-05-15", lines: []}}) { userErrors { code } } }`,
+	"Mutation.deleteDraftInvoice":       `mutation { deleteDraftInvoice(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.issueDraftInvoices":       `mutation { issueDraftInvoices(input: {invoiceIds: []}) { userErrors { code } } }`,
+	"Mutation.cancelInvoice":            `mutation { cancelInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.writeOffInvoice":          `mutation { writeOffInvoice(input: {invoiceId: "{invoice}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.issueCreditNote":          `mutation { issueCreditNote(input: {invoiceId: "{invoice}", reason: "", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.applyCredit":              `mutation { applyCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.releaseCredit":            `mutation { releaseCredit(input: {invoiceId: "{invoice}", amount: "0", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.receivePayment":           `mutation { receivePayment(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.voidPayment":              `mutation { voidPayment(input: {paymentId: "{payment}", reason: ""}) { userErrors { code } } }`,
+	"Mutation.recordRefund":             `mutation { recordRefund(input: {clientId: "{client}", amount: "0", method: CASH, requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.setExchangeRate":          `mutation { setExchangeRate(input: {currency: MXN, day: "2026-04-01", rate: "1", source: "x"}) { userErrors { code } } }`,
+	"Mutation.saveProduct":              `mutation { saveProduct(input: {name: "", pricing: {kind: HOSTING, cycle: MONTHLY, price: "1"}}) { userErrors { code } } }`,
+	"Mutation.addService":               `mutation { addService(input: {clientId: "{client}", productId: "{product}", startsOn: "2026-05-01", quantity: "-1", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.changeService":            `mutation { changeService(input: {serviceId: "{service}", price: "-1", requestKey: "x"}) { userErrors { code } } }`,
+	"Mutation.setServiceStatus":         `mutation { setServiceStatus(input: {serviceId: "{service}", status: ACTIVE}) { userErrors { code } } }`,
+	"Mutation.invoiceRenewals":          `mutation { invoiceRenewals { userErrors { code } } }`,
+	"Mutation.importInvoices":           `mutation { importInvoices(input: {csv: ""}) { userErrors { code } } }`,
+	"Mutation.importBankStatement":      `mutation { importBankStatement(input: {csv: ""}) { userErrors { code } } }`,
+	"Mutation.confirmBankMovement":      `mutation { confirmBankMovement(input: {movementId: "{movement}"}) { userErrors { code } } }`,
+	"Mutation.ignoreBankMovement":       `mutation { ignoreBankMovement(input: {movementId: "mov_999999"}) { userErrors { code } } }`,
+	"Mutation.setReminderPause":         `mutation { setReminderPause(input: {clientId: "{client}"}) { userErrors { code } } }`,
+	"Mutation.sendReminders":            `mutation { sendReminders(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
+	"Mutation.cancelFiscalDocument":     `mutation { cancelFiscalDocument(input: {fiscalDocumentId: "{cfdi}", motivo: "02"}) { userErrors { code } } }`,
+	"Mutation.substituteFiscalDocument": `mutation { substituteFiscalDocument(input: {fiscalDocumentId: "{cfdi}"}) { userErrors { code } } }`,
+	"Mutation.checkFiscalDocument":      `mutation { checkFiscalDocument(input: {fiscalDocumentId: "{cfdi}"}) { userErrors { code } } }`,
 }
 
 // someone is a kind of actor. Every request is made in a session of its own, so that one that ends it
@@ -166,6 +171,7 @@ type someone struct {
 
 type table struct {
 	*world
+	fiscal *fiscal.Service
 	actors []someone
 	fill   *strings.Replacer
 	things map[string]string // ids of the client's own things, by the part of an address before them
@@ -179,7 +185,7 @@ func newTable(t *testing.T) *table {
 		Introspection: true, PDFPath: PDFPath, Now: w.account.Now})})
 	w.render(w.invoice)
 	w.addContact("Recibos", bookkeeperless, []mail.Topic{mail.Invoice})
-	tb := &table{world: w}
+	tb := &table{world: w, fiscal: fiscalDocuments}
 	ctx := t.Context()
 	tb.addThings()
 	login := func(name string, sub db.SubAccount) {
@@ -247,6 +253,30 @@ func (tb *table) addThings() {
 	tb.must(err)
 	tb.things = map[string]string{"/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
 		"/consola/productos/": product.ID.String(), "/consola/servicios/": service.ID.String()}
+}
+
+// stampedDocument is a fiscal document of the invoice, as the test PAC stamps it.
+func stampedDocument(t *testing.T, w *world) id.CFDI {
+	t.Helper()
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	pac, err := sandbox.New(sandbox.Config{Now: func() time.Time { return fiscaltest.Noon }})
+	must(err)
+	sealed := fiscaltest.Sealed(t, "1")
+	result, err := pac.Stamp(t.Context(), sealed, "")
+	must(err)
+	profile := db.FiscalProfile{ClientID: w.client.ID, Rfc: "URE180429TM6", Nombre: "UNIVERSIDAD ROBOTICA ESPAÑOLA", DomicilioFiscalReceptor: "86991",
+		RegimenFiscalReceptor: "601", UsoCFDI: "G03", Default: true}
+	must(w.store.SaveFiscalProfile(t.Context(), &profile))
+	sum := sha256.Sum256(result.XML)
+	row := db.CFDI{Kind: db.CFDIIngreso, ClientID: w.client.ID, InvoiceID: w.invoice.ID, ProfileID: profile.ID, MetodoPago: "PUE", Status: db.CFDIStamped,
+		RfcEmisor: "EKU9003173C9", Serie: "A", Folio: 1, RfcReceptor: profile.Rfc, NombreReceptor: profile.Nombre, Total: "1160.00", Moneda: "MXN", Fecha: now,
+		Sealed: sealed, UUID: result.Timbre.UUID, XML: result.XML, XMLSHA256: sum[:], StampedAt: &now}
+	must(w.store.AddCFDI(t.Context(), &row))
+	return row.ID
 }
 
 // bookkeeperless is a contact without a login, which the requests name.
@@ -325,7 +355,7 @@ func TestAccessTable(t *testing.T) {
 	tb := newTable(t)
 	var out strings.Builder
 	out.WriteString("Who gets what. An outcome, then the actors that get it. 422 and 409: let in, and the form was refused.\n\n")
-	for _, route := range Routes(Config{Account: tb.account, Billing: tb.billing, GraphQL: http.NotFoundHandler(), Now: tb.account.Now}) {
+	for _, route := range Routes(Config{Account: tb.account, Billing: tb.billing, Fiscal: tb.fiscal, GraphQL: http.NotFoundHandler(), Now: tb.account.Now}) {
 		out.WriteString(tb.lines(route.Method+" "+route.Path+"  ("+string(route.Who)+")", func(who someone) string {
 			path := tb.path(route.Path)
 			form := url.Values{}
@@ -378,8 +408,14 @@ func (tb *table) path(pattern string) string {
 	for section, key := range tb.things {
 		pattern = strings.Replace(pattern, section+"{id}", section+key, 1)
 	}
+	if strings.HasPrefix(pattern, "/descargas/cfdi/") {
+		pattern = strings.Replace(pattern, "{file}", "{cfdi}.xml", 1)
+	}
+	if strings.HasPrefix(pattern, "/descargas/fiscal/") {
+		pattern = strings.Replace(pattern, "{file}", now.Format("2006-01")+".zip", 1)
+	}
 	for section, key := range map[string]string{"/clientes/{id}": tb.client.ID.String(), "/contactos/{id}": tb.contacts[bookkeeperless].ID.String(),
-		"/facturas/{id}": tb.invoice.ID.String(), "/recordatorios/{id}": "dlv_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
+		"/facturas/{id}": tb.invoice.ID.String(), "/fiscal/{id}": tb.fill.Replace("{cfdi}"), "/recordatorios/{id}": "dlv_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
 		if strings.HasPrefix(pattern, "/consola"+section) {
 			pattern = strings.Replace(pattern, "{id}", key, 1)
 		}

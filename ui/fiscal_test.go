@@ -127,11 +127,12 @@ func TestFiscalPages(t *testing.T) {
 	if pdf := v.get(CFDIPath(cfdi, "pdf")).want(t, http.StatusOK); !strings.HasPrefix(pdf.body, "%PDF-") || pdf.Header.Get("Content-Type") != "application/pdf" {
 		t.Error(pdf.Header)
 	}
-	log, err := service.Downloads(system(t.Context()), cfdi)
+	trail, err := service.Trail(system(t.Context()), cfdi)
+	log := trail.Downloads
 	if err != nil || len(log) != 2 || log[0].LoginID == 0 || log[0].Address == "" {
 		t.Errorf("%+v %v", log, err)
 	}
-	staff.get("/consola/fiscal?estado=stamped").want(t, http.StatusOK).shows(t, "Factura A 1", row.UUID, "URE180429TM6", "1160.00 MXN")
+	staff.get("/consola/fiscal?estado=stamped").want(t, http.StatusOK).shows(t, "Factura A 1", row.UUID, "URE180429TM6", "1,160.00 MXN")
 
 	for _, path := range []string{CFDIPath(cfdi, "xml"), CFDIPath(cfdi, "pdf"), home + "/fiscal", home + "/fiscal/nuevo", invoice + "/cfdi"} {
 		w.as(assistant).get(path).want(t, http.StatusForbidden)

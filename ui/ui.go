@@ -86,7 +86,8 @@ func Routes(c Config) []layout.Route {
 	table = append(table, pages.paymentRoutes()...)
 	table = append(table, pages.bounceRoute())
 	if c.Fiscal != nil {
-		table = append(table, layout.Route{Method: "GET", Path: "/descargas/cfdi/{file}", Who: layout.SignedIn, Handle: pages.fiscalFile})
+		table = append(table, layout.Route{Method: "GET", Path: "/descargas/cfdi/{file}", Who: layout.SignedIn, Handle: pages.fiscalFile},
+			layout.Route{Method: "GET", Path: "/descargas/fiscal/{client}/{file}", Who: layout.SignedIn, Handle: pages.fiscalArchive})
 	}
 	if c.GraphQL != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/graphql/explorer", Who: layout.Everybody, Handle: explorer})

@@ -22,6 +22,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/consulta"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/finkok"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/swsapien"
@@ -100,6 +101,11 @@ func (a *app) openFiscal(links email.Links) (*fiscal.Service, error) {
 	if c.Current != "" {
 		if s.Keyring, err = fiscal.NewKeyring(c.Current, c.Keys); err != nil {
 			return nil, err
+		}
+	}
+	if c.PAC == "swsapien" || c.PAC == "finkok" {
+		if s.SAT, err = consulta.New(or("SAT_QUERY_URL", consulta.URL), 0); err != nil {
+			return nil, fmt.Errorf("SAT_QUERY_URL: %w", err)
 		}
 	}
 	switch c.PAC {

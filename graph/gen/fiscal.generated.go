@@ -26,6 +26,9 @@ type FiscalDocumentResolver interface {
 
 	XMLPath(ctx context.Context, obj *db.CFDI) (*string, error)
 	PDFPath(ctx context.Context, obj *db.CFDI) (*string, error)
+	Cancellation(ctx context.Context, obj *db.CFDI) (*model.FiscalCancellation, error)
+	AcusePath(ctx context.Context, obj *db.CFDI) (*string, error)
+	SatStatus(ctx context.Context, obj *db.CFDI) (*db.SATStatus, error)
 }
 type FiscalProfileResolver interface {
 	ContactIds(ctx context.Context, obj *db.FiscalProfile) ([]string, error)
@@ -382,6 +385,93 @@ func (ec *executionContext) _FiscalDocument_pdfPath(ctx context.Context, field g
 }
 func (ec *executionContext) fieldContext_FiscalDocument_pdfPath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("FiscalDocument", field, true, true, "String")
+}
+
+func (ec *executionContext) _FiscalDocument_cancellation(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_cancellation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().Cancellation(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FiscalCancellation) graphql.Marshaler {
+			return ec.marshalOFiscalCancellation2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalCancellation(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_cancellation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FiscalDocument",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalCancellation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FiscalDocument_acusePath(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_acusePath(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().AcusePath(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_acusePath(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, true, true, "String")
+}
+
+func (ec *executionContext) _FiscalDocument_satStatus(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_satStatus(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().SatStatus(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.SATStatus) graphql.Marshaler {
+			return ec.marshalOSatStatus2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐSATStatus(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_satStatus(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FiscalDocument",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SatStatus(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _FiscalProfile_id(ctx context.Context, field graphql.CollectedField, obj *db.FiscalProfile) (ret graphql.Marshaler) {
@@ -1013,6 +1103,24 @@ func (ec *executionContext) _FiscalDocument(ctx context.Context, sel ast.Selecti
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._FiscalDocument_pdfPath(ctx, field, obj)
+				})
+		case "cancellation":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_cancellation(ctx, field, obj)
+				})
+		case "acusePath":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_acusePath(ctx, field, obj)
+				})
+		case "satStatus":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_satStatus(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

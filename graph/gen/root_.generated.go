@@ -197,6 +197,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	CancelFiscalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
+	}
+
 	CancelInvitationPayload struct {
 		Contact    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -214,6 +219,11 @@ type ComplexityRoot struct {
 		Invoice    func(childComplexity int) int
 		Service    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	CheckFiscalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
 	}
 
 	Client struct {
@@ -373,22 +383,33 @@ type ComplexityRoot struct {
 		Viewer     func(childComplexity int) int
 	}
 
+	FiscalCancellation struct {
+		Deadline         func(childComplexity int) int
+		FolioSustitucion func(childComplexity int) int
+		Motivo           func(childComplexity int) int
+		RequestedAt      func(childComplexity int) int
+		State            func(childComplexity int) int
+	}
+
 	FiscalDocument struct {
-		CancelledAt func(childComplexity int) int
-		Code        func(childComplexity int) int
-		Folio       func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Kind        func(childComplexity int) int
-		MetodoPago  func(childComplexity int) int
-		Moneda      func(childComplexity int) int
-		PDFPath     func(childComplexity int) int
-		RfcReceptor func(childComplexity int) int
-		Serie       func(childComplexity int) int
-		StampedAt   func(childComplexity int) int
-		Status      func(childComplexity int) int
-		Total       func(childComplexity int) int
-		UUID        func(childComplexity int) int
-		XMLPath     func(childComplexity int) int
+		AcusePath    func(childComplexity int) int
+		Cancellation func(childComplexity int) int
+		CancelledAt  func(childComplexity int) int
+		Code         func(childComplexity int) int
+		Folio        func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		MetodoPago   func(childComplexity int) int
+		Moneda       func(childComplexity int) int
+		PDFPath      func(childComplexity int) int
+		RfcReceptor  func(childComplexity int) int
+		SatStatus    func(childComplexity int) int
+		Serie        func(childComplexity int) int
+		StampedAt    func(childComplexity int) int
+		Status       func(childComplexity int) int
+		Total        func(childComplexity int) int
+		UUID         func(childComplexity int) int
+		XMLPath      func(childComplexity int) int
 	}
 
 	FiscalProfile struct {
@@ -545,74 +566,77 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AcceptHandover        func(childComplexity int, input model.AcceptHandoverInput) int
-		AcceptInvitation      func(childComplexity int, input model.AcceptInvitationInput) int
-		AddContact            func(childComplexity int, input model.AddContactInput) int
-		AddPasskey            func(childComplexity int, input model.AddPasskeyInput) int
-		AddService            func(childComplexity int, input model.AddServiceInput) int
-		AddStaff              func(childComplexity int, input model.AddStaffInput) int
-		AddToken              func(childComplexity int, input model.AddTokenInput) int
-		ApplyCredit           func(childComplexity int, input model.MoveCreditInput) int
-		BeginPasskey          func(childComplexity int, input model.BeginPasskeyInput) int
-		BeginPasskeySignIn    func(childComplexity int, input model.BeginPasskeySignInInput) int
-		BeginTotp             func(childComplexity int, input model.BeginTotpInput) int
-		CancelInvitation      func(childComplexity int, input model.CancelInvitationInput) int
-		CancelInvoice         func(childComplexity int, input model.CloseInvoiceInput) int
-		ChangePassword        func(childComplexity int, input model.ChangePasswordInput) int
-		ChangeService         func(childComplexity int, input model.ChangeServiceInput) int
-		CompletePasswordReset func(childComplexity int, input model.CompletePasswordResetInput) int
-		ConfirmBankMovement   func(childComplexity int, input model.ConfirmBankMovementInput) int
-		ConfirmTotp           func(childComplexity int, input model.ConfirmTotpInput) int
-		DeleteContact         func(childComplexity int, input model.DeleteContactInput) int
-		DeleteDraftInvoice    func(childComplexity int, input model.DeleteDraftInvoiceInput) int
-		EndHandover           func(childComplexity int, input model.EndHandoverInput) int
-		EndSession            func(childComplexity int, input model.EndSessionInput) int
-		FinishPasskeySignIn   func(childComplexity int, input model.FinishPasskeySignInInput) int
-		IgnoreBankMovement    func(childComplexity int, input model.IgnoreBankMovementInput) int
-		ImportBankStatement   func(childComplexity int, input model.ImportBankStatementInput) int
-		ImportInvoices        func(childComplexity int, input model.ImportInvoicesInput) int
-		InvoiceRenewals       func(childComplexity int) int
-		IssueCreditNote       func(childComplexity int, input model.IssueCreditNoteInput) int
-		IssueDraftInvoices    func(childComplexity int, input model.IssueDraftInvoicesInput) int
-		IssueInvoice          func(childComplexity int, input model.IssueInvoiceInput) int
-		OfferHandover         func(childComplexity int, input model.OfferHandoverInput) int
-		ProveFactor           func(childComplexity int, input model.ProveFactorInput) int
-		ReceivePayment        func(childComplexity int, input model.ReceivePaymentInput) int
-		RecordPayment         func(childComplexity int, input model.RecordPaymentInput) int
-		RecordRefund          func(childComplexity int, input model.RecordRefundInput) int
-		ReleaseCredit         func(childComplexity int, input model.MoveCreditInput) int
-		RemovePasskey         func(childComplexity int, input model.RemovePasskeyInput) int
-		RemoveTotp            func(childComplexity int, input model.RemoveTotpInput) int
-		RenamePasskey         func(childComplexity int, input model.RenamePasskeyInput) int
-		RenewRecoveryCodes    func(childComplexity int, input model.RenewRecoveryCodesInput) int
-		RequestFiscalDocument func(childComplexity int, input model.RequestFiscalDocumentInput) int
-		RequestInvoicePDF     func(childComplexity int, input model.RequestInvoicePDFInput) int
-		RequestPasswordReset  func(childComplexity int, input model.RequestPasswordResetInput) int
-		ResendInvitation      func(childComplexity int, input model.ResendInvitationInput) int
-		ResetLoginFactors     func(childComplexity int, input model.ResetLoginFactorsInput) int
-		ResetStaffFactors     func(childComplexity int, input model.ResetStaffFactorsInput) int
-		ResumeAccess          func(childComplexity int, input model.ResumeAccessInput) int
-		RevokeToken           func(childComplexity int, input model.RevokeTokenInput) int
-		SaveDraftInvoice      func(childComplexity int, input model.SaveDraftInvoiceInput) int
-		SaveFiscalProfile     func(childComplexity int, input model.SaveFiscalProfileInput) int
-		SaveProduct           func(childComplexity int, input model.SaveProductInput) int
-		SendReminders         func(childComplexity int, input model.SendRemindersInput) int
-		SetClientSecondFactor func(childComplexity int, input model.SetClientSecondFactorInput) int
-		SetEmailPreferences   func(childComplexity int, input model.SetEmailPreferencesInput) int
-		SetExchangeRate       func(childComplexity int, input model.SetExchangeRateInput) int
-		SetReminderPause      func(childComplexity int, input model.SetReminderPauseInput) int
-		SetServiceStatus      func(childComplexity int, input model.SetServiceStatusInput) int
-		SetStaffSecondFactor  func(childComplexity int, input model.SetStaffSecondFactorInput) int
-		SetSubAccount         func(childComplexity int, input model.SetSubAccountInput) int
-		SignIn                func(childComplexity int, input model.SignInInput) int
-		SignOut               func(childComplexity int) int
-		SignOutEverywhere     func(childComplexity int) int
-		SuspendAccess         func(childComplexity int, input model.SuspendAccessInput) int
-		UpdateContact         func(childComplexity int, input model.UpdateContactInput) int
-		UpdateStaff           func(childComplexity int, input model.UpdateStaffInput) int
-		ViewAs                func(childComplexity int, input model.ViewAsInput) int
-		VoidPayment           func(childComplexity int, input model.VoidPaymentInput) int
-		WriteOffInvoice       func(childComplexity int, input model.CloseInvoiceInput) int
+		AcceptHandover           func(childComplexity int, input model.AcceptHandoverInput) int
+		AcceptInvitation         func(childComplexity int, input model.AcceptInvitationInput) int
+		AddContact               func(childComplexity int, input model.AddContactInput) int
+		AddPasskey               func(childComplexity int, input model.AddPasskeyInput) int
+		AddService               func(childComplexity int, input model.AddServiceInput) int
+		AddStaff                 func(childComplexity int, input model.AddStaffInput) int
+		AddToken                 func(childComplexity int, input model.AddTokenInput) int
+		ApplyCredit              func(childComplexity int, input model.MoveCreditInput) int
+		BeginPasskey             func(childComplexity int, input model.BeginPasskeyInput) int
+		BeginPasskeySignIn       func(childComplexity int, input model.BeginPasskeySignInInput) int
+		BeginTotp                func(childComplexity int, input model.BeginTotpInput) int
+		CancelFiscalDocument     func(childComplexity int, input model.CancelFiscalDocumentInput) int
+		CancelInvitation         func(childComplexity int, input model.CancelInvitationInput) int
+		CancelInvoice            func(childComplexity int, input model.CloseInvoiceInput) int
+		ChangePassword           func(childComplexity int, input model.ChangePasswordInput) int
+		ChangeService            func(childComplexity int, input model.ChangeServiceInput) int
+		CheckFiscalDocument      func(childComplexity int, input model.CheckFiscalDocumentInput) int
+		CompletePasswordReset    func(childComplexity int, input model.CompletePasswordResetInput) int
+		ConfirmBankMovement      func(childComplexity int, input model.ConfirmBankMovementInput) int
+		ConfirmTotp              func(childComplexity int, input model.ConfirmTotpInput) int
+		DeleteContact            func(childComplexity int, input model.DeleteContactInput) int
+		DeleteDraftInvoice       func(childComplexity int, input model.DeleteDraftInvoiceInput) int
+		EndHandover              func(childComplexity int, input model.EndHandoverInput) int
+		EndSession               func(childComplexity int, input model.EndSessionInput) int
+		FinishPasskeySignIn      func(childComplexity int, input model.FinishPasskeySignInInput) int
+		IgnoreBankMovement       func(childComplexity int, input model.IgnoreBankMovementInput) int
+		ImportBankStatement      func(childComplexity int, input model.ImportBankStatementInput) int
+		ImportInvoices           func(childComplexity int, input model.ImportInvoicesInput) int
+		InvoiceRenewals          func(childComplexity int) int
+		IssueCreditNote          func(childComplexity int, input model.IssueCreditNoteInput) int
+		IssueDraftInvoices       func(childComplexity int, input model.IssueDraftInvoicesInput) int
+		IssueInvoice             func(childComplexity int, input model.IssueInvoiceInput) int
+		OfferHandover            func(childComplexity int, input model.OfferHandoverInput) int
+		ProveFactor              func(childComplexity int, input model.ProveFactorInput) int
+		ReceivePayment           func(childComplexity int, input model.ReceivePaymentInput) int
+		RecordPayment            func(childComplexity int, input model.RecordPaymentInput) int
+		RecordRefund             func(childComplexity int, input model.RecordRefundInput) int
+		ReleaseCredit            func(childComplexity int, input model.MoveCreditInput) int
+		RemovePasskey            func(childComplexity int, input model.RemovePasskeyInput) int
+		RemoveTotp               func(childComplexity int, input model.RemoveTotpInput) int
+		RenamePasskey            func(childComplexity int, input model.RenamePasskeyInput) int
+		RenewRecoveryCodes       func(childComplexity int, input model.RenewRecoveryCodesInput) int
+		RequestFiscalDocument    func(childComplexity int, input model.RequestFiscalDocumentInput) int
+		RequestInvoicePDF        func(childComplexity int, input model.RequestInvoicePDFInput) int
+		RequestPasswordReset     func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation         func(childComplexity int, input model.ResendInvitationInput) int
+		ResetLoginFactors        func(childComplexity int, input model.ResetLoginFactorsInput) int
+		ResetStaffFactors        func(childComplexity int, input model.ResetStaffFactorsInput) int
+		ResumeAccess             func(childComplexity int, input model.ResumeAccessInput) int
+		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
+		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
+		SaveFiscalProfile        func(childComplexity int, input model.SaveFiscalProfileInput) int
+		SaveProduct              func(childComplexity int, input model.SaveProductInput) int
+		SendReminders            func(childComplexity int, input model.SendRemindersInput) int
+		SetClientSecondFactor    func(childComplexity int, input model.SetClientSecondFactorInput) int
+		SetEmailPreferences      func(childComplexity int, input model.SetEmailPreferencesInput) int
+		SetExchangeRate          func(childComplexity int, input model.SetExchangeRateInput) int
+		SetReminderPause         func(childComplexity int, input model.SetReminderPauseInput) int
+		SetServiceStatus         func(childComplexity int, input model.SetServiceStatusInput) int
+		SetStaffSecondFactor     func(childComplexity int, input model.SetStaffSecondFactorInput) int
+		SetSubAccount            func(childComplexity int, input model.SetSubAccountInput) int
+		SignIn                   func(childComplexity int, input model.SignInInput) int
+		SignOut                  func(childComplexity int) int
+		SignOutEverywhere        func(childComplexity int) int
+		SubstituteFiscalDocument func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
+		SuspendAccess            func(childComplexity int, input model.SuspendAccessInput) int
+		UpdateContact            func(childComplexity int, input model.UpdateContactInput) int
+		UpdateStaff              func(childComplexity int, input model.UpdateStaffInput) int
+		ViewAs                   func(childComplexity int, input model.ViewAsInput) int
+		VoidPayment              func(childComplexity int, input model.VoidPaymentInput) int
+		WriteOffInvoice          func(childComplexity int, input model.CloseInvoiceInput) int
 	}
 
 	OfferHandoverPayload struct {
@@ -838,6 +862,13 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	SatStatus struct {
+		CheckedAt          func(childComplexity int) int
+		EsCancelable       func(childComplexity int) int
+		Estado             func(childComplexity int) int
+		EstatusCancelacion func(childComplexity int) int
+	}
+
 	SaveFiscalProfilePayload struct {
 		FiscalProfile func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
@@ -981,6 +1012,11 @@ type ComplexityRoot struct {
 		LoginID     func(childComplexity int) int
 		Permissions func(childComplexity int) int
 		State       func(childComplexity int) int
+	}
+
+	SubstituteFiscalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
 	}
 
 	SuspendAccessPayload struct {
@@ -1583,6 +1619,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BeginTotpPayload.UserErrors(childComplexity), true
 
+	case "CancelFiscalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.CancelFiscalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelFiscalDocumentPayload.FiscalDocument(childComplexity), true
+	case "CancelFiscalDocumentPayload.userErrors":
+		if e.ComplexityRoot.CancelFiscalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelFiscalDocumentPayload.UserErrors(childComplexity), true
+
 	case "CancelInvitationPayload.contact":
 		if e.ComplexityRoot.CancelInvitationPayload.Contact == nil {
 			break
@@ -1645,6 +1694,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangeServicePayload.UserErrors(childComplexity), true
+
+	case "CheckFiscalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.CheckFiscalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CheckFiscalDocumentPayload.FiscalDocument(childComplexity), true
+	case "CheckFiscalDocumentPayload.userErrors":
+		if e.ComplexityRoot.CheckFiscalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CheckFiscalDocumentPayload.UserErrors(childComplexity), true
 
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
@@ -2297,6 +2359,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.FinishPasskeySignInPayload.Viewer(childComplexity), true
 
+	case "FiscalCancellation.deadline":
+		if e.ComplexityRoot.FiscalCancellation.Deadline == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalCancellation.Deadline(childComplexity), true
+	case "FiscalCancellation.folioSustitucion":
+		if e.ComplexityRoot.FiscalCancellation.FolioSustitucion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalCancellation.FolioSustitucion(childComplexity), true
+	case "FiscalCancellation.motivo":
+		if e.ComplexityRoot.FiscalCancellation.Motivo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalCancellation.Motivo(childComplexity), true
+	case "FiscalCancellation.requestedAt":
+		if e.ComplexityRoot.FiscalCancellation.RequestedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalCancellation.RequestedAt(childComplexity), true
+	case "FiscalCancellation.state":
+		if e.ComplexityRoot.FiscalCancellation.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalCancellation.State(childComplexity), true
+
+	case "FiscalDocument.acusePath":
+		if e.ComplexityRoot.FiscalDocument.AcusePath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.AcusePath(childComplexity), true
+	case "FiscalDocument.cancellation":
+		if e.ComplexityRoot.FiscalDocument.Cancellation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Cancellation(childComplexity), true
 	case "FiscalDocument.cancelledAt":
 		if e.ComplexityRoot.FiscalDocument.CancelledAt == nil {
 			break
@@ -2351,6 +2456,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.RfcReceptor(childComplexity), true
+	case "FiscalDocument.satStatus":
+		if e.ComplexityRoot.FiscalDocument.SatStatus == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.SatStatus(childComplexity), true
 	case "FiscalDocument.serie":
 		if e.ComplexityRoot.FiscalDocument.Serie == nil {
 			break
@@ -3126,6 +3237,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.BeginTotp(childComplexity, args["input"].(model.BeginTotpInput)), true
+	case "Mutation.cancelFiscalDocument":
+		if e.ComplexityRoot.Mutation.CancelFiscalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelFiscalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelFiscalDocument(childComplexity, args["input"].(model.CancelFiscalDocumentInput)), true
 	case "Mutation.cancelInvitation":
 		if e.ComplexityRoot.Mutation.CancelInvitation == nil {
 			break
@@ -3170,6 +3292,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangeService(childComplexity, args["input"].(model.ChangeServiceInput)), true
+	case "Mutation.checkFiscalDocument":
+		if e.ComplexityRoot.Mutation.CheckFiscalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_checkFiscalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CheckFiscalDocument(childComplexity, args["input"].(model.CheckFiscalDocumentInput)), true
 	case "Mutation.completePasswordReset":
 		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
 			break
@@ -3672,6 +3805,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SignOutEverywhere(childComplexity), true
+	case "Mutation.substituteFiscalDocument":
+		if e.ComplexityRoot.Mutation.SubstituteFiscalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_substituteFiscalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SubstituteFiscalDocument(childComplexity, args["input"].(model.SubstituteFiscalDocumentInput)), true
 	case "Mutation.suspendAccess":
 		if e.ComplexityRoot.Mutation.SuspendAccess == nil {
 			break
@@ -4666,6 +4810,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RevokeTokenPayload.UserErrors(childComplexity), true
 
+	case "SatStatus.checkedAt":
+		if e.ComplexityRoot.SatStatus.CheckedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatStatus.CheckedAt(childComplexity), true
+	case "SatStatus.esCancelable":
+		if e.ComplexityRoot.SatStatus.EsCancelable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatStatus.EsCancelable(childComplexity), true
+	case "SatStatus.estado":
+		if e.ComplexityRoot.SatStatus.Estado == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatStatus.Estado(childComplexity), true
+	case "SatStatus.estatusCancelacion":
+		if e.ComplexityRoot.SatStatus.EstatusCancelacion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatStatus.EstatusCancelacion(childComplexity), true
+
 	case "SaveFiscalProfilePayload.fiscalProfile":
 		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
 			break
@@ -5179,6 +5348,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SubAccount.State(childComplexity), true
 
+	case "SubstituteFiscalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.SubstituteFiscalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubstituteFiscalDocumentPayload.FiscalDocument(childComplexity), true
+	case "SubstituteFiscalDocumentPayload.userErrors":
+		if e.ComplexityRoot.SubstituteFiscalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SubstituteFiscalDocumentPayload.UserErrors(childComplexity), true
+
 	case "SuspendAccessPayload.contact":
 		if e.ComplexityRoot.SuspendAccessPayload.Contact == nil {
 			break
@@ -5361,9 +5543,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BeginPasskeyInput", ec.unmarshalInputBeginPasskeyInput),
 			graphql.NewInputUnmarshaler("BeginPasskeySignInInput", ec.unmarshalInputBeginPasskeySignInInput),
 			graphql.NewInputUnmarshaler("BeginTotpInput", ec.unmarshalInputBeginTotpInput),
+			graphql.NewInputUnmarshaler("CancelFiscalDocumentInput", ec.unmarshalInputCancelFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("CancelInvitationInput", ec.unmarshalInputCancelInvitationInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("ChangeServiceInput", ec.unmarshalInputChangeServiceInput),
+			graphql.NewInputUnmarshaler("CheckFiscalDocumentInput", ec.unmarshalInputCheckFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("CloseInvoiceInput", ec.unmarshalInputCloseInvoiceInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
 			graphql.NewInputUnmarshaler("ConfirmBankMovementInput", ec.unmarshalInputConfirmBankMovementInput),
@@ -5415,6 +5599,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
+			graphql.NewInputUnmarshaler("SubstituteFiscalDocumentInput", ec.unmarshalInputSubstituteFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateStaffInput", ec.unmarshalInputUpdateStaffInput),
@@ -6042,6 +6227,123 @@ extend type Mutation {
     "The rate."
     input: SetExchangeRateInput!
   ): SetExchangeRatePayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/cancellation.graphqls", Input: `extend type FiscalDocument {
+  "Where its cancellation is; null when none was asked for."
+  cancellation: FiscalCancellation
+  "Where to download the SAT's receipt (acuse) of the cancellation, byte for byte, with the same bearer token; null until there is one."
+  acusePath: String
+  "What the SAT last said of it; null until it was asked."
+  satStatus: SatStatus
+}
+
+"The cancellation of a fiscal document (RMF 2.7.1.34 and 2.7.1.35)."
+type FiscalCancellation {
+  "Where it is."
+  state: FiscalCancellationState!
+  "Why it was asked for (c_Motivo): 01 errors, replaced; 02 errors; 03 the operation was not carried out; 04 in a global invoice."
+  motivo: String!
+  "The folio fiscal of the document that takes its place, with motive 01; null otherwise."
+  folioSustitucion: String
+  "When it was asked for."
+  requestedAt: DateTime!
+  "Until when the receiver can answer; null unless it is the receiver's turn. Without an answer the document is cancelled."
+  deadline: DateTime
+}
+
+"Where a cancellation is. REJECTED and REFUSED leave the document in force; it may be asked for again."
+enum FiscalCancellationState {
+  "Stored, and on its way to the SAT."
+  ASKED
+  "Taken by the SAT, which does not show its result yet."
+  REQUESTED
+  "It waits for the receiver, who can accept or reject it."
+  IN_PROCESS
+  "Done."
+  CANCELLED
+  "Rejected by the receiver."
+  REJECTED
+  "Not accepted by the SAT; the document's code says why."
+  REFUSED
+}
+
+"What the SAT's query service last said of a document, in its own words."
+type SatStatus {
+  "Vigente, Cancelado or No Encontrado."
+  estado: String!
+  "Whether it can be cancelled, and whether the receiver must accept."
+  esCancelable: String!
+  "Where the SAT sees its cancellation; empty when there is none."
+  estatusCancelacion: String!
+  "When the SAT was asked."
+  checkedAt: DateTime!
+}
+
+"A cancellation to ask for."
+input CancelFiscalDocumentInput {
+  "The document's id."
+  fiscalDocumentId: ID!
+  "The motive (c_Motivo), 01 to 04."
+  motivo: String!
+  "With motive 01, the id of the stamped document, related (04) to it, that takes its place. substituteFiscalDocument does both in the right order."
+  sustituyeId: ID
+}
+
+"The result of asking for a cancellation."
+type CancelFiscalDocumentPayload {
+  "The document, whose cancellation is sent and followed in the background; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"An invoice's fiscal document to replace."
+input SubstituteFiscalDocumentInput {
+  "The id of the document to replace, an INGRESO in force."
+  fiscalDocumentId: ID!
+  "The profile to issue the new one to; the default one when left out."
+  fiscalProfileId: ID
+}
+
+"The result of asking for a replacement."
+type SubstituteFiscalDocumentPayload {
+  "The new document, related (04) to the old one, which is cancelled (01) once the new one is stamped; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A document whose state the SAT is to be asked for."
+input CheckFiscalDocumentInput {
+  "The document's id."
+  fiscalDocumentId: ID!
+}
+
+"The result of asking the SAT."
+type CheckFiscalDocumentPayload {
+  "The document with the SAT's answer; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Asks the SAT to cancel a stamped document. Staff with billing:write."
+  cancelFiscalDocument(
+    "The document and the motive."
+    input: CancelFiscalDocumentInput!
+  ): CancelFiscalDocumentPayload!
+  "Replaces a stamped invoice: the new one is stamped first, then the old one is cancelled with motive 01. Staff with billing:write."
+  substituteFiscalDocument(
+    "The document and whom the new one is issued to."
+    input: SubstituteFiscalDocumentInput!
+  ): SubstituteFiscalDocumentPayload!
+  "Asks the SAT's query service for the state of a stamped document. Staff with billing:write."
+  checkFiscalDocument(
+    "The document."
+    input: CheckFiscalDocumentInput!
+  ): CheckFiscalDocumentPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/client.graphqls", Input: `"The billable party: it owns contacts and invoices."
@@ -9093,6 +9395,16 @@ func (ec *executionContext) childFields_BeginTotpPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CancelFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_CancelFiscalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelFiscalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelFiscalDocumentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelInvitationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -9129,6 +9441,16 @@ func (ec *executionContext) childFields_ChangeServicePayload(ctx context.Context
 		return ec.fieldContext_ChangeServicePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ChangeServicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CheckFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_CheckFiscalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CheckFiscalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CheckFiscalDocumentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9445,6 +9767,22 @@ func (ec *executionContext) childFields_FinishPasskeySignInPayload(ctx context.C
 	return nil, fmt.Errorf("no field named %q was found under type FinishPasskeySignInPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_FiscalCancellation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "state":
+		return ec.fieldContext_FiscalCancellation_state(ctx, field)
+	case "motivo":
+		return ec.fieldContext_FiscalCancellation_motivo(ctx, field)
+	case "folioSustitucion":
+		return ec.fieldContext_FiscalCancellation_folioSustitucion(ctx, field)
+	case "requestedAt":
+		return ec.fieldContext_FiscalCancellation_requestedAt(ctx, field)
+	case "deadline":
+		return ec.fieldContext_FiscalCancellation_deadline(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalCancellation", field.Name)
+}
+
 func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -9477,6 +9815,12 @@ func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, fiel
 		return ec.fieldContext_FiscalDocument_xmlPath(ctx, field)
 	case "pdfPath":
 		return ec.fieldContext_FiscalDocument_pdfPath(ctx, field)
+	case "cancellation":
+		return ec.fieldContext_FiscalDocument_cancellation(ctx, field)
+	case "acusePath":
+		return ec.fieldContext_FiscalDocument_acusePath(ctx, field)
+	case "satStatus":
+		return ec.fieldContext_FiscalDocument_satStatus(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalDocument", field.Name)
 }
@@ -10163,6 +10507,20 @@ func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type RevokeTokenPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SatStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "estado":
+		return ec.fieldContext_SatStatus_estado(ctx, field)
+	case "esCancelable":
+		return ec.fieldContext_SatStatus_esCancelable(ctx, field)
+	case "estatusCancelacion":
+		return ec.fieldContext_SatStatus_estatusCancelacion(ctx, field)
+	case "checkedAt":
+		return ec.fieldContext_SatStatus_checkedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SatStatus", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalProfile":
@@ -10451,6 +10809,16 @@ func (ec *executionContext) childFields_SubAccount(ctx context.Context, field gr
 		return ec.fieldContext_SubAccount_invitation(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_SubstituteFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_SubstituteFiscalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SubstituteFiscalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SubstituteFiscalDocumentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SuspendAccessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

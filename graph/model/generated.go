@@ -261,6 +261,24 @@ type BeginTotpPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A cancellation to ask for.
+type CancelFiscalDocumentInput struct {
+	// The document's id.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+	// The motive (c_Motivo), 01 to 04.
+	Motivo string `json:"motivo"`
+	// With motive 01, the id of the stamped document, related (04) to it, that takes its place. substituteFiscalDocument does both in the right order.
+	SustituyeID *string `json:"sustituyeId,omitempty"`
+}
+
+// The result of asking for a cancellation.
+type CancelFiscalDocumentPayload struct {
+	// The document, whose cancellation is sent and followed in the background; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The contact whose access is meant.
 type CancelInvitationInput struct {
 	// The contact's id.
@@ -321,6 +339,20 @@ type ChangeServicePayload struct {
 	Invoice *Invoice `json:"invoice,omitempty"`
 	// The credit note of a downgrade; null when none was needed.
 	CreditNote *CreditNote `json:"creditNote,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A document whose state the SAT is to be asked for.
+type CheckFiscalDocumentInput struct {
+	// The document's id.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+}
+
+// The result of asking the SAT.
+type CheckFiscalDocumentPayload struct {
+	// The document with the SAT's answer; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -507,6 +539,20 @@ type FinishPasskeySignInPayload struct {
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: PASSKEY_REFUSED, SIGN_IN_AGAIN or RATE_LIMITED.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The cancellation of a fiscal document (RMF 2.7.1.34 and 2.7.1.35).
+type FiscalCancellation struct {
+	// Where it is.
+	State string `json:"state"`
+	// Why it was asked for (c_Motivo): 01 errors, replaced; 02 errors; 03 the operation was not carried out; 04 in a global invoice.
+	Motivo string `json:"motivo"`
+	// The folio fiscal of the document that takes its place, with motive 01; null otherwise.
+	FolioSustitucion *string `json:"folioSustitucion,omitempty"`
+	// When it was asked for.
+	RequestedAt time.Time `json:"requestedAt"`
+	// Until when the receiver can answer; null unless it is the receiver's turn. Without an answer the document is cancelled.
+	Deadline *time.Time `json:"deadline,omitempty"`
 }
 
 // A movement that paid nothing here.
@@ -1350,6 +1396,22 @@ type SignOutEverywherePayload struct {
 // The result of signing out.
 type SignOutPayload struct {
 	// Why it was refused.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// An invoice's fiscal document to replace.
+type SubstituteFiscalDocumentInput struct {
+	// The id of the document to replace, an INGRESO in force.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+	// The profile to issue the new one to; the default one when left out.
+	FiscalProfileID *string `json:"fiscalProfileId,omitempty"`
+}
+
+// The result of asking for a replacement.
+type SubstituteFiscalDocumentPayload struct {
+	// The new document, related (04) to the old one, which is cancelled (01) once the new one is stamped; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
 

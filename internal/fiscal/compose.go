@@ -64,6 +64,9 @@ func (s *Service) composeIngreso(ctx context.Context, tx *db.Store, row db.CFDI,
 			return nil, err
 		}
 	}
+	if d.Relacionados, err = sustituye(ctx, tx, row); err != nil {
+		return nil, err
+	}
 	if d.Lines, err = linesOf(invoice.Currency, lines, Line{ClaveProdServ: defaultClaveProdServ, ClaveUnidad: defaultClaveUnidad, NoIdentificacion: invoice.Number}); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package fiscal
 
 import (
 	"context"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -11,8 +12,9 @@ import (
 
 // Formats of a download.
 const (
-	FormatXML = "xml"
-	FormatPDF = "pdf"
+	FormatXML   = "xml"
+	FormatPDF   = "pdf"
+	FormatAcuse = "acuse" // the SAT's receipt of a cancellation
 )
 
 // File is a downloaded document.
@@ -21,8 +23,13 @@ type File struct {
 	Data              []byte
 }
 
-// Open returns a stamped document, byte for byte as it was stamped, or its printed representation, and
-// writes the download log. Permission invoices.
+// AcuseName is how the acuse of a document's cancellation is downloaded.
+func AcuseName(c *Comprobante) string {
+	return strings.TrimSuffix(FileName(c, FormatXML), ".xml") + "_acuse.xml"
+}
+
+// Open returns a stamped document, byte for byte as it was stamped, its printed representation or the acuse of its
+// cancellation, byte for byte as the PAC gave it, and writes the download log. Permission invoices.
 func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, error) {
 	row, err := s.Document(ctx, cfdi)
 	if err != nil {
@@ -48,6 +55,11 @@ func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, 
 		if file.Data, err = s.print(row, company, lang); err != nil {
 			return File{}, err
 		}
+	case FormatAcuse:
+		if len(row.Acuse) == 0 {
+			return File{}, fault.Missing()
+		}
+		file = File{Name: AcuseName(doc.Comprobante), ContentType: "application/xml; charset=utf-8", Data: row.Acuse}
 	default:
 		return File{}, fault.Missing()
 	}
@@ -63,12 +75,4 @@ func (s *Service) printer(ctx context.Context, row db.CFDI) (db.Company, string,
 	}
 	client, err := s.Store.Client(ctx, row.ClientID)
 	return company, client.Language, err
-}
-
-// Downloads is the download log of a document, the newest 100 first. Staff only.
-func (s *Service) Downloads(ctx context.Context, cfdi id.CFDI) ([]db.CFDIDownload, error) {
-	if err := access.RequireStaff(ctx); err != nil {
-		return nil, err
-	}
-	return s.Store.CFDIDownloads(ctx, cfdi)
 }

@@ -8,13 +8,15 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
-// Letter is what the mail of a stamped document says.
+// Letter is what a mail about a document says.
 type Letter struct {
+	Event       string // db.MailStamped...
 	MessageID   string
 	To, Name    string
 	Language    string
@@ -29,20 +31,28 @@ type Letter struct {
 	Attachments []mail.Attachment // the XML, and the PDF where it could be drawn
 	WithPDF     bool
 	Sandbox     bool // without fiscal validity
+	// Deadline is the day until which the receiver can answer, with db.MailCancelRequested; Motivo is the reason
+	// (c_Motivo) and Replacement the folio fiscal of the document that takes its place.
+	Deadline            date.Date
+	Motivo, Replacement string
 }
 
 // enqueueMails asks for one mail per address with the invoice preference: the client's own and its contacts', only those
 // of the document's profile where it has some.
-func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) error {
+func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI, event string) error {
 	if s.Render == nil || row.ClientID == 0 { // a global invoice is nobody's
 		return nil
+	}
+	job := MailJob{CFDI: row.ID}
+	if event != db.MailStamped {
+		job.Event, job.Round = event, row.CancelRound
 	}
 	client, err := tx.Client(ctx, row.ClientID)
 	if err != nil {
 		return err
 	}
 	if slices.Contains(client.Topics, mail.Invoice) {
-		if err := tx.Enqueue(ctx, MailJob{CFDI: row.ID}); err != nil {
+		if err := tx.Enqueue(ctx, job); err != nil {
 			return err
 		}
 	}
@@ -60,7 +70,8 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) e
 			if !slices.Contains(contact.Topics, mail.Invoice) || len(chosen) > 0 && !slices.Contains(chosen, contact.ID) {
 				continue
 			}
-			if err := tx.Enqueue(ctx, MailJob{CFDI: row.ID, Contact: contact.ID}); err != nil {
+			job.Contact = contact.ID
+			if err := tx.Enqueue(ctx, job); err != nil {
 				return err
 			}
 		}
@@ -70,7 +81,7 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI) e
 	}
 }
 
-// Mail does a MailJob: once per document and recipient. The XML is the document, so a PDF that cannot be
+// Mail does a MailJob: once per document, recipient and event. The XML is the document, so a PDF that cannot be
 // drawn holds nothing back: the mail says that it can be downloaded later.
 func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
@@ -87,14 +98,19 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(done, func(m db.CFDIMail) bool { return m.ContactID == job.Contact }) {
+	if job.Event == "" {
+		job.Event = db.MailStamped
+	}
+	if slices.ContainsFunc(done, func(m db.CFDIMail) bool {
+		return m.ContactID == job.Contact && m.Event == job.Event && m.Round == job.Round
+	}) {
 		return nil
 	}
-	letter, reason, err := s.compoundLetter(ctx, row, job.Contact)
+	letter, reason, err := s.compoundLetter(ctx, row, job)
 	if err != nil {
 		return err
 	}
-	entry := db.CFDIMail{CFDIID: row.ID, ContactID: job.Contact, Email: letter.To, MessageID: letter.MessageID, WithPDF: letter.WithPDF, Status: "skipped", Reply: reason}
+	entry := db.CFDIMail{CFDIID: row.ID, ContactID: job.Contact, Event: job.Event, Round: job.Round, Email: letter.To, MessageID: letter.MessageID, WithPDF: letter.WithPDF, Status: "skipped", Reply: reason}
 	if reason != "" {
 		return s.Store.AddCFDIMail(ctx, &entry)
 	}
@@ -113,7 +129,8 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 }
 
 // compoundLetter fills the mail; reason says why it must not be sent any more.
-func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, contactID id.Contact) (letter Letter, reason string, err error) {
+func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) (letter Letter, reason string, err error) {
+	contactID := job.Contact
 	company, err := s.Store.Company(ctx)
 	if err != nil {
 		return letter, "", err
@@ -127,7 +144,7 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, contactID id.
 		return letter, "", err
 	}
 	_, domain, _ := strings.Cut(company.Email, "@")
-	letter = Letter{MessageID: fmt.Sprintf("cfdi.%d.%d@%s", row.ID, contactID, domain), To: client.Email, Name: client.Name, Language: client.Language,
+	letter = Letter{Event: job.Event, MessageID: fmt.Sprintf("cfdi.%d.%d@%s", row.ID, contactID, domain), To: client.Email, Name: client.Name, Language: client.Language,
 		Kind: row.Kind, UUID: row.UUID, Number: doc.Comprobante.Serie + " " + doc.Comprobante.Folio, Rfc: row.RfcReceptor, Nombre: row.NombreReceptor,
 		Total: grouped(Num(row.Total)), Moneda: row.Moneda, InvoiceID: row.InvoiceID, Company: company, Sandbox: SinValidez(doc.Comprobante)}
 	topics := client.Topics
@@ -141,10 +158,13 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, contactID id.
 		}
 		letter.To, letter.Name, letter.Language, topics = contact.Email, contact.Name(), contact.Language, contact.Topics
 	}
-	switch {
-	case !slices.Contains(topics, mail.Invoice):
+	if !slices.Contains(topics, mail.Invoice) {
 		return letter, "preference_off", nil
-	case row.Status != db.CFDIStamped:
+	}
+	if job.Event != db.MailStamped {
+		return s.cancelLetter(letter, row, doc.Comprobante, job, domain)
+	}
+	if row.Status != db.CFDIStamped {
 		return letter, row.Status, nil
 	}
 	letter.Attachments = []mail.Attachment{{Name: FileName(doc.Comprobante, FormatXML), ContentType: "application/xml", Data: row.XML}}
@@ -155,6 +175,27 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, contactID id.
 	}
 	letter.WithPDF = true
 	letter.Attachments = append(letter.Attachments, mail.Attachment{Name: FileName(doc.Comprobante, FormatPDF), ContentType: "application/pdf", Data: printed})
+	return letter, "", nil
+}
+
+// cancelLetter completes the mail about a cancellation: its term while the receiver can answer, and the acuse at its
+// end.
+func (s *Service) cancelLetter(letter Letter, row db.CFDI, c *Comprobante, job MailJob, domain string) (Letter, string, error) {
+	letter.MessageID = fmt.Sprintf("cfdi.%d.%d.%s.%d@%s", row.ID, job.Contact, job.Event, job.Round, domain)
+	letter.Motivo, letter.Replacement = row.CancelMotivo, row.CancelSustitucion
+	if job.Event == db.MailCancelRequested {
+		if row.CancelState != db.CancelInProcess || row.CancelRound != job.Round || row.CancelDeadline == nil {
+			return letter, "cancellation_over", nil
+		}
+		letter.Deadline = date.Of(*row.CancelDeadline, ZonaCentro())
+		return letter, "", nil
+	}
+	if row.Status != db.CFDICancelled {
+		return letter, row.Status, nil
+	}
+	if len(row.Acuse) > 0 {
+		letter.Attachments = []mail.Attachment{{Name: AcuseName(c), ContentType: "application/xml", Data: row.Acuse}}
+	}
 	return letter, "", nil
 }
 

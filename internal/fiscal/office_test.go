@@ -27,7 +27,8 @@ type office struct {
 	service *fiscal.Service
 	billing *billing.Service
 	pac     *sandbox.Sandbox
-	fault   sandbox.Fault // of the next stamps
+	fault   sandbox.Fault               // of the next stamps
+	answers map[string]sandbox.Decision // of receivers who are asked to accept a cancellation
 	clock   time.Time
 	client  db.Client
 	contact db.Contact // has the invoice preference
@@ -55,7 +56,7 @@ var kemper = fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "Escuela Kemper Urg
 // newOfficeOf is another company, whose documents are automatic since a moment, noon where none is given.
 func newOfficeOf(tb testing.TB, issuer fiscal.IssuerInput, since ...time.Time) *office {
 	tb.Helper()
-	o := &office{TB: tb, store: dbtest.New(tb), clock: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)}
+	o := &office{TB: tb, store: dbtest.New(tb), clock: time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC), answers: map[string]sandbox.Decision{}}
 	if len(since) > 0 {
 		o.clock = since[0]
 	}
@@ -63,7 +64,7 @@ func newOfficeOf(tb testing.TB, issuer fiscal.IssuerInput, since ...time.Time) *
 	dbtest.Company(tb, o.store, o.clock)
 	identity, err := sandbox.StoredIdentity(tb.Context(), o.store, sharedIdentity)
 	o.must(err)
-	o.pac, err = sandbox.New(sandbox.Config{Identity: identity, Store: sandbox.Postgres{Store: o.store}, Now: now,
+	o.pac, err = sandbox.New(sandbox.Config{Identity: identity, Store: sandbox.Postgres{Store: o.store}, Now: now, Decisions: o.answers,
 		Fault: func([]byte) sandbox.Fault { o.mu.Lock(); defer o.mu.Unlock(); return o.fault }})
 	o.must(err)
 	ring, err := fiscal.NewKeyring("k1", map[string][]byte{"k1": bytes.Repeat([]byte{7}, 32)})
@@ -263,6 +264,8 @@ func do(ctx context.Context, s *fiscal.Service, row db.OutboxRow) error {
 		return run(ctx, row, s.Stamp)
 	case fiscal.MailJob{}.Kind():
 		return run(ctx, row, s.Mail)
+	case fiscal.CancelJob{}.Kind():
+		return run(ctx, row, s.SendCancellation)
 	case fiscal.TakeBackJob{}.Kind():
 		return run(ctx, row, s.TakeBack)
 	}

@@ -153,13 +153,14 @@ func metodo(invoice db.Invoice) string {
 	return "PPD"
 }
 
-// inForce is the ingreso of an invoice that is not cancelled.
+// inForce is the ingreso of an invoice that is not cancelled; while one takes another's place, the newer one.
 func inForce(rows []db.CFDI) (db.CFDI, bool) {
-	i := slices.IndexFunc(rows, func(c db.CFDI) bool { return c.Kind == db.CFDIIngreso && c.Status != db.CFDICancelled })
-	if i < 0 {
-		return db.CFDI{}, false
+	for _, row := range slices.Backward(rows) {
+		if row.Kind == db.CFDIIngreso && row.Status != db.CFDICancelled {
+			return row, true
+		}
 	}
-	return rows[i], true
+	return db.CFDI{}, false
 }
 
 func profileOf(ctx context.Context, tx *db.Store, client id.Client, profile id.FiscalProfile) (db.FiscalProfile, error) {

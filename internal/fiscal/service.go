@@ -19,6 +19,8 @@ type Service struct {
 	Now     func() time.Time
 	Keyring *Keyring // nil: no CSD can be uploaded or used
 	PAC     Stamper  // nil: documents wait
+	// SAT answers for the state of documents; nil: the PAC does, where it can.
+	SAT StatusChecker
 	// Timeout of one call to the PAC; 0 is a minute. A call that takes longer counts as lost, and the
 	// same bytes are sent again.
 	Timeout time.Duration
@@ -77,14 +79,22 @@ func (j StampJob) Key() string {
 	return fmt.Sprintf("%s:%s:%d:%d", j.Kind(), j.CFDI, j.Build, j.Attempt)
 }
 
-// MailJob mails a stamped document to one recipient.
+// MailJob mails one recipient about a document.
 type MailJob struct {
 	CFDI    id.CFDI    `json:"cfdi"`
 	Contact id.Contact `json:"contact,omitempty"` // 0: the client's own address
+	Event   string     `json:"event,omitempty"`   // "": db.MailStamped
+	Round   int        `json:"round,omitempty"`   // of a cancellation
 }
 
 // Kind names the job.
 func (MailJob) Kind() string { return "fiscal:mail" }
 
-// Key makes one job per document and recipient.
-func (j MailJob) Key() string { return fmt.Sprintf("%s:%s:%s", j.Kind(), j.CFDI, j.Contact) }
+// Key makes one job per document, recipient and event.
+func (j MailJob) Key() string {
+	key := fmt.Sprintf("%s:%s:%s", j.Kind(), j.CFDI, j.Contact)
+	if j.Event != "" {
+		key += fmt.Sprintf(":%s:%d", j.Event, j.Round)
+	}
+	return key
+}

@@ -217,8 +217,13 @@ func (s *Service) noteStamped(ctx context.Context, tx *db.Store, row *db.CFDI, r
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}
-	if err := s.enqueueMails(ctx, tx, *row); err != nil {
+	if err := s.enqueueMails(ctx, tx, *row, db.MailStamped); err != nil {
 		return err
+	}
+	if row.ReplacesID != 0 {
+		if err := s.replaced(ctx, tx, *row); err != nil {
+			return err
+		}
 	}
 	return s.enqueueFollowing(ctx, tx, *row)
 }

@@ -60,7 +60,8 @@ func TestPaidInvoiceBecomesDocument(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(printed.Data, []byte("%PDF-")) {
 		t.Error("PDF", err)
 	}
-	log, err := o.service.Downloads(system(t.Context()), row.ID)
+	trail, err := o.service.Trail(system(t.Context()), row.ID)
+	log := trail.Downloads
 	if err != nil || len(log) != 2 || log[0].Format != "pdf" || log[1].Format != "xml" {
 		t.Error(log, err)
 	}

@@ -45,6 +45,7 @@ var shapes = map[string]string{
 	"refresh":  "M20 12a8 8 0 1 1-2.5-5.8M20 3.5v4.5h-4.5",
 	"list":     "M8.5 6H20M8.5 12H20M8.5 18H20M4 6h.5M4 12h.5M4 18h.5",
 	"card":     "M3 6h18v12H3zM3 10h18M6.5 14.5h4",
+	"folder":   "M3.5 6.5h6l2 2.5h9v10.5h-17zM3.5 11.5h17",
 	"stamp":    "M9 3h6v3l-1.5 6h-3L9 6zM5 17v-3a2 2 0 0 1 2-2h10a2 2 0 0 1 2 2v3zM5 20.5h14",
 }
 
@@ -95,7 +96,7 @@ func Icon(name, class string) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(shapes[name])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 46, Col: 24}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 47, Col: 24}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {

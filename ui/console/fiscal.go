@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
@@ -41,13 +42,14 @@ func ft(ctx context.Context, key string, args ...any) string {
 }
 
 // fiscalTabs are what the list can be limited to.
-var fiscalTabs = []string{"", "waiting", db.CFDIStampFailed, db.CFDIStamped, db.CFDICancelled}
+var fiscalTabs = []string{"", "waiting", db.CFDIStampFailed, db.CFDIStamped, db.CFDICancelPending, db.CFDICancelled}
 
 type fiscalListView struct {
 	Status string
 	Rows   []db.CFDI
 	Counts map[string]int
 	Issuer fiscal.Issuer
+	Months []db.CFDIMonth // whose ZIP is offered
 	Next   string
 }
 
@@ -79,6 +81,12 @@ func (c *Console) fiscalList(w http.ResponseWriter, r *http.Request) error {
 	view.Rows, view.Counts = list.Rows, counts
 	if view.Issuer, err = c.Fiscal.Issuer(ctx); err != nil {
 		return err
+	}
+	if access.RequireCapability(ctx, access.ReadBilling) == nil {
+		if view.Months, err = c.Fiscal.FolderMonths(ctx, 0); err != nil {
+			return err
+		}
+		view.Months = view.Months[:min(len(view.Months), 12)]
 	}
 	if next := list.Next(); next != "" {
 		query := url.Values{"despues": {next}}

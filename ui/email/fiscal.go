@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -19,7 +20,8 @@ type fiscalLetter struct {
 	Signature                                               string
 }
 
-// FiscalDocument writes the mail that carries a stamped document: its XML, and its PDF where there is one.
+// FiscalDocument writes a mail about a document: with its XML, and its PDF where there is one, when it is stamped; with
+// the receiver's term when its cancellation waits for the receiver; with the acuse when it is cancelled.
 func FiscalDocument(ctx context.Context, l fiscal.Letter, links Links) (mail.Message, error) {
 	to, ok := mail.Address(l.To)
 	if !ok {
@@ -45,6 +47,9 @@ func FiscalDocument(ctx context.Context, l fiscal.Letter, links Links) (mail.Mes
 	if !l.WithPDF {
 		letter.Files = t("files_xml")
 	}
+	if l.Event != db.MailStamped {
+		letter.cancellation()
+	}
 	if l.Sandbox {
 		letter.Notice = t("sandbox")
 	}
@@ -57,6 +62,27 @@ func FiscalDocument(ctx context.Context, l fiscal.Letter, links Links) (mail.Mes
 	}
 	return mail.Message{ID: l.MessageID, FromName: l.Company.Name, From: from, ReplyTo: from, ToName: l.Name, To: to, Subject: line(letter.Subject),
 		Text: letter.text(), HTML: html.String(), Language: l.Language, Unsubscribe: "<" + links.Contacts() + ">", Attachments: l.Attachments}, nil
+}
+
+// cancellation turns the mail of a document into one about its cancellation.
+func (l *fiscalLetter) cancellation() {
+	t := func(key string, args ...any) string { return locale.T(l.Language, "cancellation."+key, args...) }
+	document := strings.TrimSpace(locale.T(l.Language, "fiscal.kind."+l.Kind) + " " + l.Number)
+	day := ""
+	if l.Deadline != "" {
+		day = longDate(l.Language, l.Deadline)
+		l.Facts = append(l.Facts, [2]string{t("mail.deadline"), day})
+	}
+	l.Subject, l.Intro, l.Files = t("mail.subject."+l.Event, "document", document, "date", day), t("mail.intro."+l.Event, "date", day), t("mail.files."+l.Event)
+	if l.Event == db.MailCancelled && len(l.Attachments) == 0 {
+		l.Files = t("mail.files.cancelled_bare")
+	}
+	if l.Motivo != "" {
+		l.Facts = append(l.Facts, [2]string{t("mail.motive"), t("motive." + l.Motivo)})
+	}
+	if l.Replacement != "" {
+		l.Facts = append(l.Facts, [2]string{t("mail.replacement"), l.Replacement})
+	}
 }
 
 func joinedFacts(a, b string) string { return strings.TrimSpace(a + " · " + b) }

@@ -42,7 +42,7 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return slices.Concat(p.fiscalRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
+	return slices.Concat(p.fiscalRoutes(), p.folderRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
@@ -114,6 +114,9 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices},
 			layout.Link{Label: pt(ctx, "nav"), URL: string(at(client.ID, "pagar")), Icon: "card", Current: section == sectionPay},
 			layout.Link{Label: t(ctx, "statement.title"), URL: string(at(client.ID, "estado-de-cuenta")), Icon: "list", Current: section == sectionStatement})
+	}
+	if p.Fiscal != nil && access.Can(ctx, access.Invoices, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: fot(ctx, "nav"), URL: string(at(client.ID, "fiscal", "documentos")), Icon: "folder", Current: section == sectionFolder})
 	}
 	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})

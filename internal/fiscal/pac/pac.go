@@ -12,9 +12,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
@@ -34,7 +36,9 @@ type Client struct {
 }
 
 // NewClient returns a client for a base address: https, or http to this machine for tests and
-// stubs. secrets are blanked in errors. A zero timeout is DefaultTimeout.
+// stubs. A name that leads to a private address is not connected to, so that documents and
+// credentials do not end up in the inner network. secrets are blanked in errors. A zero timeout is
+// DefaultTimeout.
 func NewClient(base string, timeout time.Duration, secrets ...string) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -46,10 +50,14 @@ func NewClient(base string, timeout time.Duration, secrets ...string) (*Client, 
 	if timeout == 0 {
 		timeout = DefaultTimeout
 	}
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); !loopback(u.Hostname()) && (proxy == nil || err != nil) {
+		dialer.Control = public // through a proxy, it is the proxy that looks the name up
+	}
 	return &Client{base: u, secrets: secrets, http: &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			DialContext:         dialer.DialContext,
 			TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 4, IdleConnTimeout: 60 * time.Second,
 			Proxy: http.ProxyFromEnvironment,
 		},
@@ -62,6 +70,25 @@ func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// errPrivate refuses an address of the inner network.
+var errPrivate = errors.New("the name leads to a private address")
+
+// public lets connections to public addresses through. It sees the address that is connected to, after the name was
+// looked up.
+func public(_, address string, _ syscall.RawConn) error {
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return errPrivate
+	}
+	if ip := to.Addr().Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() || shared.Contains(ip) {
+		return errPrivate
+	}
+	return nil
+}
+
+// shared is the address space of carriers (RFC 6598), which netip counts as public.
+var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // Response is an answer of any status.
 type Response struct {

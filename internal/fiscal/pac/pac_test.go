@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -76,5 +77,25 @@ func TestDo(t *testing.T) {
 	cancel()
 	if _, err := c.Do(ctx, http.MethodPost, "/", nil, nil); fiscal.KindOf(err) != fiscal.KindUnavailable {
 		t.Error(err)
+	}
+}
+
+// A name or address of the inner network gets neither document nor credentials.
+func TestPrivateAddress(t *testing.T) {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"} {
+		if os.Getenv(name) != "" {
+			t.Skip("a proxy looks the names up")
+		}
+	}
+	for _, address := range []string{"https://10.0.0.1", "https://192.168.1.1", "https://172.16.0.1", "https://169.254.169.254", "https://100.64.0.1", "https://[fd00::1]", "https://[fe80::1]",
+		"https://0.0.0.0", "https://[::ffff:10.0.0.1]", "https://224.0.0.1"} {
+		c, err := pac.NewClient(address, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Do(t.Context(), http.MethodPost, "/", nil, []byte("documento"))
+		if !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "connection_failed"}) || !strings.Contains(err.Error(), "private address") {
+			t.Errorf("%s: %v", address, err)
+		}
 	}
 }
