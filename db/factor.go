@@ -106,29 +106,50 @@ func (s *Store) RemovePasskeys(ctx context.Context, person Person) error {
 	return translate(err)
 }
 
-// ReplaceRecoveryCodes makes these the recovery codes of a person.
-func (s *Store) ReplaceRecoveryCodes(ctx context.Context, person Person, hashes [][]byte) error {
+// ReplaceRecoveryCodes makes these the recovery codes of a person, hashed under the named secret.
+func (s *Store) ReplaceRecoveryCodes(ctx context.Context, person Person, hashes [][]byte, secretID string) error {
 	if _, err := person.whereDelete(s.idb.NewDelete().Table("recovery_code")).Exec(ctx); err != nil {
 		return translate(err)
 	}
 	for _, hash := range hashes {
-		if _, err := s.idb.NewRaw("INSERT INTO recovery_code (login_id, staff_id, code_hash) VALUES (nullif(?, 0), nullif(?, 0), ?)",
-			int64(person.Login), int64(person.Staff), hash).Exec(ctx); err != nil {
+		if _, err := s.idb.NewRaw("INSERT INTO recovery_code (login_id, staff_id, code_hash, secret_id) VALUES (nullif(?, 0), nullif(?, 0), ?, ?)",
+			int64(person.Login), int64(person.Staff), hash, secretID).Exec(ctx); err != nil {
 			return translate(err)
 		}
 	}
 	return nil
 }
 
-// TakeRecoveryCode uses a recovery code up; ok is false when there is no such unused code.
-func (s *Store) TakeRecoveryCode(ctx context.Context, person Person, hash []byte, now time.Time) (ok bool, err error) {
+// TakeRecoveryCode uses a recovery code up, by what its hash may be; ok is false when there is no such
+// unused code.
+func (s *Store) TakeRecoveryCode(ctx context.Context, person Person, hashes [][]byte, now time.Time) (ok bool, err error) {
 	result, err := person.whereUpdate(s.idb.NewUpdate().Table("recovery_code").Set("used_at = ?", now)).
-		Where("code_hash = ?", hash).Where("used_at IS NULL").Exec(ctx)
+		Where("code_hash IN (?)", bun.List(hashes)).Where("used_at IS NULL").Exec(ctx)
 	if err != nil {
 		return false, translate(err)
 	}
 	n, err := result.RowsAffected()
 	return n == 1, err
+}
+
+// OldRecoveryCodes counts the people with unused recovery codes that were hashed under another secret than
+// the named one.
+func (s *Store) OldRecoveryCodes(ctx context.Context, secretID string) (people int, err error) {
+	err = s.idb.NewRaw("SELECT count(DISTINCT (login_id, staff_id)) FROM recovery_code WHERE used_at IS NULL AND secret_id <> ?", secretID).Scan(ctx, &people)
+	return people, translate(err)
+}
+
+// TOTPs lists authenticator apps after an id, in the order of their ids.
+func (s *Store) TOTPs(ctx context.Context, after int64, limit int) ([]TOTP, error) {
+	rows := []TOTP{}
+	err := s.idb.NewSelect().Model(&rows).Where("id > ?", after).OrderExpr("id").Limit(int64(limit)).Scan(ctx)
+	return rows, translate(err)
+}
+
+// SetTOTPSecret replaces the sealed secret of an authenticator app, if it is still the old one.
+func (s *Store) SetTOTPSecret(ctx context.Context, row TOTP, secret []byte) error {
+	_, err := s.idb.NewUpdate().Table("totp").Set("secret = ?", secret).Where("id = ?", row.ID).Where("secret = ?", row.Secret).Exec(ctx)
+	return translate(err)
 }
 
 // Factors is what a person can prove besides the password.

@@ -28,7 +28,8 @@ BEGIN
     REVOKE DELETE ON invoice, invoice_line FROM avisa_worker;
     -- The background never signs anybody in.
     REVOKE ALL ON totp, recovery_code, passkey, api_token FROM avisa_worker;
-    REVOKE INSERT, UPDATE ON session, device, ceremony FROM avisa_worker;
+    REVOKE INSERT, UPDATE ON session, device, ceremony, failed_sign_in FROM avisa_worker;
+    REVOKE DELETE ON failed_sign_in FROM avisa_web;
     REVOKE INSERT, UPDATE ON staff FROM avisa_worker;
     -- The user who migrates may switch to the roles, which is how one user serves a small installation.
     BEGIN

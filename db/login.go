@@ -41,12 +41,15 @@ func (s *Store) Login(ctx context.Context, loginID id.Login) (Login, error) {
 	return l, translate(err)
 }
 
+// loginsPerAddress are looked at: each is a password to try.
+const loginsPerAddress = 8
+
 // LoginsByEmail finds the logins of an address, in any case: the personal one first, then those of
 // single clients, eight at most (each is a password to try).
 func (s *Store) LoginsByEmail(ctx context.Context, email string) ([]Login, error) {
 	rows := []Login{}
 	err := s.idb.NewSelect().Model(&rows).Where("lower(email) = lower(?)", email).
-		OrderExpr("home_client_id NULLS FIRST").Limit(8).Scan(ctx)
+		OrderExpr("home_client_id NULLS FIRST").Limit(loginsPerAddress).Scan(ctx)
 	return rows, translate(err)
 }
 

@@ -77,12 +77,15 @@ func (s *Store) EndSessions(ctx context.Context, person Person, except id.Sessio
 	return translate(err)
 }
 
-// SweepSessions removes sessions that ended before the moment.
+// SweepSessions removes sessions that ended before the moment, and failed sign-ins of 90 days before it.
 func (s *Store) SweepSessions(ctx context.Context, before time.Time) error {
 	_, err := s.idb.NewDelete().Table("session").Where("expires_at < ?", before).Exec(ctx)
 	if err != nil {
 		return translate(err)
 	}
-	_, err = s.idb.NewDelete().Table("ceremony").Where("expires_at < ?", before).Exec(ctx)
+	if _, err = s.idb.NewDelete().Table("ceremony").Where("expires_at < ?", before).Exec(ctx); err != nil {
+		return translate(err)
+	}
+	_, err = s.idb.NewDelete().Table("failed_sign_in").Where("last_at < ?", before.Add(-failedSignInsKept)).Exec(ctx)
 	return translate(err)
 }

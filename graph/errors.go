@@ -87,6 +87,7 @@ func presentFault(ctx context.Context, f *fault.Error) (out *gqlerror.Error, inp
 	out.Extensions["kind"] = string(f.Kind)
 	if f.RetryAfter > 0 {
 		out.Extensions["retryAfter"] = seconds(f)
+		requestOf(ctx).limited(seconds(f))
 	}
 	return out, input
 }
@@ -162,6 +163,9 @@ func userErrors(ctx context.Context, err error, idField string, paths func(strin
 	f, ok := fault.As(err)
 	if !ok || f.Kind == fault.Unavailable {
 		return list, err
+	}
+	if f.RetryAfter > 0 {
+		requestOf(ctx).limited(seconds(f))
 	}
 	lang := requestOf(ctx).lang
 	for _, field := range f.Fields {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +66,9 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if failed == nil {
 		var response *graphql.Response
 		if response, failed = e.execute(ctx, r.Method, params); failed == nil {
+			if wait := requestOf(ctx).wait; wait > 0 {
+				h.Set("Retry-After", strconv.Itoa(wait))
+			}
 			write(w, http.StatusOK, response.Errors, response.Data)
 			return
 		}

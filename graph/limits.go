@@ -181,6 +181,7 @@ func costs() gen.ComplexityRoot {
 	c.Query.Clients = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Invoices = func(child int, _ *string, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Deliveries = func(child int, _ *string, _ *string, _ []string, first int, _ *string) int { return page(child, first) }
+	c.Query.FailedSignIns = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first int, _ *string) int {
 		return page(child, first)
 	}

@@ -48,6 +48,17 @@ func clientPage(list db.List[db.Client], err error) (*model.ClientConnection, er
 	return &model.ClientConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
 }
 
+func failedSignInPage(list db.List[db.FailedSignIn], err error) (*model.FailedSignInConnection, error) {
+	if err != nil {
+		return nil, err
+	}
+	nodes, edges, info := pageResult(list, func(row *db.FailedSignIn) *db.FailedSignIn { return row },
+		func(cursor string, node *db.FailedSignIn) *model.FailedSignInEdge {
+			return &model.FailedSignInEdge{Cursor: cursor, Node: node}
+		})
+	return &model.FailedSignInConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+}
+
 func contactPage(ctx context.Context, list db.List[db.Contact], err error) (*model.ContactConnection, error) {
 	if err != nil {
 		return nil, err

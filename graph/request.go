@@ -19,6 +19,7 @@ type request struct {
 
 	mu     sync.Mutex
 	logged map[string]bool
+	wait   int // seconds until what was refused as too many may be tried again; 0 for nothing was
 }
 
 type requestKey struct{}
@@ -37,6 +38,13 @@ func (r *resolver) withRequest(ctx context.Context, header http.Header) (context
 }
 
 func requestOf(ctx context.Context) *request { return ctx.Value(requestKey{}).(*request) }
+
+// limited notes that something was refused as too many.
+func (q *request) limited(wait int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wait = max(q.wait, wait)
+}
 
 // report logs an error once, although a loader gives the same one to many fields.
 func (q *request) report(ctx context.Context, text string, err error, args ...any) {

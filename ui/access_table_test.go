@@ -63,6 +63,7 @@ var documents = map[string]string{
 	"Query.access":      `{ access(login: "nadie@nada.example", client: "{client}") { allowed } }`,
 	"Query.audit":       `{ audit(client: "{client}") { nodes { id } } }`,
 
+	"Query.failedSignIns":     `{ failedSignIns(client: "{client}") { nodes { id } } }`,
 	"Query.secondFactors":     `{ secondFactors { totp passkeys { id } recoveryCodes proved required } }`,
 	"Query.staffSecondFactor": `{ staffSecondFactor }`,
 	"Query.invitation":        `{ invitation(token: "x") { client } }`,

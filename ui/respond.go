@@ -149,9 +149,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 			_ = layout.Redirect(w, r, to)
 			return
 		}
-		if wait := int(f.RetryAfter.Seconds()) + 1; f.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(wait))
-		} else if f.Kind == fault.Unavailable {
+		if layout.RetryAfter(w, err); f.Kind == fault.Unavailable && f.RetryAfter == 0 {
 			w.Header().Set("Retry-After", "3")
 		}
 		s.errorPage(w, r, statuses[f.Kind], faultText(lang, f))

@@ -36,6 +36,7 @@ type config struct {
 	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
 	Introspection  bool           // AVISA_INTROSPECTION
 	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
+	OldSecret      string         // AVISA_SECRET_PREVIOUS: was AVISA_SECRET before
 	StripeKey      string         // STRIPE_SECRET_KEY: card payments; "" for none
 	StripeWebhook  string         // STRIPE_WEBHOOK_SECRET: signs the events
 	StripeURL      string         // STRIPE_API_URL: "" is Stripe's own
@@ -53,6 +54,7 @@ func readConfig(env string) (config, error) {
 		BlobURL:     os.Getenv("BLOB_URL"),
 		BounceURL:   os.Getenv("BOUNCE_IMAP_URL"),
 		Secret:      os.Getenv("AVISA_SECRET"),
+		OldSecret:   os.Getenv("AVISA_SECRET_PREVIOUS"),
 		StripeKey:   os.Getenv("STRIPE_SECRET_KEY"), StripeWebhook: os.Getenv("STRIPE_WEBHOOK_SECRET"), StripeURL: os.Getenv("STRIPE_API_URL"),
 		DataDir:     or("AVISA_DATA", ".avisa"),
 		Concurrency: 10,

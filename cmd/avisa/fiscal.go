@@ -264,7 +264,15 @@ func runRotate(ctx context.Context, c config, log *slog.Logger, _ []string) erro
 		return err
 	}
 	defer a.close()
-	n, err := a.fiscal.RotateKeys(access.With(ctx, access.SystemActor()))
-	log.Info("keys encrypted anew", "keys", n)
+	ctx = access.With(ctx, access.SystemActor())
+	if a.fiscal.Keyring != nil {
+		n, err := a.fiscal.RotateKeys(ctx)
+		log.Info("keys of certificates encrypted anew", "keys", n)
+		if err != nil {
+			return err
+		}
+	}
+	done, err := a.account.RotateSecrets(ctx)
+	log.Info("second factors encrypted anew", "authenticatorApps", done.Resealed, "peopleWithRecoveryCodesOfAnEarlierSecret", done.RecoveryCodes)
 	return err
 }

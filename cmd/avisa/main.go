@@ -20,7 +20,7 @@ const usage = `avisa, the billing client area for service companies
   avisa work            the background worker: reminders and documents
   avisa migrate         bring the database's schema up to date
   avisa seed            demo data into an empty database (development and demo only)
-  avisa rotate          encrypt stored keys anew with the first key of AVISA_CSD_KEYS
+  avisa rotate          encrypt stored keys anew with AVISA_SECRET and the first key of AVISA_CSD_KEYS
   avisa schema          print the GraphQL schema
 
 Settings are environment variables: see docs/operations.md.

@@ -23,9 +23,13 @@ func (c config) secrets() (*secret.Box, error) {
 			return nil, err
 		}
 	}
-	box, err := secret.New(c.Secret)
+	earlier := []string{}
+	if c.OldSecret != "" {
+		earlier = append(earlier, c.OldSecret)
+	}
+	box, err := secret.New(c.Secret, earlier...)
 	if err != nil {
-		return nil, fmt.Errorf("AVISA_SECRET: %w", err)
+		return nil, fmt.Errorf("AVISA_SECRET or AVISA_SECRET_PREVIOUS: %w", err)
 	}
 	return box, nil
 }

@@ -88,7 +88,11 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	links := email.Links{BaseURL: c.BaseURL}
 	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: a.smtp,
 		Mail: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
-	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files, BaseURL: c.BaseURL, Secret: []byte(secrets.Token("pay links"))}
+	payLinks := [][]byte{}
+	for _, token := range secrets.Tokens("pay links") {
+		payLinks = append(payLinks, []byte(token))
+	}
+	a.billing = &billing.Service{Store: a.store, Now: time.Now, Files: a.files, BaseURL: c.BaseURL, Secret: payLinks[0], EarlierSecrets: payLinks[1:]}
 	if c.StripeKey != "" {
 		if a.billing.Gateway, err = stripe.New(stripe.Config{Key: c.StripeKey, WebhookSecret: c.StripeWebhook, URL: c.StripeURL}); err != nil {
 			return nil, err

@@ -1613,6 +1613,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐFailedSignIn(ctx context.Context, v any) (id.FailedSignIn, error) {
+	var res id.FailedSignIn
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐFailedSignIn(ctx context.Context, sel ast.SelectionSet, v id.FailedSignIn) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐFiscalProfile(ctx context.Context, v any) (id.FiscalProfile, error) {
 	var res id.FiscalProfile
 	err := res.UnmarshalGQL(v)

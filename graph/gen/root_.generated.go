@@ -33,6 +33,7 @@ type ResolverRoot interface {
 	Contact() ContactResolver
 	CreditNote() CreditNoteResolver
 	Delivery() DeliveryResolver
+	FailedSignIn() FailedSignInResolver
 	FiscalDocument() FiscalDocumentResolver
 	FiscalProfile() FiscalProfileResolver
 	Invitation() InvitationResolver
@@ -373,6 +374,30 @@ type ComplexityRoot struct {
 
 	EndSessionPayload struct {
 		UserErrors func(childComplexity int) int
+	}
+
+	FailedSignIn struct {
+		Attempts func(childComplexity int) int
+		Codes    func(childComplexity int) int
+		Device   func(childComplexity int) int
+		Email    func(childComplexity int) int
+		Hour     func(childComplexity int) int
+		ID       func(childComplexity int) int
+		LastAt   func(childComplexity int) int
+		LoginID  func(childComplexity int) int
+		Network  func(childComplexity int) int
+		StaffID  func(childComplexity int) int
+	}
+
+	FailedSignInConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	FailedSignInEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	FinishPasskeySignInPayload struct {
@@ -739,6 +764,7 @@ type ComplexityRoot struct {
 		Clients           func(childComplexity int, search *string, first int, after *string) int
 		Contact           func(childComplexity int, id string) int
 		Deliveries        func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
+		FailedSignIns     func(childComplexity int, client *string, first int, after *string) int
 		Handover          func(childComplexity int, client string) int
 		Invitation        func(childComplexity int, token string) int
 		Invoice           func(childComplexity int, id string) int
@@ -2327,6 +2353,99 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndSessionPayload.UserErrors(childComplexity), true
+
+	case "FailedSignIn.attempts":
+		if e.ComplexityRoot.FailedSignIn.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Attempts(childComplexity), true
+	case "FailedSignIn.codes":
+		if e.ComplexityRoot.FailedSignIn.Codes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Codes(childComplexity), true
+	case "FailedSignIn.device":
+		if e.ComplexityRoot.FailedSignIn.Device == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Device(childComplexity), true
+	case "FailedSignIn.email":
+		if e.ComplexityRoot.FailedSignIn.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Email(childComplexity), true
+	case "FailedSignIn.hour":
+		if e.ComplexityRoot.FailedSignIn.Hour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Hour(childComplexity), true
+	case "FailedSignIn.id":
+		if e.ComplexityRoot.FailedSignIn.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.ID(childComplexity), true
+	case "FailedSignIn.lastAt":
+		if e.ComplexityRoot.FailedSignIn.LastAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.LastAt(childComplexity), true
+	case "FailedSignIn.loginId":
+		if e.ComplexityRoot.FailedSignIn.LoginID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.LoginID(childComplexity), true
+	case "FailedSignIn.network":
+		if e.ComplexityRoot.FailedSignIn.Network == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.Network(childComplexity), true
+	case "FailedSignIn.staffId":
+		if e.ComplexityRoot.FailedSignIn.StaffID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignIn.StaffID(childComplexity), true
+
+	case "FailedSignInConnection.edges":
+		if e.ComplexityRoot.FailedSignInConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInConnection.Edges(childComplexity), true
+	case "FailedSignInConnection.nodes":
+		if e.ComplexityRoot.FailedSignInConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInConnection.Nodes(childComplexity), true
+	case "FailedSignInConnection.pageInfo":
+		if e.ComplexityRoot.FailedSignInConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInConnection.PageInfo(childComplexity), true
+
+	case "FailedSignInEdge.cursor":
+		if e.ComplexityRoot.FailedSignInEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInEdge.Cursor(childComplexity), true
+	case "FailedSignInEdge.node":
+		if e.ComplexityRoot.FailedSignInEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInEdge.Node(childComplexity), true
 
 	case "FinishPasskeySignInPayload.expiresAt":
 		if e.ComplexityRoot.FinishPasskeySignInPayload.ExpiresAt == nil {
@@ -4296,6 +4415,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Deliveries(childComplexity, args["client"].(*string), args["invoice"].(*string), args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+	case "Query.failedSignIns":
+		if e.ComplexityRoot.Query.FailedSignIns == nil {
+			break
+		}
+
+		args, err := ec.field_Query_failedSignIns_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.FailedSignIns(childComplexity, args["client"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.handover":
 		if e.ComplexityRoot.Query.Handover == nil {
 			break
@@ -7139,6 +7269,60 @@ extend type Mutation {
   ): ResetStaffFactorsPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/failedsignin.graphqls", Input: `"Wrong passwords and codes of one account from one network within an hour."
+type FailedSignIn {
+  "The id, ` + "`" + `fsi_...` + "`" + `."
+  id: ID!
+  "What the account signs in with; empty for addresses that nobody signs in with, which are counted together."
+  email: String!
+  "The login, ` + "`" + `log_...` + "`" + `."
+  loginId: ID
+  "The person of the company, ` + "`" + `stf_...` + "`" + `."
+  staffId: ID
+  "The network: an IPv4 address or an IPv6 /64. Empty for all others, after 50 networks in the hour."
+  network: String!
+  "The user agent of the last attempt, as it called itself."
+  device: String!
+  "The beginning of the hour."
+  hour: DateTime!
+  "When the last attempt was made."
+  lastAt: DateTime!
+  "How many passwords and codes were wrong. Attempts that were refused as too many are not among them."
+  attempts: Int!
+  "How many of them were wrong codes after the right password: somebody knows the password."
+  codes: Int!
+}
+
+"A page of failed sign-ins."
+type FailedSignInConnection {
+  "The counts with their cursors."
+  edges: [FailedSignInEdge!]!
+  "The counts."
+  nodes: [FailedSignIn!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A count in a list."
+type FailedSignInEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The count."
+  node: FailedSignIn!
+}
+
+extend type Query {
+  "Failed sign-ins of the last 90 days, the newest first: of a client's people to its owner and to staff; without a client, the caller's own to a person of a client, and all to staff."
+  failedSignIns(
+    "The client's id."
+    client: ID
+    "How many, at most 100."
+    first: Int! = 20
+    "The cursor to continue after."
+    after: String
+  ): FailedSignInConnection
+}
+`, BuiltIn: false},
 	{Name: "../schema/fiscal.graphqls", Input: `extend type Invoice {
   "The fiscal documents (CFDI) of the invoice: invoice, credit notes and payment receipts, in the order in which they were asked for."
   fiscalDocuments: [FiscalDocument!]!
@@ -9749,6 +9933,54 @@ func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, f
 		return ec.fieldContext_EndSessionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_FailedSignIn(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_FailedSignIn_id(ctx, field)
+	case "email":
+		return ec.fieldContext_FailedSignIn_email(ctx, field)
+	case "loginId":
+		return ec.fieldContext_FailedSignIn_loginId(ctx, field)
+	case "staffId":
+		return ec.fieldContext_FailedSignIn_staffId(ctx, field)
+	case "network":
+		return ec.fieldContext_FailedSignIn_network(ctx, field)
+	case "device":
+		return ec.fieldContext_FailedSignIn_device(ctx, field)
+	case "hour":
+		return ec.fieldContext_FailedSignIn_hour(ctx, field)
+	case "lastAt":
+		return ec.fieldContext_FailedSignIn_lastAt(ctx, field)
+	case "attempts":
+		return ec.fieldContext_FailedSignIn_attempts(ctx, field)
+	case "codes":
+		return ec.fieldContext_FailedSignIn_codes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FailedSignIn", field.Name)
+}
+
+func (ec *executionContext) childFields_FailedSignInConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_FailedSignInConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_FailedSignInConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FailedSignInConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FailedSignInConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FailedSignInEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FailedSignInEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FailedSignInEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FailedSignInEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_FinishPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -519,6 +519,24 @@ type EndSessionPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A page of failed sign-ins.
+type FailedSignInConnection struct {
+	// The counts with their cursors.
+	Edges []*FailedSignInEdge `json:"edges"`
+	// The counts.
+	Nodes []*db.FailedSignIn `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A count in a list.
+type FailedSignInEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The count.
+	Node *db.FailedSignIn `json:"node"`
+}
+
 // The browser's answer in the second step.
 type FinishPasskeySignInInput struct {
 	// The pending token that `signIn` gave.

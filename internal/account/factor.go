@@ -105,7 +105,7 @@ func (s *Service) ProveFactor(ctx context.Context, in ProveFactorInput) (SignedI
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return s.finish(ctx, row, in.DeviceKey, func(tx *db.Store) error {
+	signed, err := s.finish(ctx, row, in.DeviceKey, func(tx *db.Store) error {
 		ok := false
 		var err error
 		switch in.Factor {
@@ -119,6 +119,13 @@ func (s *Service) ProveFactor(ctx context.Context, in ProveFactorInput) (SignedI
 		}
 		return err
 	})
+	if fault.Is(err, fault.Invalid) { // somebody knows the password: the person is told
+		failed := db.FailedSignIn{Hour: s.hour(), Network: network(row.Address), Attempts: 1, Codes: 1, Device: row.Device, LastAt: s.Now()}
+		if err := s.Store.NoteFailedSignIn(ctx, []db.Person{row.Person()}, failed); err != nil {
+			return SignedIn{}, err
+		}
+	}
+	return signed, err
 }
 
 func codeWrong() error {
@@ -198,7 +205,7 @@ func (s *Service) mayLoseFactor(ctx context.Context, tx *db.Store, person db.Per
 	if err != nil {
 		return err
 	}
-	return tx.ReplaceRecoveryCodes(ctx, person, nil)
+	return tx.ReplaceRecoveryCodes(ctx, person, nil, "")
 }
 
 // NewRecoveryCodes replaces the recovery codes of the person: ten, each good once, shown this once.
@@ -233,13 +240,9 @@ func (s *Service) writeRecovery(ctx context.Context, tx *db.Store, person db.Per
 		_, _ = rand.Read(raw)
 		text := strings.ToLower(base32.StdEncoding.EncodeToString(raw))[:12]
 		codes[i] = text[:4] + "-" + text[4:8] + "-" + text[8:]
-		hashes[i] = s.recoveryHash(person, text)
+		hashes[i] = s.Secrets.MAC("recovery", objectOf(person), text)
 	}
-	return codes, tx.ReplaceRecoveryCodes(ctx, person, hashes)
-}
-
-func (s *Service) recoveryHash(person db.Person, text string) []byte {
-	return s.Secrets.MAC("recovery", objectOf(person), text)
+	return codes, tx.ReplaceRecoveryCodes(ctx, person, hashes, s.Secrets.ID())
 }
 
 func (s *Service) takeRecovery(ctx context.Context, tx *db.Store, person db.Person, code string) (bool, error) {
@@ -247,5 +250,5 @@ func (s *Service) takeRecovery(ctx context.Context, tx *db.Store, person db.Pers
 	if len(text) != 12 {
 		return false, nil
 	}
-	return tx.TakeRecoveryCode(ctx, person, s.recoveryHash(person, text), s.Now())
+	return tx.TakeRecoveryCode(ctx, person, s.Secrets.MACs("recovery", objectOf(person), text), s.Now())
 }

@@ -90,8 +90,8 @@ func (d *ContactDetails) clean(checks *fault.Checks, prefix string) {
 	}
 	if d.Email == "" {
 		checks.Add(prefix+"email", "REQUIRED")
-	} else if _, ok := mail.Address(d.Email); !ok && !checks.Has(prefix+"email") {
-		checks.Add(prefix+"email", "EMAIL_MALFORMED")
+	} else if !checks.Has(prefix + "email") {
+		checkAddress(checks, prefix+"email", d.Email)
 	}
 	d.TaxID, d.Country = strings.ToUpper(d.TaxID), strings.ToUpper(d.Country)
 	if d.Country == "" {
@@ -113,6 +113,20 @@ func (d *ContactDetails) clean(checks *fault.Checks, prefix string) {
 		if _, err := time.LoadLocation(d.Timezone); err != nil || d.Timezone == "Local" {
 			checks.Add(prefix+"timezone", "TIMEZONE_UNKNOWN")
 		}
+	}
+}
+
+// typedAddress is an address as somebody types it to be found, in the form in which addresses are stored.
+func typedAddress(text string) string {
+	return strings.ToLower(norm.NFC.String(strings.TrimSpace(text)))
+}
+
+// checkAddress notes an email address that no mail can go to, or that looks like another one.
+func checkAddress(checks *fault.Checks, path, text string) {
+	if _, ok := mail.Address(text); !ok {
+		checks.Add(path, "EMAIL_MALFORMED")
+	} else if mail.Disguised(strings.TrimSpace(text)) {
+		checks.Add(path, "EMAIL_DISGUISED")
 	}
 }
 

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -31,9 +32,15 @@ func (s *Service) newLink(ctx context.Context, tx *db.Store, link db.Link) (db.L
 }
 
 // linkToken is the token of a link. It is derived, so that it is stored nowhere and a repeated mail
-// carries the same.
+// carries the same: of the secret that the link was made with, where that is an earlier one.
 func (s *Service) linkToken(link db.Link) string {
-	return s.Secrets.Token("link", link.Purpose, link.ID.String(), link.CreatedAt.UTC().Format(time.RFC3339Nano))
+	tokens := s.Secrets.Tokens("link", link.Purpose, link.ID.String(), link.CreatedAt.UTC().Format(time.RFC3339Nano))
+	for _, token := range tokens {
+		if bytes.Equal(hashToken(token), link.TokenHash) {
+			return token
+		}
+	}
+	return tokens[0]
 }
 
 // openLink returns the link of a token that can be used. Unknown, used, cancelled and replaced ones are

@@ -45,7 +45,8 @@ type ResetNotice struct {
 	Letter
 	Token     string
 	ExpiresAt time.Time
-	Staff     bool // of the console
+	Staff     bool   // of the console
+	Client    string // the one client that the login serves; "" for a personal login and for staff
 }
 
 // HandoverNotice offers the ownership of a client. It is answered after signing in.
@@ -148,7 +149,14 @@ func (s *Service) linkNotice(ctx context.Context, link db.Link) (Notice, error) 
 		if letter.Name, letter.Language, err = s.greeting(ctx, db.Person{Login: link.LoginID, Staff: link.StaffID}); err != nil {
 			return nil, err
 		}
-		return ResetNotice{Letter: letter, Token: s.linkToken(link), ExpiresAt: link.ExpiresAt, Staff: link.StaffID != 0}, nil
+		notice := ResetNotice{Letter: letter, Token: s.linkToken(link), ExpiresAt: link.ExpiresAt, Staff: link.StaffID != 0}
+		home, err := homeOf(ctx, s.Store, db.Person{Login: link.LoginID, Staff: link.StaffID})
+		if err != nil || home == 0 {
+			return notice, err
+		}
+		client, err := s.Store.Client(ctx, home)
+		notice.Client = client.Name
+		return notice, err
 	}
 	sub, err := s.Store.SubAccount(ctx, link.SubAccountID)
 	if err != nil {

@@ -3,13 +3,12 @@ package account
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
-	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
 // ResetInput asks for a new password by mail.
@@ -34,14 +33,13 @@ func (j ResetJob) Key() string {
 	return fmt.Sprintf("%s:%s:%t:%d", j.Kind(), digest(j.Email), j.Staff, j.Window)
 }
 
-// RequestPasswordReset mails a link to set a new password, to the stored address of a personal login or
-// of staff. The answer, and the work before it, are the same whether or not there is one: the lookup is
+// RequestPasswordReset mails a link to set a new password, to the stored address of a login or of staff.
+// Who has several logins with one address gets a mail for each, which names the client. The answer, and the work before it, are the same whether or not there is one: the lookup is
 // done later by a worker.
 func (s *Service) RequestPasswordReset(ctx context.Context, in ResetInput) error {
-	in.Email = strings.ToLower(strings.TrimSpace(in.Email))
-	if _, ok := mail.Address(in.Email); !ok {
-		var checks fault.Checks
-		checks.Add("email", "EMAIL_MALFORMED")
+	in.Email = typedAddress(in.Email)
+	var checks fault.Checks
+	if checkAddress(&checks, "email", in.Email); checks.Has("email") {
 		return checks.Err()
 	}
 	if err := s.limited(ctx, bucket{key: "reset:network:" + network(in.Address), n: resetsPerNetwork, hourly: true},
@@ -71,19 +69,37 @@ func (s *Service) SendReset(ctx context.Context, job ResetJob) error {
 			}
 			link.StaffID, link.Email = staff.ID, staff.Email
 		} else {
-			login, err := personalLogin(ctx, tx, job.Email)
-			if fault.Is(err, fault.NotFound) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			// The stored address and never the typed one: a look-alike gets nothing.
-			link.LoginID, link.Email = login.ID, login.Email
+			return s.resetLogins(ctx, tx, job.Email, link)
 		}
 		_, err := s.newLink(ctx, tx, link)
 		return err
 	})
+}
+
+// resetLogins makes a link for the personal login of an address and for each that a client made for it
+// and that still reaches the client.
+func (s *Service) resetLogins(ctx context.Context, tx *db.Store, email string, link db.Link) error {
+	logins, err := tx.LoginsByEmail(ctx, email)
+	if err != nil {
+		return err
+	}
+	for _, login := range logins {
+		if login.HomeClientID != 0 {
+			grants, err := tx.Grants(ctx, login.ID, s.Now())
+			if err != nil {
+				return err
+			}
+			if len(grants) == 0 {
+				continue
+			}
+		}
+		// The stored address and never the typed one: a look-alike gets nothing.
+		link.ID, link.LoginID, link.Email = 0, login.ID, login.Email
+		if _, err := s.newLink(ctx, tx, link); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CompleteResetInput sets a new password with a mailed link.
@@ -119,8 +135,21 @@ func (s *Service) CompletePasswordReset(ctx context.Context, in CompleteResetInp
 			return err
 		}
 		actor := access.Actor{Kind: access.Login, Login: link.LoginID, Staff: link.StaffID, Name: link.Email, Address: clipTo(in.Address, 64), Request: access.From(ctx).Request}
-		return tx.Audit(ctx, db.AuditEntry{Verb: "password.reset", Object: objectOf(person), Actor: &actor})
+		client, err := homeOf(ctx, tx, person)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: client, Verb: "password.reset", Object: objectOf(person), Actor: &actor})
 	})
+}
+
+// homeOf is the client whose owner made the person's login; 0 for a personal login and for staff.
+func homeOf(ctx context.Context, tx *db.Store, person db.Person) (id.Client, error) {
+	if person.Login == 0 {
+		return 0, nil
+	}
+	login, err := tx.Login(ctx, person.Login)
+	return login.HomeClientID, err
 }
 
 // ChangePasswordInput changes the password of the person who is signed in.

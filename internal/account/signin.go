@@ -50,7 +50,7 @@ const (
 // person has one. Every failure is the same SIGN_IN_FAILED after the same work, so that nobody
 // learns which accounts exist; too many attempts are RATE_LIMITED.
 func (s *Service) SignIn(ctx context.Context, in SignInInput) (SignedIn, error) {
-	in.Email = strings.ToLower(strings.TrimSpace(in.Email))
+	in.Email = typedAddress(in.Email)
 	in.Address, in.Device = clipTo(in.Address, 64), clipTo(in.Device, 300)
 	if err := s.limitSignIn(ctx, in); err != nil {
 		return SignedIn{}, err
@@ -152,7 +152,9 @@ func (s *Service) matchLogin(ctx context.Context, in SignInInput) (db.Person, ac
 	if len(logins) == 0 {
 		logins = []db.Login{{}}
 	}
+	tried := []db.Person{}
 	for _, login := range logins {
+		tried = append(tried, db.Person{Login: login.ID})
 		if !checkPassword(login.PasswordHash, in.Password) {
 			continue
 		}
@@ -164,7 +166,24 @@ func (s *Service) matchLogin(ctx context.Context, in SignInInput) (db.Person, ac
 			return db.Person{Login: login.ID}, actor, nil
 		}
 	}
-	return db.Person{}, access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
+	// As many passwords are compared as for the address with the most logins.
+	most, err := s.Store.MostLoginsOfAnAddress(ctx)
+	if err != nil {
+		return db.Person{}, access.Actor{}, err
+	}
+	for range most - len(logins) {
+		checkPassword("", in.Password)
+	}
+	return db.Person{}, access.Actor{}, s.refused(ctx, in, tried...)
+}
+
+// refused counts a failed sign-in, the same for an address that nobody has, and is the answer to it.
+func (s *Service) refused(ctx context.Context, in SignInInput, tried ...db.Person) error {
+	err := s.Store.NoteFailedSignIn(ctx, tried, db.FailedSignIn{Hour: s.hour(), Network: network(in.Address), Attempts: 1, Device: in.Device, LastAt: s.Now()})
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
 }
 
 func (s *Service) matchStaff(ctx context.Context, in SignInInput) (db.Person, access.Actor, error) {
@@ -173,7 +192,7 @@ func (s *Service) matchStaff(ctx context.Context, in SignInInput) (db.Person, ac
 		return db.Person{}, access.Actor{}, err
 	}
 	if !checkPassword(staff.PasswordHash, in.Password) || !staff.Active {
-		return db.Person{}, access.Actor{}, fault.New(fault.Unauthenticated, "SIGN_IN_FAILED")
+		return db.Person{}, access.Actor{}, s.refused(ctx, in, db.Person{Staff: staff.ID})
 	}
 	actor, err := s.staffActor(ctx, staff, false)
 	return db.Person{Staff: staff.ID}, actor, err

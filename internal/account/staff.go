@@ -10,7 +10,6 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
-	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
 // AddStaffInput is a new person of the company.
@@ -34,9 +33,7 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 	}
 	var checks fault.Checks
 	in.Email = strings.TrimSpace(in.Email)
-	if _, ok := mail.Address(in.Email); !ok {
-		checks.Add("email", "EMAIL_MALFORMED")
-	}
+	checkAddress(&checks, "email", in.Email)
 	in.Name = checkStaff(&checks, in.Name, in.Role)
 	checkPolicy(&checks, "password", in.Password, in.Email)
 	if err := checks.Err(); err != nil {
@@ -256,5 +253,5 @@ func clearFactors(ctx context.Context, tx *db.Store, person db.Person) error {
 	if err := tx.RemovePasskeys(ctx, person); err != nil {
 		return err
 	}
-	return tx.ReplaceRecoveryCodes(ctx, person, nil)
+	return tx.ReplaceRecoveryCodes(ctx, person, nil, "")
 }

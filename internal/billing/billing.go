@@ -20,9 +20,10 @@ type Service struct {
 	Now   func() time.Time
 	Files *blob.Bucket // rendered documents
 
-	Gateway Gateway // online payments; nil where no keys are set: pages show transfer instructions
-	BaseURL string  // how people reach the installation, without a slash at the end
-	Secret  []byte  // signs personal pay links; at least 32 bytes, the same in every process
+	Gateway        Gateway  // online payments; nil where no keys are set: pages show transfer instructions
+	BaseURL        string   // how people reach the installation, without a slash at the end
+	Secret         []byte   // signs personal pay links; at least 32 bytes, the same in every process
+	EarlierSecrets [][]byte // were Secret before: links that they signed still work
 }
 
 // reach limits a list to the client, or to all that the actor reaches when client is 0.

@@ -37,11 +37,11 @@ func (s *Service) sign(l link) (string, error) {
 	for _, v := range []int64{int64(l.invoice), int64(l.contact), l.made, l.expires} {
 		raw = binary.BigEndian.AppendUint64(raw, uint64(v))
 	}
-	return base64.RawURLEncoding.EncodeToString(append(raw, s.mac(raw)...)), nil
+	return base64.RawURLEncoding.EncodeToString(append(raw, mac(s.Secret, raw)...)), nil
 }
 
-func (s *Service) mac(raw []byte) []byte {
-	m := hmac.New(sha256.New, s.Secret)
+func mac(secret, raw []byte) []byte {
+	m := hmac.New(sha256.New, secret)
 	m.Write([]byte("avisa pay link\x00"))
 	m.Write(raw)
 	return m.Sum(nil)
@@ -50,11 +50,20 @@ func (s *Service) mac(raw []byte) []byte {
 func (s *Service) readLink(token string) (link, bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(s.Secret) < 32 || len(raw) != linkSize+sha256.Size || raw[0] != linkVersion ||
-		!hmac.Equal(raw[linkSize:], s.mac(raw[:linkSize])) {
+		!s.signed(raw[:linkSize], raw[linkSize:]) {
 		return link{}, false
 	}
 	at := func(n int) int64 { return int64(binary.BigEndian.Uint64(raw[1+8*n:])) }
 	return link{id.Invoice(at(0)), id.Contact(at(1)), at(2), at(3)}, true
+}
+
+// signed reports whether the signature is of the secret, or of an earlier one.
+func (s *Service) signed(raw, signature []byte) bool {
+	ok := hmac.Equal(signature, mac(s.Secret, raw))
+	for _, earlier := range s.EarlierSecrets {
+		ok = ok || hmac.Equal(signature, mac(earlier, raw))
+	}
+	return ok
 }
 
 // PayLinkInput asks for a personal link.

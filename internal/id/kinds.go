@@ -7,31 +7,32 @@ import (
 
 // The prefixes of global ids, by kind.
 const (
-	ClientPrefix      = "cli"
-	ContactPrefix     = "con"
-	LoginPrefix       = "log"
-	StaffPrefix       = "stf"
-	SubAccountPrefix  = "sub"
-	SessionPrefix     = "ses"
-	InvoicePrefix     = "inv"
-	InvoiceLinePrefix = "lin"
-	PaymentPrefix     = "pay"
-	PolicyPrefix      = "pol"
-	StepPrefix        = "stp"
-	DeliveryPrefix    = "del"
-	AuditPrefix       = "aud"
-	TokenPrefix       = "tok"
-	PasskeyPrefix     = "psk"
-	LinkPrefix        = "lnk"
-	CreditNotePrefix  = "crn"
-	RefundPrefix      = "rfd"
-	ProductPrefix     = "prd"
-	ServicePrefix     = "svc"
-	MovementPrefix    = "mov"
-	CheckoutPrefix    = "chk"
-	GroupPrefix       = "grp"
-	LateFeePrefix     = "fee"
-	TemplatePrefix    = "tpl"
+	ClientPrefix       = "cli"
+	ContactPrefix      = "con"
+	LoginPrefix        = "log"
+	StaffPrefix        = "stf"
+	SubAccountPrefix   = "sub"
+	SessionPrefix      = "ses"
+	InvoicePrefix      = "inv"
+	InvoiceLinePrefix  = "lin"
+	PaymentPrefix      = "pay"
+	PolicyPrefix       = "pol"
+	StepPrefix         = "stp"
+	DeliveryPrefix     = "del"
+	AuditPrefix        = "aud"
+	TokenPrefix        = "tok"
+	PasskeyPrefix      = "psk"
+	FailedSignInPrefix = "fsi"
+	LinkPrefix         = "lnk"
+	CreditNotePrefix   = "crn"
+	RefundPrefix       = "rfd"
+	ProductPrefix      = "prd"
+	ServicePrefix      = "svc"
+	MovementPrefix     = "mov"
+	CheckoutPrefix     = "chk"
+	GroupPrefix        = "grp"
+	LateFeePrefix      = "fee"
+	TemplatePrefix     = "tpl"
 )
 
 // Client identifies the billable party.
@@ -274,6 +275,25 @@ func (v *Token) UnmarshalGQL(text any) error { return unmarshal(TokenPrefix, tex
 func ParseToken(text string) (Token, error) {
 	n, err := parse(TokenPrefix, text)
 	return Token(n), err
+}
+
+// FailedSignIn identifies a count of failed sign-ins.
+type FailedSignIn int64
+
+func (v FailedSignIn) String() string               { return format(FailedSignInPrefix, int64(v)) }
+func (v FailedSignIn) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *FailedSignIn) UnmarshalText(text []byte) error {
+	return unmarshal(FailedSignInPrefix, string(text), (*int64)(v))
+}
+func (v FailedSignIn) MarshalGQL(w io.Writer) { fmt.Fprintf(w, "%q", v.String()) }
+func (v *FailedSignIn) UnmarshalGQL(text any) error {
+	return unmarshal(FailedSignInPrefix, text, (*int64)(v))
+}
+
+// ParseFailedSignIn reads the global id of a count of failed sign-ins.
+func ParseFailedSignIn(text string) (FailedSignIn, error) {
+	n, err := parse(FailedSignInPrefix, text)
+	return FailedSignIn(n), err
 }
 
 // Passkey identifies a passkey.

@@ -6,6 +6,9 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Message is one mail to one recipient. Nobody is ever put in copy: each recipient gets an own mail.
@@ -84,6 +87,23 @@ func Address(text string) (string, bool) {
 		}
 	}
 	return text, true
+}
+
+// Disguised reports whether an address, or a part of one, can pass for another: it is not in its
+// compatibility form (Unicode NFKC, as the fullwidth ａ is not), or has letters other than the Latin ones
+// that people type, plain or with accents, so that no Cyrillic а and no dotless ı stands for a Latin letter.
+// Domains of other scripts can be written in their ASCII form (xn--).
+func Disguised(text string) bool {
+	if !norm.NFKC.IsNormalString(text) {
+		return true
+	}
+	for _, r := range text {
+		base := []rune(norm.NFD.String(string(r)))[0] // the letter under an accent
+		if base >= utf8.RuneSelf && !strings.ContainsRune("ßæœø", base) {
+			return true
+		}
+	}
+	return false
 }
 
 // Backoff is how long to wait before attempt n+1 after n failed ones: 1 min doubling to 4 h.

@@ -181,6 +181,38 @@ func TestSMTPAddress(t *testing.T) {
 	}
 }
 
+// Addresses that pass for another are known, the ones that people here have are not called so.
+func TestDisguised(t *testing.T) {
+	for text, want := range map[string]bool{
+		"ana@cliente.example": false, "ANA.o'neill+f@sub.cliente.example": false, "peña@señal.example": false, "müller@straße.example": false,
+		"joão@ação.example": false, "ana@xn--e1awd7f.example": false, "": false,
+		"аna@cliente.example":       true, // Cyrillic а
+		"ana@cliеnte.example":       true, // Cyrillic е in the domain
+		"ana@сliente.example":       true, // Cyrillic с
+		"anα@cliente.example":       true, // Greek
+		"ana@clıente.example":       true, // Turkish dotless ı
+		"ɑna@cliente.example":       true, // Latin alpha
+		"ana@cliente.example\u200b": true, // zero-width space
+		"an\u200da@cliente.example": true, // zero-width joiner
+		"an\u00ada@cliente.example": true, // soft hyphen
+		"\ufeffana@cliente.example": true, // byte order mark
+		"ana@cliente.exam\u2060ple": true, // word joiner
+		"ana＠cliente.example":       true, // fullwidth @
+		"ａna@cliente.example":       true, // fullwidth a
+		"ana@cliente。example":       true, // ideographic full stop
+		"ﬁn@cliente.example":        true, // ligature
+		"n\u0303a@cliente.example":  true, // ñ in two signs
+		"a\u0336na@cliente.example": true, // struck through
+		"𝐚na@cliente.example":       true, // mathematical a
+		"ana@cliente.example\u202e": true,
+		"用户@例子.example":             true,
+	} {
+		if got := mail.Disguised(text); got != want {
+			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
 func TestAddress(t *testing.T) {
 	for text, want := range map[string]bool{
 		"ana@cliente.example": true, " ana@cliente.example ": true, "ana.o'neill+f@sub.cliente.example": true, "ana@señal.example": true,

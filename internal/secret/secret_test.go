@@ -61,3 +61,46 @@ func TestShortKeysAreRefused(t *testing.T) {
 		t.Error("a short key was taken")
 	}
 }
+
+// With an earlier key beside the new one, nothing that the earlier one made is lost; sealed anew, it needs the
+// earlier one no more.
+func TestEarlierKeys(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		plain := rapid.SliceOf(rapid.Byte()).Draw(r, "plain")
+		who := rapid.String().Draw(r, "who")
+		old, fresh := box(r, keyA), box(r, keyB)
+		both, err := New(keyB, keyA)
+		if err != nil {
+			r.Fatal(err)
+		}
+		sealed := old.Seal(plain, "totp", who)
+		if got, err := both.Open(sealed, "totp", who); err != nil || !bytes.Equal(got, plain) {
+			r.Fatalf("the earlier key's: %v", err)
+		}
+		again, changed, err := both.Reseal(sealed, "totp", who)
+		if err != nil || !changed {
+			r.Fatalf("sealed anew: %t %v", changed, err)
+		}
+		if got, err := fresh.Open(again, "totp", who); err != nil || !bytes.Equal(got, plain) {
+			r.Fatalf("without the earlier key: %v", err)
+		}
+		if _, changed, err := both.Reseal(again, "totp", who); err != nil || changed {
+			r.Fatalf("sealed anew twice: %t %v", changed, err)
+		}
+		if _, _, err := both.Reseal(sealed, "totp", who+"x"); err == nil {
+			r.Fatal("sealed anew for another person")
+		}
+		if macs := both.MACs("a", who); len(macs) != 2 || !bytes.Equal(macs[0], fresh.MAC("a", who)) || !bytes.Equal(macs[1], old.MAC("a", who)) {
+			r.Fatalf("%x", macs)
+		}
+		if both.Token("a", who) != fresh.Token("a", who) || both.Tokens("a", who)[1] != old.Token("a", who) {
+			r.Fatal("tokens are of the wrong key")
+		}
+		if both.ID() != fresh.ID() || both.ID() == old.ID() {
+			r.Fatal("the id is not the current key's")
+		}
+	})
+	if _, err := New(keyA, "corta"); err == nil {
+		t.Error("a short earlier key was taken")
+	}
+}

@@ -40,6 +40,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		form.Errors = errs
 		status := http.StatusUnprocessableEntity
 		if fault.Is(err, fault.RateLimited) {
+			layout.RetryAfter(w, err)
 			status = http.StatusTooManyRequests
 		}
 		return c.showSignIn(w, r, status, form)

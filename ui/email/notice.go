@@ -95,7 +95,11 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 	case account.InvitationNotice:
 		return "invitation", links.Invitation(n.Token), []any{"by", line(n.InvitedBy), "client", line(n.Client), "until", moment(n.ExpiresAt, lang, zone)}, nil
 	case account.ResetNotice:
-		return "reset", links.Reset(n.Token, n.Staff), []any{"until", moment(n.ExpiresAt, lang, zone)}, nil
+		kind := "reset"
+		if n.Client != "" {
+			kind = "reset_client"
+		}
+		return kind, links.Reset(n.Token, n.Staff), []any{"until", moment(n.ExpiresAt, lang, zone), "client", line(n.Client)}, nil
 	case account.HandoverNotice:
 		return "handover", links.Handover(n.ClientID), []any{"by", line(n.OfferedBy), "client", line(n.Client), "until", moment(n.ExpiresAt, lang, zone)}, nil
 	case account.AlertNotice:

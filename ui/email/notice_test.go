@@ -22,6 +22,7 @@ func TestNotices(t *testing.T) {
 		for want, n := range map[string]account.Notice{
 			"/clientes/invitacion/tok-en": account.InvitationNotice{Letter: head, Client: evil, InvitedBy: evil, Token: "tok-en", ExpiresAt: at},
 			"/clientes/contrasena/tok-en": account.ResetNotice{Letter: head, Token: "tok-en", ExpiresAt: at},
+			"/clientes/contrasena/tok-do": account.ResetNotice{Letter: head, Token: "tok-do", ExpiresAt: at, Client: "Café <Uno>"},
 			"/consola/contrasena/tok-en":  account.ResetNotice{Letter: head, Token: "tok-en", ExpiresAt: at, Staff: true},
 			"/clientes/cli_3/titularidad": account.HandoverNotice{Letter: head, Client: evil, OfferedBy: evil, ClientID: 3, ExpiresAt: at},
 			"/clientes/seguridad":         account.AlertNotice{Letter: head, Address: "192.0.2.1", Device: evil, At: at},

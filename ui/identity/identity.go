@@ -108,8 +108,8 @@ func (a Area) plain(w http.ResponseWriter, r *http.Request, status int, title st
 type problems map[string]string
 
 // explain turns an error that the person at the form can do something about into its texts and the status of
-// the answer. prefix is of the fields of the form.
-func explain(ctx context.Context, err error, prefix string) (problems, int, bool) {
+// the answer. prefix is of the fields of the form. Too many attempts get a Retry-After.
+func explain(ctx context.Context, w http.ResponseWriter, err error, prefix string) (problems, int, bool) {
 	f, ok := fault.As(err)
 	if !ok {
 		return nil, 0, false
@@ -117,6 +117,7 @@ func explain(ctx context.Context, err error, prefix string) (problems, int, bool
 	status := http.StatusUnprocessableEntity
 	switch {
 	case f.Kind == fault.RateLimited:
+		layout.RetryAfter(w, err)
 		status = http.StatusTooManyRequests
 	case f.Kind == fault.Invalid, f.Kind == fault.Conflict, f.Kind == fault.Forbidden && f.Code == "SECOND_FACTOR_REQUIRED":
 	default:

@@ -26,7 +26,7 @@ func (a Area) showForgot(w http.ResponseWriter, r *http.Request, status int, for
 func (a Area) requestReset(w http.ResponseWriter, r *http.Request) error {
 	form := forgotForm{area: a, Email: r.PostFormValue("email")}
 	err := a.Account.RequestPasswordReset(r.Context(), account.ResetInput{Email: form.Email, Staff: a.Staff, Address: visitor(r).Address})
-	if found, status, ok := explain(r.Context(), err, ""); ok {
+	if found, status, ok := explain(r.Context(), w, err, ""); ok {
 		form.Problems = found
 		return a.showForgot(w, r, status, form)
 	}
@@ -56,7 +56,7 @@ func (a Area) setPassword(w http.ResponseWriter, r *http.Request) error {
 	form := passwordForm{area: a, Token: r.PostFormValue("token")}
 	err := a.Account.CompletePasswordReset(r.Context(), account.CompleteResetInput{Token: form.Token, Password: r.PostFormValue("password"),
 		PasswordAgain: r.PostFormValue("passwordAgain"), Address: visitor(r).Address})
-	if found, status, ok := explain(r.Context(), err, ""); ok {
+	if found, status, ok := explain(r.Context(), w, err, ""); ok {
 		form.Problems = found
 		return a.showNewPassword(w, r, status, form)
 	}

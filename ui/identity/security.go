@@ -58,7 +58,7 @@ func (a Area) showSecurity(w http.ResponseWriter, r *http.Request, status int, o
 
 // done answers a form of the security page: back to it with a message, or again with what is wrong.
 func (a Area) done(w http.ResponseWriter, r *http.Request, form string, err error, flash string) error {
-	if found, status, ok := explain(r.Context(), err, form+"."); ok {
+	if found, status, ok := explain(r.Context(), w, err, form+"."); ok {
 		return a.showSecurity(w, r, status, form, found)
 	}
 	if err != nil {
@@ -135,7 +135,7 @@ func grouped(text string) string {
 
 func (a Area) confirmTOTP(w http.ResponseWriter, r *http.Request) error {
 	added, err := a.Account.ConfirmTOTP(r.Context(), r.PostFormValue("code"))
-	if found, status, ok := explain(r.Context(), err, ""); ok && !fault.Is(err, fault.Conflict) {
+	if found, status, ok := explain(r.Context(), w, err, ""); ok && !fault.Is(err, fault.Conflict) {
 		return a.showTOTP(w, r, status, r.PostFormValue("url"), found)
 	}
 	return a.added(w, r, "totp", added, err, "totp_added")

@@ -85,7 +85,7 @@ func (a Area) proved(w http.ResponseWriter, r *http.Request, form stepForm, sign
 		layout.Flash(w, r, "identity.flash.again")
 		return layout.Redirect(w, r, withNext(a.Root+"/entrar", form.Next))
 	}
-	if found, status, ok := explain(r.Context(), err, ""); ok {
+	if found, status, ok := explain(r.Context(), w, err, ""); ok {
 		form.Problems = found
 		return a.showStep(w, r, status, form)
 	}
@@ -113,7 +113,7 @@ func (a Area) provePasskey(w http.ResponseWriter, r *http.Request) error {
 func writeChallenge(w http.ResponseWriter, r *http.Request, challenge account.PasskeyChallenge, err error, prefix string) error {
 	answer := map[string]any{"ceremony": challenge.Ceremony, "options": challenge.Options}
 	status := http.StatusOK
-	if found, code, ok := explain(r.Context(), err, prefix); ok {
+	if found, code, ok := explain(r.Context(), w, err, prefix); ok {
 		status = code
 		for _, text := range found {
 			answer = map[string]any{"error": text}

@@ -3,12 +3,21 @@ package layout
 import (
 	"bytes"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
 
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/ui/component"
 )
+
+// RetryAfter tells a program, and a browser's console, when the next attempt may be made, where the error says so.
+func RetryAfter(w http.ResponseWriter, err error) {
+	if f, ok := fault.As(err); ok && f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())+1))
+	}
+}
 
 // Write answers with a page: all of it, or its title and main part alone when htmx asks (target
 // #main). Pages of signed-in people are never kept by browsers or proxies.

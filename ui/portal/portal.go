@@ -229,6 +229,7 @@ func (p *Portal) SignIn(w http.ResponseWriter, r *http.Request) error {
 		form.Error = locale.Error(component.Lang(ctx), f.Code, f.Args)
 		status := http.StatusUnprocessableEntity
 		if f.Kind == fault.RateLimited {
+			layout.RetryAfter(w, err)
 			status = http.StatusTooManyRequests
 		}
 		return p.showSignIn(w, r, status, form)
