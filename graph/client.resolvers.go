@@ -37,8 +37,12 @@ func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, access *s
 	return contactPage(ctx, list, err)
 }
 
-func (r *clientResolver) Invoices(ctx context.Context, obj *db.Client, status *string, search *string, first int, after *string) (*model.InvoiceConnection, error) {
-	return r.invoices(ctx, billing.InvoiceQuery{Client: obj.ID, Status: deref(status), Search: deref(search)}, first, after)
+func (r *clientResolver) Invoices(ctx context.Context, obj *db.Client, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error) {
+	query, err := limited(billing.InvoiceQuery{Client: obj.ID, Status: deref(status), Search: deref(search)}, limits, orderBy, ascending)
+	if err != nil {
+		return nil, err
+	}
+	return r.invoices(ctx, query, first, after)
 }
 
 func (r *clientResolver) Deliveries(ctx context.Context, obj *db.Client, statuses []string, first int, after *string) (*model.DeliveryConnection, error) {

@@ -17,7 +17,7 @@ func (r *resolver) invoices(ctx context.Context, query billing.InvoiceQuery, fir
 		return nil, err
 	}
 	list, err := r.Billing.Invoices(ctx, query, page)
-	return invoicePage(ctx, list, err)
+	return invoicePage(ctx, query, list, err)
 }
 
 func (r *resolver) issueInvoice(ctx context.Context, in model.IssueInvoiceInput) (*model.Invoice, error) {

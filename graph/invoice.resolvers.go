@@ -77,14 +77,25 @@ func (r *queryResolver) Invoice(ctx context.Context, id string) (*model.Invoice,
 	return invoiceOf(ctx, row, err)
 }
 
-func (r *queryResolver) Invoices(ctx context.Context, client *string, status *string, search *string, first int, after *string) (*model.InvoiceConnection, error) {
+func (r *queryResolver) Invoices(ctx context.Context, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
 	}
-	return r.invoices(ctx, billing.InvoiceQuery{Client: key, Status: deref(status), Search: deref(search)}, first, after)
+	query, err := limited(billing.InvoiceQuery{Client: key, Status: deref(status), Search: deref(search)}, limits, orderBy, ascending)
+	if err != nil {
+		return nil, err
+	}
+	return r.invoices(ctx, query, first, after)
 }
 
 func (r *resolver) Invoice() gen.InvoiceResolver { return &invoiceResolver{r} }
 
-type invoiceResolver struct{ *resolver }
+func (r *resolver) InvoiceConnection() gen.InvoiceConnectionResolver {
+	return &invoiceConnectionResolver{r}
+}
+
+type (
+	invoiceResolver           struct{ *resolver }
+	invoiceConnectionResolver struct{ *resolver }
+)

@@ -15,7 +15,9 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
+	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // Limits of one request. They stop what would cost more than a person could want, before it costs
@@ -179,7 +181,9 @@ func costs() gen.ComplexityRoot {
 	page := func(child, first int) int { return 10 + min(max(first, 1), db.MaxPage)*child }
 	perParent := func(child, first int) int { return statementCost + page(child, first) }
 	c.Query.Clients = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
-	c.Query.Invoices = func(child int, _ *string, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
+	c.Query.Invoices = func(child int, _, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
+		return page(child, first)
+	}
 	c.Query.Deliveries = func(child int, _ *string, _ *string, _ []string, first int, _ *string) int { return page(child, first) }
 	c.Query.FailedSignIns = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first int, _ *string) int {
@@ -203,7 +207,13 @@ func costs() gen.ComplexityRoot {
 	c.Viewer.Clients = func(child int) int { return 10 + 10*child }
 	c.Client.Owes = func(child int) int { return statementCost + 3*child }
 	c.Client.Contacts = func(child int, _ *string, first int, _ *string) int { return perParent(child, first) }
-	c.Client.Invoices = func(child int, _ *string, _ *string, first int, _ *string) int { return perParent(child, first) }
+	c.Client.Invoices = func(child int, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
+		return perParent(child, first)
+	}
+	c.Client.CreditBalances = func(child int) int { return statementCost + 3*child }
+	c.Client.Statement = func(child int, _ money.Currency, _, _ *date.Date) int { return 5*statementCost + 50*child }
+	c.Invoice.CreditNotes = func(child int) int { return 2 * child }
+	c.Invoice.Payments = func(child int) int { return 3 * child }
 	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.ReminderPlan = func(child int) int { return 5*statementCost + 30*child } // several statements for each invoice

@@ -21,17 +21,20 @@ import (
 // loaders read what the elements of a list refer to with one statement for the whole list. They live
 // as long as one operation, and no longer than one mutation of it, so that nothing stale is read.
 type loaders struct {
-	clients  *dataloadgen.Loader[id.Client, *db.Client]
-	contacts *dataloadgen.Loader[id.Contact, *db.Contact]
-	access   *dataloadgen.Loader[id.Contact, *account.Access]
-	invoices *dataloadgen.Loader[id.Invoice, *model.Invoice]
-	lines    *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
-	cfdis    *dataloadgen.Loader[id.Invoice, []db.CFDI]
-	mailed   *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
-	askings  *dataloadgen.Loader[id.Invoice, fiscal.Asking]
-	parts    *dataloadgen.Loader[id.Payment, []db.Settled]
-	steps    *dataloadgen.Loader[id.Step, *db.ReminderStep]
-	today    func() date.Date // the same for all invoices of an answer
+	clients   *dataloadgen.Loader[id.Client, *db.Client]
+	contacts  *dataloadgen.Loader[id.Contact, *db.Contact]
+	access    *dataloadgen.Loader[id.Contact, *account.Access]
+	invoices  *dataloadgen.Loader[id.Invoice, *model.Invoice]
+	lines     *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
+	cfdis     *dataloadgen.Loader[id.Invoice, []db.CFDI]
+	mailed    *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
+	askings   *dataloadgen.Loader[id.Invoice, fiscal.Asking]
+	parts     *dataloadgen.Loader[id.Payment, []db.Settled]
+	steps     *dataloadgen.Loader[id.Step, *db.ReminderStep]
+	notes     *dataloadgen.Loader[id.Invoice, []db.CreditNote]
+	payments  *dataloadgen.Loader[id.Invoice, []db.Payment]
+	transfers *dataloadgen.Loader[id.Client, *model.TransferInstructions]
+	today     func() date.Date // the same for all invoices of an answer
 }
 
 // loadWait is how long a loader waits for more keys. It is added to every answer.
@@ -60,6 +63,16 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		parts: mapLoader(func(ctx context.Context, ids []id.Payment) (map[id.Payment][]db.Settled, error) {
 			return r.Billing.PartsByPayment(ctx, ids...)
+		}),
+		payments: mapLoader(r.Billing.InvoicePayments),
+		notes:    mapLoader(r.Billing.InvoiceCreditNotes),
+		transfers: mapLoader(func(ctx context.Context, ids []id.Client) (map[id.Client]*model.TransferInstructions, error) {
+			found, err := r.Billing.Transfers(ctx, ids)
+			byClient := make(map[id.Client]*model.TransferInstructions, len(found))
+			for client, transfer := range found {
+				byClient[client] = &model.TransferInstructions{Transfer: transfer}
+			}
+			return byClient, err
 		}),
 		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
 			return r.Fiscal.Documents(ctx, ids...)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
@@ -72,17 +73,20 @@ func contactPage(ctx context.Context, list db.List[db.Contact], err error) (*mod
 	return &model.ContactConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
 }
 
-func invoicePage(ctx context.Context, list db.List[db.Invoice], err error) (*model.InvoiceConnection, error) {
+func invoicePage(ctx context.Context, query billing.InvoiceQuery, list db.List[db.Invoice], err error) (*model.InvoiceConnection, error) {
 	if err != nil {
 		return nil, err
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Invoice) id.Client { return row.ClientID }, "client")
 	ahead(ctx, load(ctx).lines, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "lines")
+	ahead(ctx, load(ctx).payments, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "payments")
+	ahead(ctx, load(ctx).notes, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "creditNotes")
+	ahead(ctx, load(ctx).transfers, list.Rows, func(row *db.Invoice) id.Client { return row.ClientID }, "transferInstructions")
 	nodes, edges, info := pageResult(list, func(row *db.Invoice) *model.Invoice { return invoice(ctx, *row) },
 		func(cursor string, node *model.Invoice) *model.InvoiceEdge {
 			return &model.InvoiceEdge{Cursor: cursor, Node: node}
 		})
-	return &model.InvoiceConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+	return &model.InvoiceConnection{Nodes: nodes, Edges: edges, PageInfo: info, Query: query}, nil
 }
 
 func deliveryPage(ctx context.Context, list db.List[db.Delivery], err error) (*model.DeliveryConnection, error) {

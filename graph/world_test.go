@@ -74,6 +74,7 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	w.fiscal = &fiscal.Service{Store: w.store, Now: now, Keyring: ring}
 	config := graph.Config{Account: w.account, Billing: w.billing, Reminder: w.reminder, Fiscal: w.fiscal, Now: now, Introspection: true,
 		CFDIPath: func(key id.CFDI, format string) string { return "/files/" + key.String() + "." + format },
+		PayPath:  func(client id.Client, key id.Invoice) string { return "/pay/" + client.String() + "/" + key.String() },
 		PDFPath:  func(key id.Invoice) string { return "/files/" + key.String() + ".pdf" },
 		Log:      slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {

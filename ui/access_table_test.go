@@ -83,6 +83,12 @@ var documents = map[string]string{
 	"Query.upcomingRenewals":  `{ upcomingRenewals(until: "2026-12-31") { nodes { id } } }`,
 	"Query.bankMovements":     `{ bankMovements { nodes { id } } }`,
 
+	"Query.checkout":              `{ checkout(id: "chk_999999") { id } }`,
+	"Client.creditBalances":       `{ client(id: "{client}") { creditBalances { amount } } }`,
+	"Client.transferInstructions": `{ client(id: "{client}") { transferInstructions { reference } } }`,
+	"Client.statement":            `{ client(id: "{client}") { statement { balance { amount } } } }`,
+	"Mutation.startCheckout":      `mutation { startCheckout(input: {invoiceIds: ["{invoice}"]}) { userErrors { code } } }`,
+
 	"Client.owes":           `{ client(id: "{client}") { owes { __typename } } }`,
 	"Client.contacts":       `{ client(id: "{client}") { contacts { nodes { id } } } }`,
 	"Client.invoices":       `{ client(id: "{client}") { invoices { nodes { id } } } }`,

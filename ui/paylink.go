@@ -23,6 +23,11 @@ func pt(ctx context.Context, key string, args ...any) string {
 	return component.T(ctx, "payment."+key, args...)
 }
 
+// PayPath is where somebody who is signed in pays an invoice of a client.
+func PayPath(client id.Client, invoice id.Invoice) string {
+	return "/clientes/" + client.String() + "/pagar?factura=" + invoice.String()
+}
+
 type payLinkView struct {
 	billing.PayPage
 	Path       string

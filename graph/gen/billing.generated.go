@@ -3240,6 +3240,30 @@ func (ec *executionContext) unmarshalNCloseInvoiceInput2githubᚗcomᚋnubedigit
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNCreditNote2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐCreditNoteᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CreditNote) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCreditNote2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐCreditNote(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCreditNote2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐCreditNote(ctx context.Context, sel ast.SelectionSet, v *model.CreditNote) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "CreditNote!")
+		return graphql.Null
+	}
+	return ec._CreditNote(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNDeleteDraftInvoiceInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐDeleteDraftInvoiceInput(ctx context.Context, v any) (model.DeleteDraftInvoiceInput, error) {
 	res, err := ec.unmarshalInputDeleteDraftInvoiceInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)

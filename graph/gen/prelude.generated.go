@@ -1573,6 +1573,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐCheckout(ctx context.Context, v any) (id.Checkout, error) {
+	var res id.Checkout
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐCheckout(ctx context.Context, sel ast.SelectionSet, v id.Checkout) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐClient(ctx context.Context, v any) (id.Client, error) {
 	var res id.Client
 	err := res.UnmarshalGQL(v)

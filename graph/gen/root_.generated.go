@@ -29,6 +29,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	BankMovement() BankMovementResolver
+	Checkout() CheckoutResolver
 	Client() ClientResolver
 	Contact() ContactResolver
 	CreditNote() CreditNoteResolver
@@ -38,6 +39,7 @@ type ResolverRoot interface {
 	FiscalProfile() FiscalProfileResolver
 	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
+	InvoiceConnection() InvoiceConnectionResolver
 	Mutation() MutationResolver
 	Payment() PaymentResolver
 	PaymentAllocation() PaymentAllocationResolver
@@ -227,31 +229,43 @@ type ComplexityRoot struct {
 		UserErrors     func(childComplexity int) int
 	}
 
+	Checkout struct {
+		Amount    func(childComplexity int) int
+		ExpiresAt func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Invoices  func(childComplexity int) int
+		Status    func(childComplexity int) int
+		URL       func(childComplexity int) int
+	}
+
 	Client struct {
-		Address1       func(childComplexity int) int
-		Address2       func(childComplexity int) int
-		City           func(childComplexity int) int
-		Contacts       func(childComplexity int, access *string, first int, after *string) int
-		Country        func(childComplexity int) int
-		CreatedAt      func(childComplexity int) int
-		Deliveries     func(childComplexity int, statuses []string, first int, after *string) int
-		Email          func(childComplexity int) int
-		FiscalProfiles func(childComplexity int) int
-		ID             func(childComplexity int) int
-		Invoices       func(childComplexity int, status *string, search *string, first int, after *string) int
-		Language       func(childComplexity int) int
-		Name           func(childComplexity int) int
-		Owes           func(childComplexity int) int
-		PauseReason    func(childComplexity int) int
-		PausedUntil    func(childComplexity int) int
-		Phonenumber    func(childComplexity int) int
-		Postcode       func(childComplexity int) int
-		SecondFactor   func(childComplexity int) int
-		State          func(childComplexity int) int
-		TaxID          func(childComplexity int) int
-		Timezone       func(childComplexity int) int
-		Topics         func(childComplexity int) int
-		UpdatedAt      func(childComplexity int) int
+		Address1             func(childComplexity int) int
+		Address2             func(childComplexity int) int
+		City                 func(childComplexity int) int
+		Contacts             func(childComplexity int, access *string, first int, after *string) int
+		Country              func(childComplexity int) int
+		CreatedAt            func(childComplexity int) int
+		CreditBalances       func(childComplexity int) int
+		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
+		Email                func(childComplexity int) int
+		FiscalProfiles       func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		Invoices             func(childComplexity int, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
+		Language             func(childComplexity int) int
+		Name                 func(childComplexity int) int
+		Owes                 func(childComplexity int) int
+		PauseReason          func(childComplexity int) int
+		PausedUntil          func(childComplexity int) int
+		Phonenumber          func(childComplexity int) int
+		Postcode             func(childComplexity int) int
+		SecondFactor         func(childComplexity int) int
+		State                func(childComplexity int) int
+		Statement            func(childComplexity int, currency money.Currency, from *date.Date, to *date.Date) int
+		TaxID                func(childComplexity int) int
+		Timezone             func(childComplexity int) int
+		Topics               func(childComplexity int) int
+		TransferInstructions func(childComplexity int) int
+		UpdatedAt            func(childComplexity int) int
 	}
 
 	ClientConnection struct {
@@ -479,46 +493,51 @@ type ComplexityRoot struct {
 	}
 
 	Invoice struct {
-		Balance             func(childComplexity int) int
-		CancelledAt         func(childComplexity int) int
-		Client              func(childComplexity int) int
-		CloseReason         func(childComplexity int) int
-		CreatedAt           func(childComplexity int) int
-		Credited            func(childComplexity int) int
-		Currency            func(childComplexity int) int
-		Deliveries          func(childComplexity int, statuses []string, first int, after *string) int
-		Discount            func(childComplexity int) int
-		DueDate             func(childComplexity int) int
-		ExchangeRate        func(childComplexity int) int
-		ExternalRef         func(childComplexity int) int
-		FiscalDocumentUntil func(childComplexity int) int
-		FiscalDocuments     func(childComplexity int) int
-		ID                  func(childComplexity int) int
-		InGlobalInvoice     func(childComplexity int) int
-		IssueDate           func(childComplexity int) int
-		Kind                func(childComplexity int) int
-		Lines               func(childComplexity int) int
-		Notes               func(childComplexity int) int
-		Number              func(childComplexity int) int
-		PDFPath             func(childComplexity int) int
-		PDFReady            func(childComplexity int) int
-		PDFSize             func(childComplexity int) int
-		Paid                func(childComplexity int) int
-		PaidAt              func(childComplexity int) int
-		PauseReason         func(childComplexity int) int
-		PausedUntil         func(childComplexity int) int
-		ReminderPlan        func(childComplexity int) int
-		Status              func(childComplexity int) int
-		Subtotal            func(childComplexity int) int
-		Tax                 func(childComplexity int) int
-		Total               func(childComplexity int) int
-		Withheld            func(childComplexity int) int
+		Balance              func(childComplexity int) int
+		CancelledAt          func(childComplexity int) int
+		Client               func(childComplexity int) int
+		CloseReason          func(childComplexity int) int
+		CreatedAt            func(childComplexity int) int
+		CreditNotes          func(childComplexity int) int
+		Credited             func(childComplexity int) int
+		Currency             func(childComplexity int) int
+		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
+		Discount             func(childComplexity int) int
+		DueDate              func(childComplexity int) int
+		ExchangeRate         func(childComplexity int) int
+		ExternalRef          func(childComplexity int) int
+		FiscalDocumentUntil  func(childComplexity int) int
+		FiscalDocuments      func(childComplexity int) int
+		ID                   func(childComplexity int) int
+		InGlobalInvoice      func(childComplexity int) int
+		IssueDate            func(childComplexity int) int
+		Kind                 func(childComplexity int) int
+		Lines                func(childComplexity int) int
+		Notes                func(childComplexity int) int
+		Number               func(childComplexity int) int
+		PDFPath              func(childComplexity int) int
+		PDFReady             func(childComplexity int) int
+		PDFSize              func(childComplexity int) int
+		Paid                 func(childComplexity int) int
+		PaidAt               func(childComplexity int) int
+		PauseReason          func(childComplexity int) int
+		PausedUntil          func(childComplexity int) int
+		PayURL               func(childComplexity int) int
+		Payments             func(childComplexity int) int
+		ReminderPlan         func(childComplexity int) int
+		Status               func(childComplexity int) int
+		Subtotal             func(childComplexity int) int
+		Tax                  func(childComplexity int) int
+		Total                func(childComplexity int) int
+		TransferInstructions func(childComplexity int) int
+		Withheld             func(childComplexity int) int
 	}
 
 	InvoiceConnection struct {
 		Edges    func(childComplexity int) int
 		Nodes    func(childComplexity int) int
 		PageInfo func(childComplexity int) int
+		Totals   func(childComplexity int) int
 	}
 
 	InvoiceEdge struct {
@@ -541,6 +560,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	InvoicePayment struct {
+		Amount     func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Method     func(childComplexity int) int
+		ReceivedOn func(childComplexity int) int
+		Reference  func(childComplexity int) int
+		Total      func(childComplexity int) int
+		VoidedAt   func(childComplexity int) int
+	}
+
 	InvoiceQuote struct {
 		Discount func(childComplexity int) int
 		Subtotal func(childComplexity int) int
@@ -554,6 +583,13 @@ type ComplexityRoot struct {
 		Periods    func(childComplexity int) int
 		Skipped    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	InvoiceTotals struct {
+		Balance func(childComplexity int) int
+		Count   func(childComplexity int) int
+		Paid    func(childComplexity int) int
+		Total   func(childComplexity int) int
 	}
 
 	IssueCreditNotePayload struct {
@@ -655,6 +691,7 @@ type ComplexityRoot struct {
 		SignIn                   func(childComplexity int, input model.SignInInput) int
 		SignOut                  func(childComplexity int) int
 		SignOutEverywhere        func(childComplexity int) int
+		StartCheckout            func(childComplexity int, input model.StartCheckoutInput) int
 		SubstituteFiscalDocument func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
 		SuspendAccess            func(childComplexity int, input model.SuspendAccessInput) int
 		UpdateContact            func(childComplexity int, input model.UpdateContactInput) int
@@ -760,6 +797,7 @@ type ComplexityRoot struct {
 		Aging             func(childComplexity int, client *string) int
 		Audit             func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
 		BankMovements     func(childComplexity int, status *string, first int, after *string) int
+		Checkout          func(childComplexity int, id string) int
 		Client            func(childComplexity int, id string) int
 		Clients           func(childComplexity int, search *string, first int, after *string) int
 		Contact           func(childComplexity int, id string) int
@@ -769,7 +807,7 @@ type ComplexityRoot struct {
 		Invitation        func(childComplexity int, token string) int
 		Invoice           func(childComplexity int, id string) int
 		InvoiceQuote      func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
-		Invoices          func(childComplexity int, client *string, status *string, search *string, first int, after *string) int
+		Invoices          func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
 		LedgerGaps        func(childComplexity int) int
 		Node              func(childComplexity int, id string) int
 		Nodes             func(childComplexity int, ids []string) int
@@ -1030,6 +1068,31 @@ type ComplexityRoot struct {
 		Role      func(childComplexity int) int
 	}
 
+	StartCheckoutPayload struct {
+		Checkout   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Statement struct {
+		Balance  func(childComplexity int) int
+		Charges  func(childComplexity int) int
+		Currency func(childComplexity int) int
+		From     func(childComplexity int) int
+		More     func(childComplexity int) int
+		Payments func(childComplexity int) int
+		Rows     func(childComplexity int) int
+		To       func(childComplexity int) int
+	}
+
+	StatementRow struct {
+		Balance   func(childComplexity int) int
+		Charge    func(childComplexity int) int
+		Day       func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Payment   func(childComplexity int) int
+		Reference func(childComplexity int) int
+	}
+
 	SubAccount struct {
 		ExpiresOn   func(childComplexity int) int
 		ID          func(childComplexity int) int
@@ -1054,6 +1117,13 @@ type ComplexityRoot struct {
 		Detail func(childComplexity int) int
 		Label  func(childComplexity int) int
 		Topic  func(childComplexity int) int
+	}
+
+	TransferInstructions struct {
+		Clabe     func(childComplexity int) int
+		Details   func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Reference func(childComplexity int) int
 	}
 
 	UpdateContactPayload struct {
@@ -1734,6 +1804,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CheckFiscalDocumentPayload.UserErrors(childComplexity), true
 
+	case "Checkout.amount":
+		if e.ComplexityRoot.Checkout.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.Amount(childComplexity), true
+	case "Checkout.expiresAt":
+		if e.ComplexityRoot.Checkout.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.ExpiresAt(childComplexity), true
+	case "Checkout.id":
+		if e.ComplexityRoot.Checkout.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.ID(childComplexity), true
+	case "Checkout.invoices":
+		if e.ComplexityRoot.Checkout.Invoices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.Invoices(childComplexity), true
+	case "Checkout.status":
+		if e.ComplexityRoot.Checkout.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.Status(childComplexity), true
+	case "Checkout.url":
+		if e.ComplexityRoot.Checkout.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Checkout.URL(childComplexity), true
+
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
 			break
@@ -1775,6 +1882,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.CreatedAt(childComplexity), true
+	case "Client.creditBalances":
+		if e.ComplexityRoot.Client.CreditBalances == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.CreditBalances(childComplexity), true
 	case "Client.deliveries":
 		if e.ComplexityRoot.Client.Deliveries == nil {
 			break
@@ -1814,7 +1927,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Invoices(childComplexity, args["status"].(*string), args["search"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Invoices(childComplexity, args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(int), args["after"].(*string)), true
 	case "Client.language":
 		if e.ComplexityRoot.Client.Language == nil {
 			break
@@ -1869,6 +1982,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.State(childComplexity), true
+	case "Client.statement":
+		if e.ComplexityRoot.Client.Statement == nil {
+			break
+		}
+
+		args, err := ec.field_Client_statement_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Client.Statement(childComplexity, args["currency"].(money.Currency), args["from"].(*date.Date), args["to"].(*date.Date)), true
 	case "Client.taxId":
 		if e.ComplexityRoot.Client.TaxID == nil {
 			break
@@ -1887,6 +2011,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Topics(childComplexity), true
+	case "Client.transferInstructions":
+		if e.ComplexityRoot.Client.TransferInstructions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.TransferInstructions(childComplexity), true
 	case "Client.updatedAt":
 		if e.ComplexityRoot.Client.UpdatedAt == nil {
 			break
@@ -2809,6 +2939,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.CreatedAt(childComplexity), true
+	case "Invoice.creditNotes":
+		if e.ComplexityRoot.Invoice.CreditNotes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.CreditNotes(childComplexity), true
 	case "Invoice.credited":
 		if e.ComplexityRoot.Invoice.Credited == nil {
 			break
@@ -2952,6 +3088,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.PausedUntil(childComplexity), true
+	case "Invoice.payUrl":
+		if e.ComplexityRoot.Invoice.PayURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.PayURL(childComplexity), true
+	case "Invoice.payments":
+		if e.ComplexityRoot.Invoice.Payments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.Payments(childComplexity), true
 	case "Invoice.reminderPlan":
 		if e.ComplexityRoot.Invoice.ReminderPlan == nil {
 			break
@@ -2982,6 +3130,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Total(childComplexity), true
+	case "Invoice.transferInstructions":
+		if e.ComplexityRoot.Invoice.TransferInstructions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.TransferInstructions(childComplexity), true
 	case "Invoice.withheld":
 		if e.ComplexityRoot.Invoice.Withheld == nil {
 			break
@@ -3007,6 +3161,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceConnection.PageInfo(childComplexity), true
+	case "InvoiceConnection.totals":
+		if e.ComplexityRoot.InvoiceConnection.Totals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceConnection.Totals(childComplexity), true
 
 	case "InvoiceEdge.cursor":
 		if e.ComplexityRoot.InvoiceEdge.Cursor == nil {
@@ -3077,6 +3237,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvoicePayload.UserErrors(childComplexity), true
 
+	case "InvoicePayment.amount":
+		if e.ComplexityRoot.InvoicePayment.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.Amount(childComplexity), true
+	case "InvoicePayment.id":
+		if e.ComplexityRoot.InvoicePayment.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.ID(childComplexity), true
+	case "InvoicePayment.method":
+		if e.ComplexityRoot.InvoicePayment.Method == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.Method(childComplexity), true
+	case "InvoicePayment.receivedOn":
+		if e.ComplexityRoot.InvoicePayment.ReceivedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.ReceivedOn(childComplexity), true
+	case "InvoicePayment.reference":
+		if e.ComplexityRoot.InvoicePayment.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.Reference(childComplexity), true
+	case "InvoicePayment.total":
+		if e.ComplexityRoot.InvoicePayment.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.Total(childComplexity), true
+	case "InvoicePayment.voidedAt":
+		if e.ComplexityRoot.InvoicePayment.VoidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoicePayment.VoidedAt(childComplexity), true
+
 	case "InvoiceQuote.discount":
 		if e.ComplexityRoot.InvoiceQuote.Discount == nil {
 			break
@@ -3132,6 +3335,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceRenewalsPayload.UserErrors(childComplexity), true
+
+	case "InvoiceTotals.balance":
+		if e.ComplexityRoot.InvoiceTotals.Balance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceTotals.Balance(childComplexity), true
+	case "InvoiceTotals.count":
+		if e.ComplexityRoot.InvoiceTotals.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceTotals.Count(childComplexity), true
+	case "InvoiceTotals.paid":
+		if e.ComplexityRoot.InvoiceTotals.Paid == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceTotals.Paid(childComplexity), true
+	case "InvoiceTotals.total":
+		if e.ComplexityRoot.InvoiceTotals.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceTotals.Total(childComplexity), true
 
 	case "IssueCreditNotePayload.creditNote":
 		if e.ComplexityRoot.IssueCreditNotePayload.CreditNote == nil {
@@ -3924,6 +4152,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SignOutEverywhere(childComplexity), true
+	case "Mutation.startCheckout":
+		if e.ComplexityRoot.Mutation.StartCheckout == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_startCheckout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.StartCheckout(childComplexity, args["input"].(model.StartCheckoutInput)), true
 	case "Mutation.substituteFiscalDocument":
 		if e.ComplexityRoot.Mutation.SubstituteFiscalDocument == nil {
 			break
@@ -4371,6 +4610,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.BankMovements(childComplexity, args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.checkout":
+		if e.ComplexityRoot.Query.Checkout == nil {
+			break
+		}
+
+		args, err := ec.field_Query_checkout_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Checkout(childComplexity, args["id"].(string)), true
 	case "Query.client":
 		if e.ComplexityRoot.Query.Client == nil {
 			break
@@ -4481,7 +4731,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(int), args["after"].(*string)), true
 	case "Query.ledgerGaps":
 		if e.ComplexityRoot.Query.LedgerGaps == nil {
 			break
@@ -5435,6 +5685,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StaffMember.Role(childComplexity), true
 
+	case "StartCheckoutPayload.checkout":
+		if e.ComplexityRoot.StartCheckoutPayload.Checkout == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartCheckoutPayload.Checkout(childComplexity), true
+	case "StartCheckoutPayload.userErrors":
+		if e.ComplexityRoot.StartCheckoutPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StartCheckoutPayload.UserErrors(childComplexity), true
+
+	case "Statement.balance":
+		if e.ComplexityRoot.Statement.Balance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.Balance(childComplexity), true
+	case "Statement.charges":
+		if e.ComplexityRoot.Statement.Charges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.Charges(childComplexity), true
+	case "Statement.currency":
+		if e.ComplexityRoot.Statement.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.Currency(childComplexity), true
+	case "Statement.from":
+		if e.ComplexityRoot.Statement.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.From(childComplexity), true
+	case "Statement.more":
+		if e.ComplexityRoot.Statement.More == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.More(childComplexity), true
+	case "Statement.payments":
+		if e.ComplexityRoot.Statement.Payments == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.Payments(childComplexity), true
+	case "Statement.rows":
+		if e.ComplexityRoot.Statement.Rows == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.Rows(childComplexity), true
+	case "Statement.to":
+		if e.ComplexityRoot.Statement.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Statement.To(childComplexity), true
+
+	case "StatementRow.balance":
+		if e.ComplexityRoot.StatementRow.Balance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Balance(childComplexity), true
+	case "StatementRow.charge":
+		if e.ComplexityRoot.StatementRow.Charge == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Charge(childComplexity), true
+	case "StatementRow.day":
+		if e.ComplexityRoot.StatementRow.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Day(childComplexity), true
+	case "StatementRow.kind":
+		if e.ComplexityRoot.StatementRow.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Kind(childComplexity), true
+	case "StatementRow.payment":
+		if e.ComplexityRoot.StatementRow.Payment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Payment(childComplexity), true
+	case "StatementRow.reference":
+		if e.ComplexityRoot.StatementRow.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StatementRow.Reference(childComplexity), true
+
 	case "SubAccount.expiresOn":
 		if e.ComplexityRoot.SubAccount.ExpiresOn == nil {
 			break
@@ -5522,6 +5871,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TopicLabel.Topic(childComplexity), true
+
+	case "TransferInstructions.clabe":
+		if e.ComplexityRoot.TransferInstructions.Clabe == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferInstructions.Clabe(childComplexity), true
+	case "TransferInstructions.details":
+		if e.ComplexityRoot.TransferInstructions.Details == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferInstructions.Details(childComplexity), true
+	case "TransferInstructions.name":
+		if e.ComplexityRoot.TransferInstructions.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferInstructions.Name(childComplexity), true
+	case "TransferInstructions.reference":
+		if e.ComplexityRoot.TransferInstructions.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferInstructions.Reference(childComplexity), true
 
 	case "UpdateContactPayload.contact":
 		if e.ComplexityRoot.UpdateContactPayload.Contact == nil {
@@ -5692,6 +6066,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("IgnoreBankMovementInput", ec.unmarshalInputIgnoreBankMovementInput),
 			graphql.NewInputUnmarshaler("ImportBankStatementInput", ec.unmarshalInputImportBankStatementInput),
 			graphql.NewInputUnmarshaler("ImportInvoicesInput", ec.unmarshalInputImportInvoicesInput),
+			graphql.NewInputUnmarshaler("InvoiceLimits", ec.unmarshalInputInvoiceLimits),
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
 			graphql.NewInputUnmarshaler("IssueCreditNoteInput", ec.unmarshalInputIssueCreditNoteInput),
 			graphql.NewInputUnmarshaler("IssueDraftInvoicesInput", ec.unmarshalInputIssueDraftInvoicesInput),
@@ -5728,6 +6103,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetStaffSecondFactorInput", ec.unmarshalInputSetStaffSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
+			graphql.NewInputUnmarshaler("StartCheckoutInput", ec.unmarshalInputStartCheckoutInput),
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
 			graphql.NewInputUnmarshaler("SubstituteFiscalDocumentInput", ec.unmarshalInputSubstituteFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
@@ -6531,6 +6907,12 @@ type Client implements Node {
     status: InvoiceFilter
     "Only those whose number contains this."
     search: String
+    "Only those within these limits."
+    limits: InvoiceLimits
+    "What the list is ordered by."
+    orderBy: InvoiceOrder! = ISSUE_DATE
+    "Whether the order is ascending; the newest, latest or greatest come first otherwise."
+    ascending: Boolean! = false
     "How many, 1 to 100."
     first: Int! = 20
     "The cursor after which to go on."
@@ -7890,6 +8272,12 @@ extend type Query {
     status: InvoiceFilter
     "Only those whose number, or client's name, email or RFC, contains this."
     search: String
+    "Only those within these limits."
+    limits: InvoiceLimits
+    "What the list is ordered by."
+    orderBy: InvoiceOrder! = ISSUE_DATE
+    "Whether the order is ascending; the newest, latest or greatest come first otherwise."
+    ascending: Boolean! = false
     "How many, 1 to 100."
     first: Int! = 20
     "The cursor after which to go on."
@@ -7991,6 +8379,228 @@ extend type Mutation {
     "The invoice."
     input: RequestInvoicePdfInput!
   ): RequestInvoicePdfPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/payment.graphqls", Input: `"How to pay by bank transfer."
+type TransferInstructions {
+  "The name of the account's holder."
+  name: String!
+  "The 18-digit CLABE of the account; null where the company has none."
+  clabe: String
+  "What the payer writes as the numeric reference, by which the payment is matched."
+  reference: String!
+  "The company's own words; empty when not given."
+  details: String!
+}
+
+"The part of a payment that settles an invoice."
+type InvoicePayment {
+  "The id of the payment, ` + "`" + `pay_...` + "`" + `."
+  id: ID!
+  "The part that settles this invoice; zero for a payment that was taken back."
+  amount: Money!
+  "All of the payment."
+  total: Money!
+  "How it was received."
+  method: PaymentMethod!
+  "The bank's or the payer's reference; empty when not given."
+  reference: String!
+  "The day it was received."
+  receivedOn: Date!
+  "When it was taken back; null for one that counts."
+  voidedAt: DateTime
+}
+
+extend type Invoice {
+  "The payments that settle it, in the order in which they were recorded."
+  payments: [InvoicePayment!]!
+  "The credit notes that take part of it back, in the order in which they were issued."
+  creditNotes: [CreditNote!]!
+  "The page on which it is paid, for people who sign in; null when nothing is owed."
+  payUrl: String
+  "How to pay it by transfer; null when nothing is owed."
+  transferInstructions: TransferInstructions
+}
+
+"The sums of a list of invoices in one currency."
+type InvoiceTotals {
+  "How many invoices."
+  count: Int!
+  "What they are about."
+  total: Money!
+  "What has been paid."
+  paid: Money!
+  "What is still owed."
+  balance: Money!
+}
+
+extend type InvoiceConnection {
+  "The sums of the whole list, not of the page alone, by currency."
+  totals: [InvoiceTotals!]!
+}
+
+"What a list of invoices is ordered by. The id decides between equals."
+enum InvoiceOrder {
+  "The day of issue."
+  ISSUE_DATE
+  "The due date."
+  DUE_DATE
+  "The total."
+  TOTAL
+  "What is still owed."
+  BALANCE
+}
+
+"Which invoices a list shows, beside status and text. All that is given must hold."
+input InvoiceLimits {
+  "Only those in this currency."
+  currency: Currency
+  "Only those issued on this day or later."
+  issuedFrom: Date
+  "Only those issued on this day or earlier."
+  issuedTo: Date
+  "Only those due on this day or later."
+  dueFrom: Date
+  "Only those due on this day or earlier."
+  dueTo: Date
+  "Only those of this total or more, in units of the currency."
+  minTotal: Decimal
+  "Only those of this total or less."
+  maxTotal: Decimal
+}
+
+"A movement of a client's account."
+enum MovementKind {
+  "What came before the first day."
+  OPENING
+  "An invoice was issued."
+  INVOICE
+  "An invoice was cancelled."
+  CANCELLATION
+  "What was left of an invoice was given up."
+  WRITE_OFF
+  "A payment was received."
+  PAYMENT
+  "A payment was taken back."
+  PAYMENT_VOID
+  "A credit note was issued."
+  CREDIT_NOTE
+  "Money was given back."
+  REFUND
+}
+
+"A line of a statement."
+type StatementRow {
+  "The day, in the client's time zone."
+  day: Date!
+  "What happened."
+  kind: MovementKind!
+  "The document's number, or the payment's reference."
+  reference: String!
+  "What was charged."
+  charge: Money!
+  "What was paid or taken back."
+  payment: Money!
+  "What is owed after it; negative in the client's favour."
+  balance: Money!
+}
+
+"A client's account in one currency between two days."
+type Statement {
+  "The first day."
+  from: Date!
+  "The last day."
+  to: Date!
+  "The currency."
+  currency: Currency!
+  "The movements, the opening balance first: at most 1000."
+  rows: [StatementRow!]!
+  "Whether there are more movements than rows; the sums have all of them."
+  more: Boolean!
+  "The sum of what was charged in the period."
+  charges: Money!
+  "The sum of what was paid or taken back in the period."
+  payments: Money!
+  "What is owed at its end; negative in the client's favour."
+  balance: Money!
+}
+
+extend type Client {
+  "What the company owes the client, by currency. Needs the permission INVOICES."
+  creditBalances: [Money!]
+  "How the client pays by transfer. Needs the permission INVOICES."
+  transferInstructions: TransferInstructions
+  "The statement of account. Needs the permission INVOICES."
+  statement(
+    "The currency."
+    currency: Currency! = MXN
+    "The first day; a year before the last one when left out."
+    from: Date
+    "The last day; today in the client's time zone when left out."
+    to: Date
+  ): Statement
+}
+
+"The state of an online payment."
+enum CheckoutStatus {
+  "The gateway has not answered yet."
+  CREATED
+  "The page is open and not paid."
+  OPEN
+  "The money is on its way."
+  PROCESSING
+  "Paid and booked."
+  PAID
+  "The bank refused it; nothing was charged."
+  FAILED
+  "It ended unpaid."
+  EXPIRED
+}
+
+"An online payment of one or more invoices."
+type Checkout {
+  "The id, ` + "`" + `chk_...` + "`" + `."
+  id: ID!
+  "How it stands; one that has not ended is looked up at the gateway."
+  status: CheckoutStatus!
+  "What is to be paid."
+  amount: Money!
+  "The page of the gateway to send the payer to."
+  url: String!
+  "The invoices that it pays."
+  invoices: [Invoice!]!
+  "When the page ends by itself; null until the gateway answers."
+  expiresAt: DateTime
+}
+
+extend type Query {
+  "One online payment. Needs the permission INVOICES."
+  checkout(
+    "Its id."
+    id: ID!
+  ): Checkout
+}
+
+"Invoices to be paid by card."
+input StartCheckoutInput {
+  "The invoices, 1 to 50, of one client and one currency, all of them owed."
+  invoiceIds: [ID!]!
+}
+
+"The result of starting an online payment."
+type StartCheckoutPayload {
+  "The payment; null when there are errors. The same invoices and amounts return the page that is open."
+  checkout: Checkout
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Opens the gateway's page on which invoices are paid by card; the payer comes back to the client area. Needs the permission INVOICES."
+  startCheckout(
+    "The invoices."
+    input: StartCheckoutInput!
+  ): StartCheckoutPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/people.graphqls", Input: `"An answer to the second step of a sign-in."
@@ -9637,6 +10247,24 @@ func (ec *executionContext) childFields_CheckFiscalDocumentPayload(ctx context.C
 	return nil, fmt.Errorf("no field named %q was found under type CheckFiscalDocumentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Checkout(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Checkout_id(ctx, field)
+	case "status":
+		return ec.fieldContext_Checkout_status(ctx, field)
+	case "amount":
+		return ec.fieldContext_Checkout_amount(ctx, field)
+	case "url":
+		return ec.fieldContext_Checkout_url(ctx, field)
+	case "invoices":
+		return ec.fieldContext_Checkout_invoices(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Checkout_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Checkout", field.Name)
+}
+
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -9687,6 +10315,12 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_secondFactor(ctx, field)
 	case "fiscalProfiles":
 		return ec.fieldContext_Client_fiscalProfiles(ctx, field)
+	case "creditBalances":
+		return ec.fieldContext_Client_creditBalances(ctx, field)
+	case "transferInstructions":
+		return ec.fieldContext_Client_transferInstructions(ctx, field)
+	case "statement":
+		return ec.fieldContext_Client_statement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Client", field.Name)
 }
@@ -10209,6 +10843,14 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_fiscalDocumentUntil(ctx, field)
 	case "inGlobalInvoice":
 		return ec.fieldContext_Invoice_inGlobalInvoice(ctx, field)
+	case "payments":
+		return ec.fieldContext_Invoice_payments(ctx, field)
+	case "creditNotes":
+		return ec.fieldContext_Invoice_creditNotes(ctx, field)
+	case "payUrl":
+		return ec.fieldContext_Invoice_payUrl(ctx, field)
+	case "transferInstructions":
+		return ec.fieldContext_Invoice_transferInstructions(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invoice", field.Name)
 }
@@ -10221,6 +10863,8 @@ func (ec *executionContext) childFields_InvoiceConnection(ctx context.Context, f
 		return ec.fieldContext_InvoiceConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_InvoiceConnection_pageInfo(ctx, field)
+	case "totals":
+		return ec.fieldContext_InvoiceConnection_totals(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceConnection", field.Name)
 }
@@ -10265,6 +10909,26 @@ func (ec *executionContext) childFields_InvoicePayload(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type InvoicePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_InvoicePayment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_InvoicePayment_id(ctx, field)
+	case "amount":
+		return ec.fieldContext_InvoicePayment_amount(ctx, field)
+	case "total":
+		return ec.fieldContext_InvoicePayment_total(ctx, field)
+	case "method":
+		return ec.fieldContext_InvoicePayment_method(ctx, field)
+	case "reference":
+		return ec.fieldContext_InvoicePayment_reference(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_InvoicePayment_receivedOn(ctx, field)
+	case "voidedAt":
+		return ec.fieldContext_InvoicePayment_voidedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoicePayment", field.Name)
+}
+
 func (ec *executionContext) childFields_InvoiceQuote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "subtotal":
@@ -10293,6 +10957,20 @@ func (ec *executionContext) childFields_InvoiceRenewalsPayload(ctx context.Conte
 		return ec.fieldContext_InvoiceRenewalsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceRenewalsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceTotals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_InvoiceTotals_count(ctx, field)
+	case "total":
+		return ec.fieldContext_InvoiceTotals_total(ctx, field)
+	case "paid":
+		return ec.fieldContext_InvoiceTotals_paid(ctx, field)
+	case "balance":
+		return ec.fieldContext_InvoiceTotals_balance(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceTotals", field.Name)
 }
 
 func (ec *executionContext) childFields_IssueCreditNotePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11023,6 +11701,56 @@ func (ec *executionContext) childFields_StaffMember(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type StaffMember", field.Name)
 }
 
+func (ec *executionContext) childFields_StartCheckoutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "checkout":
+		return ec.fieldContext_StartCheckoutPayload_checkout(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_StartCheckoutPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StartCheckoutPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Statement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "from":
+		return ec.fieldContext_Statement_from(ctx, field)
+	case "to":
+		return ec.fieldContext_Statement_to(ctx, field)
+	case "currency":
+		return ec.fieldContext_Statement_currency(ctx, field)
+	case "rows":
+		return ec.fieldContext_Statement_rows(ctx, field)
+	case "more":
+		return ec.fieldContext_Statement_more(ctx, field)
+	case "charges":
+		return ec.fieldContext_Statement_charges(ctx, field)
+	case "payments":
+		return ec.fieldContext_Statement_payments(ctx, field)
+	case "balance":
+		return ec.fieldContext_Statement_balance(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Statement", field.Name)
+}
+
+func (ec *executionContext) childFields_StatementRow(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_StatementRow_day(ctx, field)
+	case "kind":
+		return ec.fieldContext_StatementRow_kind(ctx, field)
+	case "reference":
+		return ec.fieldContext_StatementRow_reference(ctx, field)
+	case "charge":
+		return ec.fieldContext_StatementRow_charge(ctx, field)
+	case "payment":
+		return ec.fieldContext_StatementRow_payment(ctx, field)
+	case "balance":
+		return ec.fieldContext_StatementRow_balance(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StatementRow", field.Name)
+}
+
 func (ec *executionContext) childFields_SubAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11073,6 +11801,20 @@ func (ec *executionContext) childFields_TopicLabel(ctx context.Context, field gr
 		return ec.fieldContext_TopicLabel_detail(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TopicLabel", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferInstructions(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_TransferInstructions_name(ctx, field)
+	case "clabe":
+		return ec.fieldContext_TransferInstructions_clabe(ctx, field)
+	case "reference":
+		return ec.fieldContext_TransferInstructions_reference(ctx, field)
+	case "details":
+		return ec.fieldContext_TransferInstructions_details(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferInstructions", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -615,22 +615,30 @@ type ImportInvoicesPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of invoices.
-type InvoiceConnection struct {
-	// The invoices with their cursors.
-	Edges []*InvoiceEdge `json:"edges"`
-	// The invoices.
-	Nodes []*Invoice `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // An invoice in a list.
 type InvoiceEdge struct {
 	// The cursor of this element.
 	Cursor string `json:"cursor"`
 	// The invoice.
 	Node *Invoice `json:"node"`
+}
+
+// Which invoices a list shows, beside status and text. All that is given must hold.
+type InvoiceLimits struct {
+	// Only those in this currency.
+	Currency *money.Currency `json:"currency,omitempty"`
+	// Only those issued on this day or later.
+	IssuedFrom *date.Date `json:"issuedFrom,omitempty"`
+	// Only those issued on this day or earlier.
+	IssuedTo *date.Date `json:"issuedTo,omitempty"`
+	// Only those due on this day or later.
+	DueFrom *date.Date `json:"dueFrom,omitempty"`
+	// Only those due on this day or earlier.
+	DueTo *date.Date `json:"dueTo,omitempty"`
+	// Only those of this total or more, in units of the currency.
+	MinTotal *money.Decimal `json:"minTotal,omitempty"`
+	// Only those of this total or less.
+	MaxTotal *money.Decimal `json:"maxTotal,omitempty"`
 }
 
 // One line of an invoice to be issued.
@@ -1414,6 +1422,20 @@ type SignOutEverywherePayload struct {
 // The result of signing out.
 type SignOutPayload struct {
 	// Why it was refused.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Invoices to be paid by card.
+type StartCheckoutInput struct {
+	// The invoices, 1 to 50, of one client and one currency, all of them owed.
+	InvoiceIds []string `json:"invoiceIds"`
+}
+
+// The result of starting an online payment.
+type StartCheckoutPayload struct {
+	// The payment; null when there are errors. The same invoices and amounts return the page that is open.
+	Checkout *Checkout `json:"checkout,omitempty"`
+	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
@@ -22,5 +23,28 @@ func (s *Service) TransferInstructions(ctx context.Context, clientID id.Client) 
 		return Transfer{}, err
 	}
 	company, err := s.Store.Company(ctx)
-	return Transfer{Name: cmp.Or(company.LegalName, company.Name), CLABE: company.CLABE, Reference: PaymentReference(clientID), Details: company.PaymentDetails}, err
+	return transferOf(company, clientID), err
+}
+
+// Transfers is TransferInstructions for many clients, for those of them whose invoices the actor may
+// see; for loaders.
+func (s *Service) Transfers(ctx context.Context, clients []id.Client) (map[id.Client]Transfer, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[id.Client]Transfer, len(clients))
+	for _, client := range clients {
+		if access.Can(ctx, access.Invoices, client) {
+			found[client] = transferOf(company, client)
+		}
+	}
+	return found, nil
+}
+
+func transferOf(company db.Company, client id.Client) Transfer {
+	return Transfer{Name: cmp.Or(company.LegalName, company.Name), CLABE: company.CLABE, Reference: PaymentReference(client), Details: company.PaymentDetails}
 }
