@@ -90,8 +90,11 @@ func (m *IMAP) visit(ctx context.Context, client *imapclient.Client, each func(r
 	}
 	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: imapBytes}}
 	for i, uid := range found.AllUIDs() {
-		if i == imapMails || ctx.Err() != nil {
+		if i == imapMails {
 			break
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		messages, err := client.Fetch(imap.UIDSetNum(uid), &imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{section}}).Collect()
 		if err != nil {
