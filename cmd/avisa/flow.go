@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,8 +137,12 @@ func (f *flow) runReminders(ctx context.Context) (string, error) {
 }
 
 func (f *flow) mailArrives(ctx context.Context) (string, error) {
+	invoice, err := f.loadInvoice(ctx, f.owner)
+	if err != nil {
+		return "", err
+	}
 	message, err := f.mailbox.WaitFor(ctx, func(m devstack.Message) bool {
-		return len(m.To) == 1 && strings.EqualFold(m.To[0], f.contactEmail) && strings.Contains(m.Text, f.invoice.String())
+		return len(m.To) == 1 && strings.EqualFold(m.To[0], f.contactEmail) && slices.Contains(strings.Fields(m.Subject), invoice.Number)
 	})
 	if err != nil {
 		return "", fmt.Errorf("no mail for %s reached the mailbox", f.contactEmail)
@@ -162,9 +167,9 @@ type flowInvoice struct {
 	PDFSize                 int
 }
 
-func (f *flow) loadInvoice(ctx context.Context) (flowInvoice, error) {
+func (f *flow) loadInvoice(ctx context.Context, token string) (flowInvoice, error) {
 	var out struct{ Invoice *flowInvoice }
-	err := f.api.do(ctx, f.contact, `query ($id: ID!) { invoice(id: $id) { number dueDate status balance { formatted } pdfReady pdfPath pdfSize } }`,
+	err := f.api.do(ctx, token, `query ($id: ID!) { invoice(id: $id) { number dueDate status balance { formatted } pdfReady pdfPath pdfSize } }`,
 		map[string]any{"id": f.invoice.String()}, &out)
 	if err != nil || out.Invoice == nil {
 		return flowInvoice{}, errors.Join(err, fmt.Errorf("invoice %s is not visible", f.invoice))
@@ -173,7 +178,7 @@ func (f *flow) loadInvoice(ctx context.Context) (flowInvoice, error) {
 }
 
 func (f *flow) seesInvoice(ctx context.Context) (string, error) {
-	invoice, err := f.loadInvoice(ctx)
+	invoice, err := f.loadInvoice(ctx, f.contact)
 	return fmt.Sprintf("%s (%s), %s, due %s, balance %s", invoice.Number, f.invoice, strings.ToLower(invoice.Status), invoice.DueDate, invoice.Balance.Formatted), err
 }
 
@@ -187,7 +192,7 @@ func (f *flow) downloadsPDF(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for {
-		invoice, err := f.loadInvoice(ctx)
+		invoice, err := f.loadInvoice(ctx, f.contact)
 		if err != nil {
 			return "", err
 		}
