@@ -25,10 +25,12 @@ type Company struct {
 	CLABE          string     `bun:"clabe" json:"clabe"` // account for transfers, 18 digits; "" for none
 	BrandColour    string     `bun:"brand_colour" json:"brandColour"`
 	Logo           []byte     `bun:"logo" json:"-"`
+	PDFFooter      string     `bun:"pdf_footer" json:"pdfFooter"`
 	Timezone       string     `bun:"timezone" json:"timezone"`
-	StaffFactor    bool       `bun:"staff_second_factor" json:"-"` // staff must prove a second factor
-	VerifyContacts bool       `bun:"verify_contacts" json:"-"`     // new contacts are mailed once they confirmed their address
-	VerifySince    *time.Time `bun:"verify_since" json:"-"`        // contacts added before need no confirmation
+	Language       string     `bun:"language,nullzero,default:'es-MX'" json:"-"` // of pages for who has chosen none
+	StaffFactor    bool       `bun:"staff_second_factor" json:"-"`               // staff must prove a second factor
+	VerifyContacts bool       `bun:"verify_contacts" json:"-"`                   // new contacts are mailed once they confirmed their address
+	VerifySince    *time.Time `bun:"verify_since" json:"-"`                      // contacts added before need no confirmation
 	UpdatedAt      time.Time  `bun:"updated_at" json:"-"`
 }
 
@@ -39,6 +41,32 @@ func (s *Store) Company(ctx context.Context) (Company, error) {
 	return c, translate(err)
 }
 
+// LockCompany returns the company and keeps others from changing it until the transaction ends.
+func (s *Store) LockCompany(ctx context.Context) (Company, error) {
+	var c Company
+	err := s.idb.NewSelect().Model(&c).Where("id = 1").For("UPDATE").Scan(ctx)
+	return c, translate(err)
+}
+
+// Brand is what anybody sees of the company.
+type Brand struct {
+	Name     string `bun:"name"`
+	Email    string `bun:"email"`
+	Website  string `bun:"website"`
+	Colour   string `bun:"brand_colour"`
+	Language string `bun:"language"`
+	HasLogo  bool   `bun:"has_logo"`
+	Version  int64  `bun:"version"` // changes with every change of the company
+}
+
+// Brand returns what anybody sees of the company; NotFound before it is set up.
+func (s *Store) Brand(ctx context.Context) (Brand, error) {
+	var b Brand
+	err := s.idb.NewRaw("SELECT name, email, website, brand_colour, language, coalesce(octet_length(logo), 0) > 0 AS has_logo, "+
+		"(extract(epoch FROM updated_at) * 1000)::bigint AS version FROM company WHERE id = 1").Scan(ctx, &b)
+	return b, translate(err)
+}
+
 // SaveCompany writes the company's settings.
 func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 	c.ID = 1
@@ -46,7 +74,8 @@ func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 		Set("name = EXCLUDED.name, legal_name = EXCLUDED.legal_name, tax_id = EXCLUDED.tax_id, email = EXCLUDED.email").
 		Set("phonenumber = EXCLUDED.phonenumber, website = EXCLUDED.website, address = EXCLUDED.address").
 		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details, clabe = EXCLUDED.clabe").
-		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone, updated_at = now()").
+		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone").
+		Set("pdf_footer = EXCLUDED.pdf_footer, language = EXCLUDED.language, updated_at = now()").
 		Exec(ctx)
 	return translate(err)
 }

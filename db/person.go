@@ -71,3 +71,11 @@ func (s *Store) ForgetDevices(ctx context.Context, person Person) error {
 	_, err := person.whereDelete(s.idb.NewDelete().Table("device")).Exec(ctx)
 	return translate(err)
 }
+
+// SetLanguage sets the language of a person.
+func (s *Store) SetLanguage(ctx context.Context, person Person, lang string) error {
+	if person.Staff != 0 {
+		return affected(s.idb.NewUpdate().Table("staff").Set("language = ?", lang).Where("id = ?", person.Staff).Exec(ctx))
+	}
+	return affected(s.idb.NewUpdate().Table("login").Set("language = ?", lang).Where("id = ?", person.Login).Exec(ctx))
+}

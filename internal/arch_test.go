@@ -127,6 +127,8 @@ var free = map[string]string{
 	"account.SignIn":       "whoever signs in is nobody yet",
 	"account.Authenticate": "it is what finds out who acts",
 	"billing.Today":        "a date is no secret",
+	"billing.Brand":        "the company's name and colour are for everybody",
+	"billing.Logo":         "the company's logo is for everybody",
 
 	"billing.ReceiveGatewayEvent": "the gateway's signature says who speaks",
 	"billing.OpenPayLink":         "whoever holds the link may see and pay its invoices",

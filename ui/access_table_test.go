@@ -38,7 +38,9 @@ var update = flag.Bool("update", false, "write who gets what into testdata")
 // empty or wrong: 422 and 409 mean that the caller was let in and the form was refused. Nothing that the
 // next caller meets is changed.
 var forms = map[string]url.Values{
-	"/idioma": {"lang": {"en"}},
+	"/idioma":                        {"lang": {"en"}},
+	"/consola/idioma":                {"lang": {"en"}},
+	"/consola/contactos/{id}/acceso": {"accion": {"suspender"}},
 	"/clientes/{client}/contactos/{contact}/acceso": {"accion": {"suspender"}},
 	"/clientes/{client}/titularidad":                {"accion": {"factor"}},
 	"/clientes/{client}/pagar":                      {"elegir": {"1"}},

@@ -32,9 +32,15 @@ func favicon(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-func setLanguage(w http.ResponseWriter, r *http.Request) error {
+// setLanguage keeps a chosen language: in the browser, and with whoever is signed in.
+func (p pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 	if lang := r.PostFormValue("lang"); locale.Valid(lang) {
 		layout.SetLanguage(w, r, lang)
+		if access.RequirePerson(r.Context()) == nil {
+			if err := p.Account.SetLanguage(r.Context(), lang); err != nil {
+				return err
+			}
+		}
 	}
 	return layout.Redirect(w, r, layout.LocalPath(r.PostFormValue("next"), "/clientes"))
 }

@@ -27,7 +27,8 @@ func locate(proxies []netip.Prefix) func(http.Handler) http.Handler {
 			_, _ = rand.Read(random)
 			actor := access.Actor{Kind: access.Anonymous, Address: address(r, proxies), Device: r.UserAgent(), Request: hex.EncodeToString(random)}
 			w.Header().Set("X-Request-Id", actor.Request)
-			ctx := component.WithLang(access.With(r.Context(), actor), language(r, actor))
+			ctx := access.With(r.Context(), actor)
+			ctx = component.WithLang(ctx, language(ctx, r, actor))
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
@@ -45,7 +46,8 @@ func Authenticate(accounts *account.Service, failed func(http.ResponseWriter, *h
 				return
 			}
 			actor.Address, actor.Device, actor.Request = visitor.Address, visitor.Device, visitor.Request
-			ctx := component.WithLang(access.With(r.Context(), actor), language(r, actor))
+			ctx := access.With(r.Context(), actor)
+			ctx = component.WithLang(ctx, language(ctx, r, actor))
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
@@ -98,13 +100,16 @@ func bearer(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
-// language is what was chosen in this browser, else the person's own, else Spanish.
-func language(r *http.Request, actor access.Actor) string {
+// language is what was chosen in this browser, else the person's own, else the company's, else Spanish.
+func language(ctx context.Context, r *http.Request, actor access.Actor) string {
 	if lang := layout.ChosenLanguage(r); lang != "" {
 		return lang
 	}
 	if locale.Valid(actor.Language) {
 		return actor.Language
+	}
+	if lang := layout.Brand(ctx).Language; locale.Valid(lang) {
+		return lang
 	}
 	return locale.Spanish
 }

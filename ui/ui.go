@@ -69,7 +69,7 @@ func New(config Config) http.Handler {
 		config.Log.Warn("base URL is no origin: requests are compared with their Host header alone", "base", config.BaseURL)
 	}
 	origins.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
-	return headers(secure)(locate(config.TrustedProxies)(s.recovering(origins.Handler(s.authenticated(mux)))))
+	return headers(secure)(locate(config.TrustedProxies)(s.branded(s.recovering(origins.Handler(s.authenticated(mux))))))
 }
 
 // Routes is the table of all routes but the GraphQL endpoint and the browser files, which have
@@ -79,7 +79,10 @@ func Routes(c Config) []layout.Route {
 	table := []layout.Route{
 		{Method: "GET", Path: "/{$}", Who: layout.Everybody, Handle: toPortal},
 		{Method: "GET", Path: "/favicon.svg", Who: layout.Everybody, Handle: favicon},
-		{Method: "POST", Path: "/idioma", Who: layout.Everybody, Handle: setLanguage},
+		{Method: "GET", Path: "/marca/logo", Who: layout.Everybody, Handle: pages.logo},
+		{Method: "GET", Path: "/marca/color.css", Who: layout.Everybody, Handle: pages.brandStyle},
+		{Method: "POST", Path: "/idioma", Who: layout.Everybody, Handle: pages.setLanguage},
+		{Method: "POST", Path: "/consola/idioma", Who: layout.Everybody, Handle: pages.setLanguage},
 		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
 	table = append(table, maillinks{c.Reminder}.routes()...)

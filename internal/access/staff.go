@@ -54,11 +54,12 @@ const (
 	CheckAccess     Capability = "access:read" // may this login do X for client Y?
 	ReadAudit       Capability = "audit:read"
 	ViewAsClient    Capability = "clients:view-as"
-	ManageStaff     Capability = "staff:write" // people, their roles, API tokens, rules of sign-in
+	ManageCompany   Capability = "company:write" // what the company says of itself, and where clients pay to
+	ManageStaff     Capability = "staff:write"   // people, their roles, API tokens, rules of sign-in
 )
 
 var capabilities = []Capability{
-	ReadClients, ManageClients, ReadBilling, ManageBilling, ManageReminders, CheckAccess, ReadAudit, ViewAsClient, ManageStaff,
+	ReadClients, ManageClients, ReadBilling, ManageBilling, ManageReminders, CheckAccess, ReadAudit, ViewAsClient, ManageCompany, ManageStaff,
 }
 
 // roles says what each role may do: the one place that decides it.
@@ -79,7 +80,7 @@ func Capabilities() []Capability { return slices.Clone(capabilities) }
 // Scopes lists the capabilities that an API token can be given: a machine manages no people, who could
 // then give it more, and sees as nobody.
 func Scopes() []Capability {
-	return slices.DeleteFunc(Capabilities(), func(c Capability) bool { return c == ManageStaff || c == ViewAsClient })
+	return slices.DeleteFunc(Capabilities(), func(c Capability) bool { return c == ManageStaff || c == ManageCompany || c == ViewAsClient })
 }
 
 // Capabilities lists what the role may do.

@@ -28,6 +28,7 @@ reminders:write  admin billing support
 access:read      admin billing support readonly
 audit:read       admin billing support readonly
 clients:view-as  admin support
+company:write    admin
 staff:write      admin`
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	if len(lines) != len(Capabilities()) {

@@ -84,15 +84,16 @@ func (s *Service) OfferHandover(ctx context.Context, contactID id.Contact, passw
 
 // EndHandover withdraws the offer (the owner, staff) or declines it (whom it was made to).
 func (s *Service) EndHandover(ctx context.Context, clientID id.Client) error {
-	offer, err := s.Handover(ctx, clientID)
-	if err != nil {
-		return err
-	}
+	var err error
 	if access.From(ctx).Kind == access.Login {
 		err = access.RequireLogin(ctx)
 	} else {
 		err = errors.Join(access.RequireCapability(ctx, access.ManageClients), access.RequireInPerson(ctx))
 	}
+	if err != nil {
+		return err
+	}
+	offer, err := s.Handover(ctx, clientID)
 	if err != nil {
 		return err
 	}

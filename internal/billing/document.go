@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"io"
 	"strings"
 
@@ -41,7 +42,7 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 		}},
 		InWords: money.InWords(row.Total, row.Currency, lang),
 		Notes:   row.Notes,
-		Footer:  joined(" · ", issuer.Name, issuer.Website, issuer.Email),
+		Footer:  cmp.Or(issuer.PDFFooter, joined(" · ", issuer.Name, issuer.Website, issuer.Email)),
 	}
 	doc.Table.Rows = tableRows(lines, row.Currency, lang)
 	doc.Totals = totalRows(row.Subtotal, row.Discount, row.Tax, row.Withheld, row.Total, row.Currency, lang)

@@ -41,6 +41,7 @@ var shapes = map[string]string{
 	"send":     "M21 3L10 14M21 3l-7 18-4-7-7-4z",
 	"pause":    "M8.5 5v14M15.5 5v14",
 	"switch":   "M4 8h14M14.5 4.5L18 8l-3.5 3.5M20 16H6M9.5 12.5L6 16l3.5 3.5",
+	"sliders":  "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5",
 	"shield":   "M12 3l7.5 3v6c0 4.5-3 7.5-7.5 9-4.5-1.5-7.5-4.5-7.5-9V6zM8.5 12l2.5 2.5 4.5-4.5",
 	"refresh":  "M20 12a8 8 0 1 1-2.5-5.8M20 3.5v4.5h-4.5",
 	"list":     "M8.5 6H20M8.5 12H20M8.5 18H20M4 6h.5M4 12h.5M4 18h.5",
@@ -96,7 +97,7 @@ func Icon(name, class string) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(shapes[name])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 47, Col: 24}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 48, Col: 24}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {

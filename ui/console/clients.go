@@ -49,6 +49,7 @@ type clientView struct {
 	Credits  []db.Credit
 	Ledger   []deliveryRow
 	Pause    pauseForm
+	Handover *handoverView // an open offer of the ownership
 	Run      *db.PlanResult
 }
 
@@ -106,6 +107,9 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 	if view.Fiscal, err = c.clientFiscal(ctx, row.ID); err != nil {
 		return err
 	}
+	if view.Handover, err = c.handover(ctx, row.ID); err != nil {
+		return err
+	}
 	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}
 	if pause != nil {
 		view.Pause = *pause
@@ -135,13 +139,13 @@ func (c *Console) pauseClient(w http.ResponseWriter, r *http.Request) error {
 	return layout.Redirect(w, r, clientPath(row.ID))
 }
 
-// contactForm is the form of a contact: details and email preferences. Access is the client's own
-// affair and is changed in the client area.
+// contactForm is the form of a contact: details and email preferences, and beside it the contact's access.
 type contactForm struct {
 	Contact db.Contact
 	Client  db.Client
 	Details account.ContactDetails
 	Topics  []mail.Topic
+	Access  accessForm
 	Errors  fieldErrors
 }
 
@@ -163,7 +167,11 @@ func (c *Console) contactForm(r *http.Request) (contactForm, error) {
 		return contactForm{}, err
 	}
 	client, err := c.Account.Client(r.Context(), row.ClientID)
-	return contactForm{Contact: row, Client: client, Details: account.DetailsOf(row), Topics: row.Topics}, err
+	if err != nil {
+		return contactForm{}, err
+	}
+	form, err := c.accessOf(r.Context(), row)
+	return contactForm{Contact: row, Client: client, Details: account.DetailsOf(row), Topics: row.Topics, Access: form}, err
 }
 
 func (c *Console) saveContact(w http.ResponseWriter, r *http.Request) error {

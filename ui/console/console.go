@@ -105,6 +105,10 @@ func (c *Console) table() []layout.Route {
 		{Method: "GET", Path: "/consola/clientes/{id}/pausa", Who: layout.Staff, Handle: toParent},
 		{Method: "GET", Path: "/consola/contactos/{id}", Who: layout.Staff, Handle: c.contactPage},
 		{Method: "POST", Path: "/consola/contactos/{id}", Who: layout.Staff, Handle: c.saveContact},
+		{Method: "POST", Path: "/consola/contactos/{id}/acceso", Who: layout.Staff, Handle: c.changeAccess},
+		{Method: "GET", Path: "/consola/contactos/{id}/acceso", Who: layout.Staff, Handle: toParent},
+		{Method: "POST", Path: "/consola/clientes/{id}/titularidad", Who: layout.Staff, Handle: c.endHandover},
+		{Method: "GET", Path: "/consola/clientes/{id}/titularidad", Who: layout.Staff, Handle: toParent},
 		{Method: "GET", Path: "/consola/facturas/{id}", Who: layout.Staff, Handle: c.invoicePage},
 		{Method: "POST", Path: "/consola/facturas/{id}/pagos", Who: layout.Staff, Handle: c.recordPayment},
 		{Method: "POST", Path: "/consola/facturas/{id}/pausa", Who: layout.Staff, Handle: c.pauseInvoice},
@@ -119,7 +123,7 @@ func (c *Console) table() []layout.Route {
 // show answers with a page of the console.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
 	ctx := r.Context()
-	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: "/consola", Account: "/consola/seguridad", SignOut: "/consola/salir"}
+	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: "/consola", Product: true, Account: "/consola/seguridad", SignOut: "/consola/salir"}
 	sections := []layout.Link{
 		{Label: t(ctx, "nav.home"), URL: "/consola", Icon: "home"},
 		{Label: t(ctx, "nav.clients"), URL: "/consola/clientes", Icon: "people"},
@@ -137,19 +141,28 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 	if access.RequireCapability(ctx, access.ReadAudit) == nil {
 		sections = append(sections, layout.Link{Label: t(ctx, "nav.activity"), URL: "/consola/actividad", Icon: "clock"})
 	}
+	var settings []layout.Link
+	if access.RequireCapability(ctx, access.ManageCompany) == nil {
+		settings = append(settings, layout.Link{Label: t(ctx, "nav.company"), URL: "/consola/empresa", Icon: "company"})
+	}
 	if access.RequireCapability(ctx, access.ManageStaff) == nil {
-		sections = append(sections, layout.Link{Label: t(ctx, "nav.staff"), URL: "/consola/personal", Icon: "shield"},
+		settings = append(settings, layout.Link{Label: t(ctx, "nav.staff"), URL: "/consola/personal", Icon: "shield"},
 			layout.Link{Label: t(ctx, "nav.tokens"), URL: "/consola/tokens", Icon: "key"})
 	}
-	for _, link := range sections {
-		link.Current = r.URL.Path == link.URL || link.URL != "/consola" && strings.HasPrefix(r.URL.Path, link.URL+"/") ||
-			link.URL == "/consola/productos" && strings.HasPrefix(r.URL.Path, "/consola/renovaciones") ||
-			link.URL == "/consola/clientes" && strings.HasPrefix(r.URL.Path, "/consola/servicios/") ||
-			link.URL == "/consola/pagos" && strings.HasPrefix(r.URL.Path, "/consola/banco") ||
-			link.URL == "/consola/clientes" && strings.HasPrefix(r.URL.Path, "/consola/contactos/")
-		page.Nav = append(page.Nav, link)
-	}
+	page.Nav, page.More = marked(r.URL.Path, sections), marked(r.URL.Path, settings)
 	return layout.Write(w, r, status, page, body)
+}
+
+// marked notes which of the links leads to where the reader is.
+func marked(path string, links []layout.Link) []layout.Link {
+	for i, link := range links {
+		links[i].Current = path == link.URL || link.URL != "/consola" && strings.HasPrefix(path, link.URL+"/") ||
+			link.URL == "/consola/productos" && strings.HasPrefix(path, "/consola/renovaciones") ||
+			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/servicios/") ||
+			link.URL == "/consola/pagos" && strings.HasPrefix(path, "/consola/banco") ||
+			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/contactos/")
+	}
+	return links
 }
 
 // toParent leads from the address of a form, which a reload or a change of language asks for, to the

@@ -207,10 +207,10 @@ func (c *Console) uploadCSD(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	in := fiscal.UploadCSDInput{}
 	var err error
-	if in.Cer, err = upload(r, "cer"); err != nil {
+	if in.Cer, err = upload(r, "cer", maxCSD); err != nil {
 		return err
 	}
-	if in.Key, err = upload(r, "key"); err != nil {
+	if in.Key, err = upload(r, "key", maxCSD); err != nil {
 		return err
 	}
 	in.Password = r.PostFormValue("password")
@@ -225,8 +225,8 @@ func (c *Console) uploadCSD(w http.ResponseWriter, r *http.Request) error {
 	return layout.Redirect(w, r, "/consola/fiscal/emisor")
 }
 
-// upload reads a small file of a form; nothing when none was chosen.
-func upload(r *http.Request, name string) ([]byte, error) {
+// upload reads a small file of a form, at most so many bytes; nothing when none was chosen.
+func upload(r *http.Request, name string, limit int64) ([]byte, error) {
 	file, _, err := r.FormFile(name)
 	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
 		return nil, nil
@@ -235,7 +235,7 @@ func upload(r *http.Request, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, maxCSD))
+	return io.ReadAll(io.LimitReader(file, limit))
 }
 
 func (v issuerView) field(ctx context.Context, name, label, value string) component.Field {

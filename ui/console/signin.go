@@ -26,7 +26,7 @@ type signInForm struct {
 }
 
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, form signInForm) error {
-	page := layout.Page{Title: t(r.Context(), "signin.title"), Area: t(r.Context(), "area"), Home: "/consola", Plain: true}
+	page := layout.Page{Title: t(r.Context(), "signin.title"), Area: t(r.Context(), "area"), Home: "/consola", Product: true, Plain: true}
 	return layout.Write(w, r, status, page, signInView(form))
 }
 

@@ -707,15 +707,15 @@ func detailFields(form contactForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Select(form.choice(ctx, "country", "country", countries(ctx, form.Details.Country))).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Select(form.choice(ctx, "country", "country", component.Countries(ctx, form.Details.Country))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Select(form.choice(ctx, "language", "", languages())).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Select(form.choice(ctx, "language", "", component.Languages())).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Select(form.choice(ctx, "timezone", "", zones(ctx, form.Details.Timezone))).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Select(form.choice(ctx, "timezone", "", component.Zones(ctx, form.Details.Timezone))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
