@@ -238,7 +238,8 @@ func newTable(t *testing.T) *table {
 		tb.must(err)
 		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
 	}
-	tb.fill = strings.NewReplacer("{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{product}", tb.things["/consola/productos/"],
+	cfdi := stampedDocument(t, w)
+	tb.fill = strings.NewReplacer("{cfdi}", cfdi.String(), "{profile}", "nuevo", "{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{product}", tb.things["/consola/productos/"],
 		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
 		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
 	return tb
