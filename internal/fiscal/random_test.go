@@ -116,7 +116,99 @@ func (g generator) documents(t *testing.T, i int) []*fiscal.Comprobante {
 	if origin.MetodoPago == "PPD" {
 		docs = append(docs, g.plan(t, &origin, total)...)
 	}
+	if i%7 == 0 {
+		docs = append(docs, g.global(t, i))
+	}
+	if i%5 == 0 {
+		docs = append(docs, g.together(t, i))
+	}
 	return docs
+}
+
+// global sums up receipts of several treatments, with the tax that was charged on each.
+func (g generator) global(t *testing.T, i int) *fiscal.Comprobante {
+	t.Helper()
+	d := draft()
+	d.Serie, d.Folio = "G", fmt.Sprint(i)
+	var receipts []fiscal.Receipt
+	for n := range 1 + g.r.IntN(40) {
+		r := fiscal.Receipt{Number: fmt.Sprintf("A-%d", n), FormaPago: pick(g, "01", "03", "04", "17", "28")}
+		for _, iva := range []fiscal.IVA{fiscal.IVA16, fiscal.IVA8, fiscal.IVA0, fiscal.IVAExento, fiscal.NoObjeto} {
+			if len(r.Bases) > 0 && g.r.IntN(4) > 0 {
+				continue
+			}
+			base := money.Minor(1 + g.r.Int64N(pick(g, int64(100), 100_000, 100_000_000)))
+			r.Bases = append(r.Bases, fiscal.ReceiptBase{IVA: iva, Base: base, Tax: taxOf(t, base, iva)})
+		}
+		receipts = append(receipts, r)
+	}
+	c, err := fiscal.BuildGlobal(d, fiscal.Periodo(pick(g, "01", "02", "03", "04"), noon), receipts)
+	if err != nil {
+		t.Fatalf("%d: %v", i, err)
+	}
+	return c
+}
+
+func taxOf(t *testing.T, base money.Minor, iva fiscal.IVA) money.Minor {
+	t.Helper()
+	rate := map[fiscal.IVA]string{fiscal.IVA16: "0.16", fiscal.IVA8: "0.08"}[iva]
+	if rate == "" {
+		return 0
+	}
+	tax, err := base.MulRate(money.Must(rate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tax
+}
+
+// together pays several invoices with one payment, some of them after a credit note, in pesos or dollars.
+func (g generator) together(t *testing.T, i int) *fiscal.Comprobante {
+	t.Helper()
+	currency, rate := pick(g, money.MXN, money.MXN, money.USD), money.Millionths(15_000_000+g.r.Int64N(9_000_000))
+	p := transfer(0)
+	p.Moneda, p.TipoCambio = currency, rate
+	for n := range 1 + g.r.IntN(6) {
+		d := draft(g.line())
+		d.Folio, d.MetodoPago, d.FormaPago, d.Moneda, d.TipoCambio = fmt.Sprintf("%d-%d", i, n), "PPD", "", currency, rate
+		d.Lines[0].Descuento = 0
+		invoice, err := fiscal.Build(d)
+		if err != nil {
+			if violationsOf(err).Has(fiscal.CodeNothingToInvoice) {
+				continue
+			}
+			t.Fatalf("%d: %v", i, err)
+		}
+		g.fakeStamp(invoice)
+		total, err := invoice.Total.Decimal().Minor(currency)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc := paid(invoice, total)
+		if total > 2 && g.r.IntN(3) == 0 {
+			credit := 1 + money.Minor(g.r.Int64N(int64(total-1)))
+			note, err := fiscal.BuildEgreso(fiscal.Draft{Serie: "NC", Folio: "1", Fecha: noon, LugarExpedicion: lugar}, invoice, credit, "Bonificación")
+			if err == nil {
+				doc.Acreditado = credit
+				doc.ImpSaldoAnt -= credit
+				doc.Impuestos = fiscal.ConEgreso(doc.Impuestos, note, big.NewRat(1, 1))
+			}
+		}
+		doc.ImpPagado = doc.ImpSaldoAnt
+		if doc.ImpSaldoAnt > 1 && g.r.IntN(2) == 0 {
+			doc.ImpPagado = 1 + money.Minor(g.r.Int64N(int64(doc.ImpSaldoAnt-1)))
+		}
+		p.Monto += doc.ImpPagado
+		p.Documentos = append(p.Documentos, doc)
+	}
+	if len(p.Documentos) == 0 {
+		return g.global(t, i)
+	}
+	rep, err := fiscal.BuildPago(pagoDraft(p))
+	if err != nil {
+		t.Fatalf("%d: %v", i, err)
+	}
+	return rep
 }
 
 // inCents computes the total of a draft again, in integers and by the text of the guide: amounts
@@ -199,6 +291,12 @@ func TestRandomDocuments(t *testing.T) {
 		for _, c := range g.documents(t, i) {
 			n++
 			kinds[c.TipoDeComprobante]++
+			if c.InformacionGlobal != nil {
+				kinds["global"]++
+			}
+			if p := c.Pagos(); p != nil && len(p.Pago[0].DoctoRelacionado) > 1 {
+				kinds["together"]++
+			}
 			for _, v := range fiscal.Validate(c, fiscal.Options{Now: noon}).Refusals() {
 				t.Errorf("document %d: %v", i, &v)
 			}
@@ -210,8 +308,8 @@ func TestRandomDocuments(t *testing.T) {
 			}
 		}
 	}
-	for _, kind := range []string{"I", "E", "P"} {
-		if kinds[kind] < want/20 {
+	for _, kind := range []string{"I", "E", "P", "global", "together"} {
+		if kinds[kind] < want/30 {
 			t.Errorf("only %d documents of type %s", kinds[kind], kind)
 		}
 	}
