@@ -49,10 +49,10 @@ func TestLinksThatOpenNothing(t *testing.T) {
 	open := mailed[account.InvitationNotice](w).Token
 	withdrawn, change := invite("retirada@despacho.example")
 	v.post(change, url.Values{"accion": {"cancelar"}}).want(t, http.StatusSeeOther)
-	usedReset, openReset := reset(stranger), ""
+	usedReset := reset(stranger)
 	const fresh = "Otra-frase-larga-26"
 	w.visit().post("/clientes/contrasena/nueva", url.Values{"token": {usedReset}, "password": {fresh}, "passwordAgain": {fresh}}).want(t, http.StatusSeeOther)
-	openReset = reset(stranger)
+	openReset := reset(stranger)
 	expired := func() { w.account.Now = func() time.Time { return now.AddDate(0, 0, 8) } }
 	before := w.trace()
 

@@ -111,7 +111,7 @@ func TestTenThousandWrongPasswords(t *testing.T) {
 				if n%10 == 0 {
 					email = "nadie@nada.example"
 				}
-				code, wait := "", ""
+				var code, wait string
 				if n%2 == 0 {
 					var a answer
 					code, a = v.api(signInAPI, map[string]any{"e": email, "p": fmt.Sprint("equivocada ", n), "s": false}, "X-Forwarded-For", from)
@@ -119,10 +119,10 @@ func TestTenThousandWrongPasswords(t *testing.T) {
 				} else {
 					a := v.post("/clientes/entrar", url.Values{"email": {email}, "password": {fmt.Sprint("equivocada ", n)}}, "X-Forwarded-For", from)
 					wait = a.Header.Get("Retry-After")
-					switch {
-					case a.StatusCode == http.StatusTooManyRequests:
+					switch a.StatusCode {
+					case http.StatusTooManyRequests:
 						code = "RATE_LIMITED"
-					case a.StatusCode == http.StatusUnprocessableEntity:
+					case http.StatusUnprocessableEntity:
 						code = "SIGN_IN_FAILED"
 					default:
 						code = fmt.Sprint(a.StatusCode)

@@ -59,19 +59,18 @@ func (s *Service) SendReset(ctx context.Context, job ResetJob) error {
 	}
 	return s.Store.InTx(ctx, func(tx *db.Store) error {
 		link := db.Link{Purpose: db.LinkReset, ExpiresAt: s.Now().Add(resetMinutes * time.Minute)}
-		if job.Staff {
-			staff, err := tx.StaffByEmail(ctx, job.Email)
-			if fault.Is(err, fault.NotFound) || err == nil && !staff.Active {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			link.StaffID, link.Email = staff.ID, staff.Email
-		} else {
+		if !job.Staff {
 			return s.resetLogins(ctx, tx, job.Email, link)
 		}
-		_, err := s.newLink(ctx, tx, link)
+		staff, err := tx.StaffByEmail(ctx, job.Email)
+		if fault.Is(err, fault.NotFound) || err == nil && !staff.Active {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		link.StaffID, link.Email = staff.ID, staff.Email
+		_, err = s.newLink(ctx, tx, link)
 		return err
 	})
 }

@@ -52,10 +52,10 @@ func fileErrors(ctx context.Context, err error) ([]fileError, bool) {
 		var column string
 		n, _ := fmt.Sscanf(strings.Replace(field.Path, "].", "] ", 1), "rows[%d] %s", &row, &column)
 		where := ""
-		switch {
-		case n == 2:
+		switch n {
+		case 2:
 			where = bt(ctx, "import.row_column", "row", row, "column", column)
-		case n == 1:
+		case 1:
 			where = bt(ctx, "import.row", "row", row)
 		}
 		list = append(list, fileError{where, component.T(ctx, "errors."+field.Code, pairs(field.Args)...)})

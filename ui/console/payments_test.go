@@ -200,7 +200,7 @@ func TestImportInvoicesPage(t *testing.T) {
 	w.upload("/consola/facturas/importar", good).want(t, 200, "0 facturas emitidas", "1 ya se había importado")
 	w.upload("/consola/facturas/importar", head+strings.Repeat("P-9,nadie@x.example,2026-05-31,Diseño,x\n", 150)).want(t, 422, "errores más")
 	rec := w.raw("/consola/facturas/importar/ejemplo.csv")
-	if rec.StatusCode != 200 || !strings.HasPrefix(rec.Header.Get("Content-Type"), "text/csv") {
+	if rec.StatusCode != http.StatusOK || !strings.HasPrefix(rec.Header.Get("Content-Type"), "text/csv") {
 		t.Error(rec.Header)
 	}
 	w.actor.Role = access.ReadOnly

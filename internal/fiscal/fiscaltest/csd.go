@@ -3,11 +3,11 @@ package fiscaltest
 import (
 	"bytes"
 	"crypto/cipher"
-	"crypto/des"
+	"crypto/des" //nolint:gosec // what the SAT encrypts .key files with
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // what the SAT derives their keys with
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -63,7 +63,7 @@ func KeyFile(tb testing.TB, pkcs8 []byte, password string) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	block, err := des.NewTripleDESCipher(derived)
+	block, err := des.NewTripleDESCipher(derived) //nolint:gosec // see the import
 	if err != nil {
 		tb.Fatal(err)
 	}
