@@ -313,5 +313,6 @@ WITH entry AS (
 	SELECT 'numbering', s.name, s.last, coalesce(n.used, 0)
 	FROM series AS s LEFT JOIN (SELECT series, count(DISTINCT folio) AS used FROM
 		(SELECT series, folio FROM invoice WHERE folio IS NOT NULL UNION ALL SELECT series, folio FROM credit_note) AS numbers GROUP BY 1) AS n ON n.series = s.name
+	WHERE s.name NOT LIKE 'cfdi %' -- fiscal documents keep their own account of numbers
 )
 SELECT what, subject, stored, expected FROM gap WHERE stored <> expected ORDER BY what, subject LIMIT ?`

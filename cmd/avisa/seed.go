@@ -125,13 +125,18 @@ func (a *app) seed(ctx context.Context) error {
 				return err
 			}
 		}
+		if i < 3 {
+			if err := a.seedService(ctx, client, i); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
 		for n, invoice := range c.invoices {
 			if err := a.seedInvoice(ctx, client, invoice, fmt.Sprintf("seed-%d-%d", i, n)); err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
 	}
-	return nil
+	return a.seedMore(ctx)
 }
 
 func (a *app) seedContacts(ctx context.Context, client db.Client) error {

@@ -245,7 +245,7 @@ func propose(m *db.Movement, open []db.OpenInvoice, exists map[id.Client]bool, t
 
 // Movements lists the movements of bank statements, the oldest first; status "" is any. Staff only.
 func (s *Service) Movements(ctx context.Context, status string, page db.Page) (db.List[db.Movement], error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return db.List[db.Movement]{}, err
 	}
 	if err := page.Check(); err != nil {

@@ -49,7 +49,7 @@ func (s *Service) SetExchangeRate(ctx context.Context, in ExchangeRateInput) (db
 
 // ExchangeRates lists the newest hundred rates of a currency. Staff only.
 func (s *Service) ExchangeRates(ctx context.Context, currency money.Currency) ([]db.ExchangeRate, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return nil, err
 	}
 	return s.Store.Rates(ctx, currency, 100)

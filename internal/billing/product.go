@@ -117,7 +117,7 @@ func (s *Service) SaveProduct(ctx context.Context, in ProductInput) (db.Product,
 
 // Products lists products by name. Staff only.
 func (s *Service) Products(ctx context.Context, page db.Page) (db.List[db.Product], error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return db.List[db.Product]{}, err
 	}
 	if err := page.Check(); err != nil {

@@ -30,7 +30,7 @@ func (s *Service) Aging(ctx context.Context, client id.Client) ([]db.Aging, erro
 
 // PaidPerMonth sums what was received, by month. Staff only.
 func (s *Service) PaidPerMonth(ctx context.Context, from, to date.Date) ([]db.MonthPaid, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return nil, err
 	}
 	return s.Store.PaidPerMonth(ctx, from, to)

@@ -447,7 +447,7 @@ func (c *Console) importExample(w http.ResponseWriter, r *http.Request) error {
 	if err := requireBilling(r.Context()); err != nil {
 		return err
 	}
-	return stream(w, bt(r.Context(), "import.example.file")+".csv", "text/csv; charset=utf-8", func(out io.Writer) error {
+	return layout.Stream(w, bt(r.Context(), "import.example.file")+".csv", "text/csv; charset=utf-8", func(out io.Writer) error {
 		_, err := io.WriteString(out, "reference,client,issue_date,due_date,description,quantity,unit_price,treatment,tax_included,kind,clave_prod_serv,notes\r\n"+
 			"PED-1001,XEXX010101000,"+string(c.Billing.Today())+","+string(c.Billing.Today().AddDays(15))+",Hospedaje anual,1,2388.00,iva16,no,hosting,81112105,\r\n"+
 			"PED-1001,XEXX010101000,"+string(c.Billing.Today())+","+string(c.Billing.Today().AddDays(15))+",Dominio .mx,1,399.00,iva16,si,domain,81112107,\r\n")

@@ -54,7 +54,7 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := slices.Concat(c.table(), c.billingTable(), c.paymentTable(), c.bankTable(), c.productTable(), c.serviceTable(), c.fiscalTable(), c.documentRoutes(), c.peopleRoutes())
+	routes := slices.Concat(c.table(), c.billingTable(), c.paymentTable(), c.bankTable(), c.productTable(), c.serviceTable(), c.reportTable(), c.fiscalTable(), c.documentRoutes(), c.peopleRoutes())
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
@@ -130,6 +130,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 		{Label: t(ctx, "nav.invoices"), URL: "/consola/facturas", Icon: "invoice"},
 		{Label: t(ctx, "payments.title"), URL: "/consola/pagos", Icon: "cash"},
 		{Label: bt(ctx, "products.title"), URL: "/consola/productos", Icon: "box"},
+		{Label: bt(ctx, "reports.title"), URL: "/consola/informes", Icon: "chart"},
 		{Label: t(ctx, "nav.reminders"), URL: "/consola/recordatorios", Icon: "bell"},
 	}
 	if c.Fiscal != nil {

@@ -18,6 +18,7 @@ type homeView struct {
 	Now      time.Time
 	Counts   counts
 	Totals   []db.InvoiceTotals
+	Morning  morning
 	Outbox   *db.OutboxState
 	Problems []deliveryRow
 	Latest   []deliveryRow
@@ -59,6 +60,9 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	}
 	view.Counts = sumUp(rows)
 	if view.Totals, err = c.Billing.OpenTotals(ctx, 0); err != nil {
+		return err
+	}
+	if view.Morning, err = c.morning(ctx); err != nil {
 		return err
 	}
 	if c.Outbox != nil {

@@ -182,7 +182,7 @@ func (c *Console) exportInvoices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return stream(w, bt(r.Context(), "list.file")+"-"+string(c.Billing.Today())+".csv", "text/csv; charset=utf-8", func(out io.Writer) error {
+	return layout.Stream(w, bt(r.Context(), "list.file")+"-"+string(c.Billing.Today())+".csv", "text/csv; charset=utf-8", func(out io.Writer) error {
 		return c.Billing.ExportInvoices(r.Context(), query, out)
 	})
 }
@@ -193,7 +193,7 @@ func (c *Console) zipInvoices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return stream(w, bt(r.Context(), "list.file")+"-"+string(c.Billing.Today())+".zip", "application/zip", func(out io.Writer) error {
+	return layout.Stream(w, bt(r.Context(), "list.file")+"-"+string(c.Billing.Today())+".zip", "application/zip", func(out io.Writer) error {
 		return c.Billing.WriteZIP(r.Context(), query, out, access.From(r.Context()).Address)
 	})
 }

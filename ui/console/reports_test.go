@@ -1,0 +1,50 @@
+package console
+
+import (
+	"encoding/csv"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/date"
+)
+
+// What is owed by age, what was received by month, the account of a client, and the first look of the day.
+func TestReports(t *testing.T) {
+	w := newWorld(t)
+	w.get("/consola/informes").want(t, 200, "No se ha cobrado nada", "cuadran al centavo")
+	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
+	for _, due := range []string{"2026-05-30", "2026-04-10", "2026-03-10", "2026-02-10", "2025-12-10"} { // 0, 19, 50, 78 and 140 days late
+		dbtest.Invoice(t, w.store, client, "2025-12-01", date.Date(due), now)
+	}
+	w.post(clientPath(client.ID)+"/pagos/nuevo", url.Values{"amount": {"50"}, "currency": {"MXN"}, "method": {"cash"}, "receivedOn": {"2026-03-15"}, "requestKey": {"p"}}).want(t, 303)
+	p := w.get("/consola/informes").want(t, 200, "Antigüedad de saldos", "$530.00 MXN", "Más de 90 días", "$66.00 MXN", "Cobrado por mes", "mar 2026", "$50.00 MXN", "1 pago")
+	if n := len(p.all("svg", "data-chart", "")); n != 1 {
+		t.Errorf("%d charts", n)
+	}
+	if n := len(p.all("rect", "width", "1000")); n < 5 {
+		t.Errorf("%d bars", n)
+	}
+	if strings.Contains(p.body, " style=") {
+		t.Error("a chart has a style attribute, which the policy of the pages refuses")
+	}
+	w.get("/consola").want(t, 200, "Vencido más de 60 días", "$182.00 MXN", "0 borradores")
+
+	address := clientPath(client.ID) + "/estado-de-cuenta"
+	w.get(address).want(t, 200, "$580.00 MXN", "$50.00 MXN", "$530.00 MXN")
+	w.get(address+"?desde=2026-04-01").want(t, 200, "$530.00 MXN")
+	if got := w.get(address+"?desde=2026-05-01&hasta=2026-04-01").want(t, 422).marked(); !slices.Equal(got, []string{"hasta"}) {
+		t.Errorf("marked %v", got)
+	}
+	w.get(address+"?desde=ayer").want(t, 422)
+	rows, err := csv.NewReader(w.raw(address + ".csv").Body).ReadAll()
+	if err != nil || len(rows) != 8 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	if kind := w.raw(address + ".pdf").Header.Get("Content-Type"); kind != "application/pdf" {
+		t.Error(kind)
+	}
+	w.get("/consola/clientes/cli_999999/estado-de-cuenta").want(t, 404)
+}
