@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
@@ -45,4 +46,29 @@ func (s *Store) OwnerLogin(ctx context.Context, clientID id.Client) (Login, erro
 	var row Login
 	err := s.idb.NewSelect().Model(&row).Where("id = (SELECT login_id FROM sub_account WHERE client_id = ? AND owner)", clientID).Scan(ctx)
 	return row, translate(err)
+}
+
+// BouncedAddress is an address that takes no mail: of a contact, or (ContactID 0) of a client itself.
+type BouncedAddress struct {
+	ClientID   id.Client  `bun:"client_id"`
+	ClientName string     `bun:"client_name"`
+	ContactID  id.Contact `bun:"contact_id"`
+	Name       string     `bun:"name"`
+	Email      string     `bun:"email"`
+	At         *time.Time `bun:"at"`
+	Detail     string     `bun:"detail"`
+}
+
+// BouncedAddresses lists the addresses of a client (0: of all) that take no mail, the latest first.
+func (s *Store) BouncedAddresses(ctx context.Context, clientID id.Client, limit int) ([]BouncedAddress, error) {
+	rows := []BouncedAddress{}
+	err := s.idb.NewRaw(`
+		SELECT id AS client_id, name AS client_name, 0::bigint AS contact_id, name, email, bounced_at AS at, bounce_detail AS detail
+		FROM client WHERE bounced_email <> '' AND lower(bounced_email) = lower(email) AND (?0 = 0 OR id = ?0)
+		UNION ALL
+		SELECT k.client_id, c.name, k.id, coalesce(nullif(trim(k.firstname || ' ' || k.lastname), ''), nullif(k.companyname, ''), k.email), k.email, k.bounced_at, k.bounce_detail
+		FROM contact AS k JOIN client AS c ON c.id = k.client_id
+		WHERE k.bounced_email <> '' AND lower(k.bounced_email) = lower(k.email) AND k.deleted_at IS NULL AND (?0 = 0 OR k.client_id = ?0)
+		ORDER BY at DESC NULLS LAST, client_id, contact_id LIMIT ?1`, clientID, limit).Scan(ctx, &rows)
+	return rows, translate(err)
 }

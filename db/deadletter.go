@@ -10,16 +10,38 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
+// FailureCount is how many deliveries failed for a reason.
+type FailureCount struct {
+	Reason string `bun:"reason"`
+	Count  int64  `bun:"count"`
+}
+
+// FailureCounts counts what failed, by reason, the most frequent first.
+func (s *Store) FailureCounts(ctx context.Context) ([]FailureCount, error) {
+	rows := []FailureCount{}
+	err := s.idb.NewRaw("SELECT reason, count(*) AS count FROM delivery WHERE status = 'failed' GROUP BY reason ORDER BY count DESC, reason").Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
+// ReplayFilter selects failed deliveries: these, or (nil) all that were planned since the moment.
+type ReplayFilter struct {
+	IDs    []id.Delivery
+	Since  time.Time
+	Reason string // "": any
+}
+
 // ReplayDeliveries puts failed deliveries back into the plan, due now, and returns how many. The row
-// stays the same row, so that what was sent meanwhile cannot go out again. ids nil: all that failed
-// since the moment.
-func (s *Store) ReplayDeliveries(ctx context.Context, ids []id.Delivery, since time.Time, by string) (int64, error) {
+// stays the same row, so that what was sent meanwhile cannot go out again.
+func (s *Store) ReplayDeliveries(ctx context.Context, filter ReplayFilter, by string) (int64, error) {
 	q := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("reason = ''").Set("due_at = now()").Set("send_at = now()").
 		Set("history = history || ?::jsonb", string(historyEvent("replayed", by))).Where("status = 'failed'")
-	if ids != nil {
-		q = q.Where("id IN (?)", bun.List(append([]id.Delivery{0}, ids...)))
+	if filter.IDs != nil {
+		q = q.Where("id IN (?)", bun.List(append([]id.Delivery{0}, filter.IDs...)))
 	} else {
-		q = q.Where("created_at >= ?", since)
+		q = q.Where("created_at >= ?", filter.Since)
+	}
+	if filter.Reason != "" {
+		q = q.Where("reason = ?", filter.Reason)
 	}
 	result, err := q.Exec(ctx)
 	if err != nil {
@@ -144,5 +166,15 @@ func (s *Store) QueueState(ctx context.Context) (QueueState, error) {
 			count(*) FILTER (WHERE status IN ('queued', 'sending')) AS sending, min(due_at) FILTER (WHERE status = 'planned' AND due_at <= now()) AS oldest,
 			(SELECT max(sent_at) FROM delivery WHERE sent_at IS NOT NULL) AS last_sent, (SELECT max(started_at) FROM reminder_run WHERE full_run) AS last_run
 		FROM delivery WHERE due_at IS NOT NULL`).Scan(ctx, &row)
+	return row, translate(err)
+}
+
+// QueuePulse is what of QueueState tells whether reminders are planned and sent at all: Oldest, LastSent
+// and LastRun. It reads three ends of indexes, whatever the ledger holds.
+func (s *Store) QueuePulse(ctx context.Context) (QueueState, error) {
+	var row QueueState
+	err := s.idb.NewRaw(`SELECT (SELECT due_at FROM delivery WHERE due_at <= now() AND status = 'planned' ORDER BY due_at LIMIT 1) AS oldest,
+		(SELECT max(sent_at) FROM delivery WHERE sent_at IS NOT NULL) AS last_sent,
+		(SELECT started_at FROM reminder_run WHERE full_run ORDER BY id DESC LIMIT 1) AS last_run`).Scan(ctx, &row)
 	return row, translate(err)
 }

@@ -57,6 +57,7 @@ type DeliveryFilter struct {
 	Client   id.Client  // 0: any
 	Invoice  id.Invoice // 0: any
 	Statuses []string   // empty: any
+	Reason   string     // "": any
 }
 
 // Delivery returns one delivery.
@@ -81,6 +82,9 @@ func (s *Store) Deliveries(ctx context.Context, filter DeliveryFilter, page Page
 	}
 	if len(filter.Statuses) > 0 {
 		q = q.Where("status IN (?)", bun.List(filter.Statuses))
+	}
+	if filter.Reason != "" {
+		q = q.Where("reason = ?", filter.Reason)
 	}
 	var last int64
 	ok, err := page.after(&last)

@@ -52,6 +52,20 @@ func (s *Store) Policies(ctx context.Context) ([]ReminderPolicy, error) {
 	return rows, translate(err)
 }
 
+// PoliciesOver lists the policies that may rule clients, the least specific first: the default, their
+// groups' and their own.
+func (s *Store) PoliciesOver(ctx context.Context, clients []Client) ([]ReminderPolicy, error) {
+	ids, groups := []id.Client{0}, []id.Group{0}
+	for _, c := range clients {
+		ids, groups = append(ids, c.ID), append(groups, c.GroupID)
+	}
+	rows := []ReminderPolicy{}
+	err := s.idb.NewSelect().Model(&rows).Where("retired_at IS NULL").
+		Where("client_id IN (?) OR client_id IS NULL AND (group_id IS NULL OR group_id IN (?))", bun.List(ids), bun.List(groups)).
+		OrderExpr("client_id NULLS FIRST, group_id NULLS FIRST, id").Scan(ctx)
+	return rows, translate(err)
+}
+
 // Policy returns one policy.
 func (s *Store) Policy(ctx context.Context, policyID id.Policy) (ReminderPolicy, error) {
 	var row ReminderPolicy
@@ -86,10 +100,10 @@ func (s *Store) RetirePolicy(ctx context.Context, policyID id.Policy, now time.T
 	return translate(err)
 }
 
-// Steps returns the steps of a policy that are in force.
-func (s *Store) Steps(ctx context.Context, policyID id.Policy) ([]ReminderStep, error) {
+// Steps returns the steps of policies that are in force.
+func (s *Store) Steps(ctx context.Context, policies ...id.Policy) ([]ReminderStep, error) {
 	rows := []ReminderStep{}
-	err := s.idb.NewSelect().Model(&rows).Where("policy_id = ?", policyID).Where("retired_at IS NULL").
+	err := s.idb.NewSelect().Model(&rows).Where("policy_id IN (?)", bun.List(append([]id.Policy{0}, policies...))).Where("retired_at IS NULL").
 		OrderExpr("anchor DESC, days").Scan(ctx)
 	return rows, translate(err)
 }
@@ -119,22 +133,22 @@ func (s *Store) ChangeSteps(ctx context.Context, policyID id.Policy, retire []id
 	return translate(err)
 }
 
-// InvoiceDeliveries returns the whole ledger of an invoice.
-func (s *Store) InvoiceDeliveries(ctx context.Context, invoiceID id.Invoice) ([]Delivery, error) {
+// InvoiceDeliveries returns the whole ledger of invoices.
+func (s *Store) InvoiceDeliveries(ctx context.Context, invoices ...id.Invoice) ([]Delivery, error) {
 	rows := []Delivery{}
-	err := s.idb.NewSelect().Model(&rows).Where("invoice_id = ?", invoiceID).OrderExpr("id").Scan(ctx)
+	err := s.idb.NewSelect().Model(&rows).Where("invoice_id IN (?)", bun.List(append([]id.Invoice{0}, invoices...))).OrderExpr("id").Scan(ctx)
 	return rows, translate(err)
 }
 
-// AllContacts returns the contacts of a client, deleted ones too.
-func (s *Store) AllContacts(ctx context.Context, clientID id.Client) ([]Contact, error) {
+// AllContacts returns the contacts of clients, deleted ones too.
+func (s *Store) AllContacts(ctx context.Context, clients ...id.Client) ([]Contact, error) {
 	rows := []Contact{}
-	err := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).OrderExpr("id").Scan(ctx)
+	err := s.idb.NewSelect().Model(&rows).Where("client_id IN (?)", bun.List(append([]id.Client{0}, clients...))).OrderExpr("id").Scan(ctx)
 	return rows, translate(err)
 }
 
 // OpenInvoicesUnder returns open invoices, the newest first, that a policy for the client, the group
-// or (both 0) everybody would rule.
+// or (both 0) everybody would rule: those of clients without a more specific one.
 func (s *Store) OpenInvoicesUnder(ctx context.Context, clientID id.Client, groupID id.Group, limit int) ([]Invoice, error) {
 	rows := []Invoice{}
 	q := s.idb.NewSelect().Model(&rows).Where("invoice.status IN ('issued', 'partly_paid')").Where("invoice.balance > 0").OrderExpr("invoice.id DESC").Limit(int64(limit))
@@ -142,7 +156,10 @@ func (s *Store) OpenInvoicesUnder(ctx context.Context, clientID id.Client, group
 	case clientID != 0:
 		q = q.Where("invoice.client_id = ?", clientID)
 	case groupID != 0:
-		q = q.Where("invoice.client_id IN (SELECT id FROM client WHERE group_id = ?)", groupID)
+		q = q.Where("invoice.client_id IN (SELECT id FROM client WHERE group_id = ?)", groupID).Where("NOT EXISTS (SELECT FROM reminder_policy AS own WHERE own.client_id = invoice.client_id AND own.retired_at IS NULL)")
+	default:
+		q = q.Where(`NOT EXISTS (SELECT FROM reminder_policy AS own JOIN client AS c ON own.client_id = c.id OR own.group_id = c.group_id
+			WHERE c.id = invoice.client_id AND own.retired_at IS NULL)`)
 	}
 	err := q.Scan(ctx)
 	return rows, translate(err)

@@ -55,6 +55,9 @@ func (s *Store) AddPolicy(ctx context.Context, policy *ReminderPolicy, steps []R
 	for i := range steps {
 		steps[i].PolicyID = policy.ID
 	}
+	if len(steps) == 0 {
+		return nil // no reminders at all
+	}
 	_, err := s.idb.NewInsert().Model(&steps).Exec(ctx)
 	return translate(err)
 }

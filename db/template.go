@@ -30,6 +30,13 @@ func (s *Store) AddTemplate(ctx context.Context, row *MailTemplate) error {
 	return translate(err)
 }
 
+// Template returns one version.
+func (s *Store) Template(ctx context.Context, templateID id.Template) (MailTemplate, error) {
+	var row MailTemplate
+	err := s.idb.NewSelect().Model(&row).Where("id = ?", templateID).Scan(ctx)
+	return row, translate(err)
+}
+
 // Templates returns the versions for a step in a language, the newest 50 first.
 func (s *Store) Templates(ctx context.Context, anchor string, days int, language string) ([]MailTemplate, error) {
 	rows := []MailTemplate{}

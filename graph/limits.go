@@ -217,6 +217,17 @@ func costs() gen.ComplexityRoot {
 	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.ReminderPlan = func(child int) int { return 5*statementCost + 30*child } // several statements for each invoice
+	c.Invoice.LateFees = func(child int) int { return 2*statementCost + 3*child }      // for each invoice
+	c.Query.PreviewReminderPolicy = func(child int, _ model.SaveReminderPolicyInput, invoices int) int {
+		return 10*statementCost + min(max(invoices, 1), 20)*child
+	}
+	c.ReminderPolicyPreview.Entries = func(child int) int { return 20 * child }
+	c.Query.ReminderPolicies = func(child int) int { return 10 + 20*child }
+	c.Query.BouncedAddresses = func(child int, _ *string) int { return 10 + 50*child }
+	c.Query.MailTemplates = func(child int) int { return 10 + 20*child }
+	c.Query.MailTemplateVersions = func(child int, _ string, _ int, _ string) int { return 10 + 50*child }
+	c.ReminderDashboard.Outlook = func(child int) int { return 15 * child }
+	c.ReminderDashboard.Days = func(child int) int { return 30 * child }
 	c.Invoice.Lines = func(child int) int { return 10 * child }
 	c.Delivery.History = func(child int) int { return 5 * child }
 	return c

@@ -32,7 +32,7 @@ func (r *resolver) setReminderPause(ctx context.Context, in model.SetReminderPau
 	if (in.ClientID == nil) == (in.InvoiceID == nil) {
 		return payload, oneOf("clientId")
 	}
-	pause := reminder.PauseInput{Until: day(in.Until), Reason: deref(in.Reason)}
+	pause := reminder.PauseInput{Until: day(in.Until), Mode: in.Mode, Reason: deref(in.Reason)}
 	var err error
 	if pause.ClientID, err = optional(in.ClientID, ids.ParseClient); err != nil {
 		return payload, err

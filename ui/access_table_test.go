@@ -425,7 +425,7 @@ func (tb *table) path(pattern string) string {
 		pattern = strings.Replace(pattern, "{file}", now.Format("2006-01")+".zip", 1)
 	}
 	for section, key := range map[string]string{"/clientes/{id}": tb.client.ID.String(), "/contactos/{id}": tb.contacts[bookkeeperless].ID.String(),
-		"/facturas/{id}": tb.invoice.ID.String(), "/fiscal/{id}": tb.fill.Replace("{cfdi}"), "/recordatorios/{id}": "dlv_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
+		"/facturas/{id}": tb.invoice.ID.String(), "/fiscal/{id}": tb.fill.Replace("{cfdi}"), "/recordatorios/{id}": "del_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
 		if strings.HasPrefix(pattern, "/consola"+section) {
 			pattern = strings.Replace(pattern, "{id}", key, 1)
 		}

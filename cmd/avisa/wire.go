@@ -84,9 +84,13 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 			return nil, err
 		}
 	}
+	var mailer mail.Sender // nil where no mail server is set: pages say so instead of sending
+	if a.smtp != nil {
+		mailer = a.smtp
+	}
 	host, _ := os.Hostname()
 	links := email.Links{BaseURL: c.BaseURL}
-	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: a.smtp,
+	a.account = &account.Service{Store: a.store, Now: time.Now, Limiter: limit.New(a.redis), Secrets: secrets, Passkeys: passkeys, Mailer: mailer,
 		Mail: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	payLinks := [][]byte{}
 	for _, token := range secrets.Tokens("pay links") {
@@ -98,7 +102,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 			return nil, err
 		}
 	}
-	a.reminder = &reminder.Service{Store: a.store, Billing: a.billing, Now: time.Now, Mailer: a.smtp, Lease: c.Lease,
+	a.reminder = &reminder.Service{Store: a.store, Billing: a.billing, Now: time.Now, Mailer: mailer, Lease: c.Lease,
 		Gate:    reminder.Gate{PerSecond: c.MailRate, DomainPerSecond: c.DomainRate},
 		LinkURL: func(kind, token string) string { return c.BaseURL + ui.MailLinkPath(kind, token) },
 		Worker:  fmt.Sprintf("%s/%d", host, os.Getpid()),

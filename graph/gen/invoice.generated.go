@@ -35,6 +35,7 @@ type InvoiceResolver interface {
 	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
 	FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error)
 	InGlobalInvoice(ctx context.Context, obj *model.Invoice) (bool, error)
+	LateFees(ctx context.Context, obj *model.Invoice) ([]*model.LateFee, error)
 	Payments(ctx context.Context, obj *model.Invoice) ([]*model.InvoicePayment, error)
 	CreditNotes(ctx context.Context, obj *model.Invoice) ([]*model.CreditNote, error)
 	PayURL(ctx context.Context, obj *model.Invoice) (*string, error)
@@ -991,6 +992,38 @@ func (ec *executionContext) _Invoice_inGlobalInvoice(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_Invoice_inGlobalInvoice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Invoice", field, true, true, "Boolean")
+}
+
+func (ec *executionContext) _Invoice_lateFees(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_lateFees(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invoice().LateFees(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.LateFee) graphql.Marshaler {
+			return ec.marshalOLateFee2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐLateFeeᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_lateFees(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LateFee(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Invoice_payments(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
@@ -2232,6 +2265,12 @@ func (ec *executionContext) _Invoice(ctx context.Context, sel ast.SelectionSet, 
 				true, true,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Invoice_inGlobalInvoice(ctx, field, obj)
+				})
+		case "lateFees":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invoice_lateFees(ctx, field, obj)
 				})
 		case "payments":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,

@@ -1643,6 +1643,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐGroup(ctx context.Context, v any) (id.Group, error) {
+	var res id.Group
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐGroup(ctx context.Context, sel ast.SelectionSet, v id.Group) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐInvoice(ctx context.Context, v any) (id.Invoice, error) {
 	var res id.Invoice
 	err := res.UnmarshalGQL(v)
@@ -1660,6 +1670,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐInvoiceLine(ctx context.Context, sel ast.SelectionSet, v id.InvoiceLine) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐLateFee(ctx context.Context, v any) (id.LateFee, error) {
+	var res id.LateFee
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐLateFee(ctx context.Context, sel ast.SelectionSet, v id.LateFee) graphql.Marshaler {
 	return v
 }
 
@@ -1690,6 +1710,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPayment(ctx context.Context, sel ast.SelectionSet, v id.Payment) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPolicy(ctx context.Context, v any) (id.Policy, error) {
+	var res id.Policy
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐPolicy(ctx context.Context, sel ast.SelectionSet, v id.Policy) graphql.Marshaler {
 	return v
 }
 
@@ -1760,6 +1790,16 @@ func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋ
 }
 
 func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐSubAccount(ctx context.Context, sel ast.SelectionSet, v id.SubAccount) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐTemplate(ctx context.Context, v any) (id.Template, error) {
+	var res id.Template
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐTemplate(ctx context.Context, sel ast.SelectionSet, v id.Template) graphql.Marshaler {
 	return v
 }
 

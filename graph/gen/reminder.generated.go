@@ -1158,7 +1158,11 @@ func (ec *executionContext) unmarshalInputSetReminderPauseInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"clientId", "invoiceId", "until", "reason"}
+	if _, present := asMap["mode"]; !present {
+		asMap["mode"] = "SKIP"
+	}
+
+	fieldsInOrder := [...]string{"clientId", "invoiceId", "until", "mode", "reason"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1186,6 +1190,13 @@ func (ec *executionContext) unmarshalInputSetReminderPauseInput(ctx context.Cont
 				return it, err
 			}
 			it.Until = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalNPauseMode2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
 		case "reason":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -1751,6 +1762,20 @@ func (ec *executionContext) marshalNDeliveryStatus2ᚕstringᚄ(ctx context.Cont
 	return ret
 }
 
+func (ec *executionContext) unmarshalNPauseMode2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalWord(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNPauseMode2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalWord(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "PauseMode!")
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNReminderPlanEntry2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋreminderᚐPlanEntry(ctx context.Context, sel ast.SelectionSet, v *reminder.PlanEntry) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "ReminderPlanEntry!")
@@ -1775,6 +1800,22 @@ func (ec *executionContext) marshalNReminderPlanStatus2string(ctx context.Contex
 
 func (ec *executionContext) marshalNReminderStep2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx context.Context, sel ast.SelectionSet, v db.ReminderStep) graphql.Marshaler {
 	return ec._ReminderStep(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNReminderStep2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStepᚄ(ctx context.Context, sel ast.SelectionSet, v []*db.ReminderStep) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReminderStep2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalNReminderStep2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx context.Context, sel ast.SelectionSet, v *db.ReminderStep) graphql.Marshaler {
@@ -1823,6 +1864,13 @@ func (ec *executionContext) marshalNStepAnchor2string(ctx context.Context, sel a
 		graphql.AddInvalidNullFromMarshaler(ctx, "StepAnchor!")
 	}
 	return res
+}
+
+func (ec *executionContext) marshalODelivery2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐDelivery(ctx context.Context, sel ast.SelectionSet, v *db.Delivery) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Delivery(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalODeliveryConnection2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v *model.DeliveryConnection) graphql.Marshaler {

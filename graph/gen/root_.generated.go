@@ -17,6 +17,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // NewExecutableSchema creates an ExecutableSchema from the ResolverRoot interface.
@@ -29,6 +30,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 type ResolverRoot interface {
 	AuditEntry() AuditEntryResolver
 	BankMovement() BankMovementResolver
+	BouncedAddress() BouncedAddressResolver
 	Checkout() CheckoutResolver
 	Client() ClientResolver
 	Contact() ContactResolver
@@ -37,6 +39,7 @@ type ResolverRoot interface {
 	FailedSignIn() FailedSignInResolver
 	FiscalDocument() FiscalDocumentResolver
 	FiscalProfile() FiscalProfileResolver
+	Holiday() HolidayResolver
 	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
 	InvoiceConnection() InvoiceConnectionResolver
@@ -44,6 +47,9 @@ type ResolverRoot interface {
 	Payment() PaymentResolver
 	PaymentAllocation() PaymentAllocationResolver
 	Query() QueryResolver
+	ReminderPolicy() ReminderPolicyResolver
+	ReminderPolicyChange() ReminderPolicyChangeResolver
+	ReminderPolicyPreview() ReminderPolicyPreviewResolver
 	Service() ServiceResolver
 	Session() SessionResolver
 	SubAccount() SubAccountResolver
@@ -74,8 +80,17 @@ type ComplexityRoot struct {
 		Permission func(childComplexity int) int
 	}
 
+	AddClientGroupPayload struct {
+		Group      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AddContactPayload struct {
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	AddHolidayPayload struct {
 		UserErrors func(childComplexity int) int
 	}
 
@@ -200,6 +215,19 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	BouncedAddress struct {
+		At      func(childComplexity int) int
+		Client  func(childComplexity int) int
+		Contact func(childComplexity int) int
+		Detail  func(childComplexity int) int
+		Email   func(childComplexity int) int
+	}
+
+	CancelDeliveryPayload struct {
+		Delivery   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CancelFiscalDocumentPayload struct {
 		FiscalDocument func(childComplexity int) int
 		UserErrors     func(childComplexity int) int
@@ -236,6 +264,10 @@ type ComplexityRoot struct {
 		Invoices  func(childComplexity int) int
 		Status    func(childComplexity int) int
 		URL       func(childComplexity int) int
+	}
+
+	ClearBouncePayload struct {
+		UserErrors func(childComplexity int) int
 	}
 
 	Client struct {
@@ -277,6 +309,11 @@ type ComplexityRoot struct {
 	ClientEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	ClientGroup struct {
+		ID   func(childComplexity int) int
+		Name func(childComplexity int) int
 	}
 
 	CompletePasswordResetPayload struct {
@@ -382,6 +419,11 @@ type ComplexityRoot struct {
 		Event  func(childComplexity int) int
 	}
 
+	DeliveryFailure struct {
+		Count  func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
 	EndHandoverPayload struct {
 		UserErrors func(childComplexity int) int
 	}
@@ -469,6 +511,12 @@ type ComplexityRoot struct {
 		OfferedBy func(childComplexity int) int
 	}
 
+	Holiday struct {
+		Day  func(childComplexity int) int
+		Name func(childComplexity int) int
+		Own  func(childComplexity int) int
+	}
+
 	ImportBankStatementPayload struct {
 		Added      func(childComplexity int) int
 		Known      func(childComplexity int) int
@@ -512,6 +560,7 @@ type ComplexityRoot struct {
 		InGlobalInvoice      func(childComplexity int) int
 		IssueDate            func(childComplexity int) int
 		Kind                 func(childComplexity int) int
+		LateFees             func(childComplexity int) int
 		Lines                func(childComplexity int) int
 		Notes                func(childComplexity int) int
 		Number               func(childComplexity int) int
@@ -607,11 +656,48 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	LateFee struct {
+		Amount func(childComplexity int) int
+		Name   func(childComplexity int) int
+		PayBy  func(childComplexity int) int
+	}
+
+	LateFeeRule struct {
+		Currency  func(childComplexity int) int
+		Fixed     func(childComplexity int) int
+		GraceDays func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Minimum   func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Percent   func(childComplexity int) int
+		TLD       func(childComplexity int) int
+		Treatment func(childComplexity int) int
+	}
+
 	LedgerGap struct {
 		Expected func(childComplexity int) int
 		Stored   func(childComplexity int) int
 		Subject  func(childComplexity int) int
 		What     func(childComplexity int) int
+	}
+
+	MailPreview struct {
+		HTML    func(childComplexity int) int
+		Subject func(childComplexity int) int
+		Text    func(childComplexity int) int
+		To      func(childComplexity int) int
+	}
+
+	MailTemplate struct {
+		Anchor    func(childComplexity int) int
+		Author    func(childComplexity int) int
+		Body      func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		Days      func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Language  func(childComplexity int) int
+		Subject   func(childComplexity int) int
 	}
 
 	Money struct {
@@ -629,7 +715,9 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptHandover           func(childComplexity int, input model.AcceptHandoverInput) int
 		AcceptInvitation         func(childComplexity int, input model.AcceptInvitationInput) int
+		AddClientGroup           func(childComplexity int, input model.AddClientGroupInput) int
 		AddContact               func(childComplexity int, input model.AddContactInput) int
+		AddHoliday               func(childComplexity int, input model.AddHolidayInput) int
 		AddPasskey               func(childComplexity int, input model.AddPasskeyInput) int
 		AddService               func(childComplexity int, input model.AddServiceInput) int
 		AddStaff                 func(childComplexity int, input model.AddStaffInput) int
@@ -638,12 +726,14 @@ type ComplexityRoot struct {
 		BeginPasskey             func(childComplexity int, input model.BeginPasskeyInput) int
 		BeginPasskeySignIn       func(childComplexity int, input model.BeginPasskeySignInInput) int
 		BeginTotp                func(childComplexity int, input model.BeginTotpInput) int
+		CancelDelivery           func(childComplexity int, input model.DeliveryInput) int
 		CancelFiscalDocument     func(childComplexity int, input model.CancelFiscalDocumentInput) int
 		CancelInvitation         func(childComplexity int, input model.CancelInvitationInput) int
 		CancelInvoice            func(childComplexity int, input model.CloseInvoiceInput) int
 		ChangePassword           func(childComplexity int, input model.ChangePasswordInput) int
 		ChangeService            func(childComplexity int, input model.ChangeServiceInput) int
 		CheckFiscalDocument      func(childComplexity int, input model.CheckFiscalDocumentInput) int
+		ClearBounce              func(childComplexity int, input model.ClearBounceInput) int
 		CompletePasswordReset    func(childComplexity int, input model.CompletePasswordResetInput) int
 		ConfirmBankMovement      func(childComplexity int, input model.ConfirmBankMovementInput) int
 		ConfirmTotp              func(childComplexity int, input model.ConfirmTotpInput) int
@@ -665,29 +755,44 @@ type ComplexityRoot struct {
 		RecordPayment            func(childComplexity int, input model.RecordPaymentInput) int
 		RecordRefund             func(childComplexity int, input model.RecordRefundInput) int
 		ReleaseCredit            func(childComplexity int, input model.MoveCreditInput) int
+		RemoveHoliday            func(childComplexity int, input model.RemoveHolidayInput) int
+		RemoveLateFeeRule        func(childComplexity int, input model.RemoveLateFeeRuleInput) int
 		RemovePasskey            func(childComplexity int, input model.RemovePasskeyInput) int
+		RemoveReminderPolicy     func(childComplexity int, input model.RemoveReminderPolicyInput) int
 		RemoveTotp               func(childComplexity int, input model.RemoveTotpInput) int
 		RenamePasskey            func(childComplexity int, input model.RenamePasskeyInput) int
 		RenewRecoveryCodes       func(childComplexity int, input model.RenewRecoveryCodesInput) int
+		ReplayDelivery           func(childComplexity int, input model.DeliveryInput) int
+		ReplayFailedDeliveries   func(childComplexity int, input model.ReplayFailedDeliveriesInput) int
 		RequestFiscalDocument    func(childComplexity int, input model.RequestFiscalDocumentInput) int
 		RequestInvoicePDF        func(childComplexity int, input model.RequestInvoicePDFInput) int
 		RequestPasswordReset     func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation         func(childComplexity int, input model.ResendInvitationInput) int
 		ResetLoginFactors        func(childComplexity int, input model.ResetLoginFactorsInput) int
+		ResetMailTemplate        func(childComplexity int, input model.ResetMailTemplateInput) int
 		ResetStaffFactors        func(childComplexity int, input model.ResetStaffFactorsInput) int
+		RestoreMailTemplate      func(childComplexity int, input model.RestoreMailTemplateInput) int
 		ResumeAccess             func(childComplexity int, input model.ResumeAccessInput) int
 		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
 		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
 		SaveFiscalProfile        func(childComplexity int, input model.SaveFiscalProfileInput) int
+		SaveLateFeeRule          func(childComplexity int, input model.SaveLateFeeRuleInput) int
+		SaveMailTemplate         func(childComplexity int, input reminder.TemplateInput) int
 		SaveProduct              func(childComplexity int, input model.SaveProductInput) int
+		SaveReminderPolicy       func(childComplexity int, input model.SaveReminderPolicyInput) int
+		SendDeliveryToMe         func(childComplexity int, input model.DeliveryInput) int
 		SendReminders            func(childComplexity int, input model.SendRemindersInput) int
+		SendTestMail             func(childComplexity int, input model.SendTestMailInput) int
+		SetClientGroup           func(childComplexity int, input model.SetClientGroupInput) int
 		SetClientSecondFactor    func(childComplexity int, input model.SetClientSecondFactorInput) int
 		SetEmailPreferences      func(childComplexity int, input model.SetEmailPreferencesInput) int
 		SetExchangeRate          func(childComplexity int, input model.SetExchangeRateInput) int
+		SetLateFeeExempt         func(childComplexity int, input model.SetLateFeeExemptInput) int
 		SetReminderPause         func(childComplexity int, input model.SetReminderPauseInput) int
 		SetServiceStatus         func(childComplexity int, input model.SetServiceStatusInput) int
 		SetStaffSecondFactor     func(childComplexity int, input model.SetStaffSecondFactorInput) int
 		SetSubAccount            func(childComplexity int, input model.SetSubAccountInput) int
+		SetVerifyContacts        func(childComplexity int, input model.SetVerifyContactsInput) int
 		SignIn                   func(childComplexity int, input model.SignInInput) int
 		SignOut                  func(childComplexity int) int
 		SignOutEverywhere        func(childComplexity int) int
@@ -793,40 +898,53 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Access            func(childComplexity int, login string, client string) int
-		Aging             func(childComplexity int, client *string) int
-		Audit             func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
-		BankMovements     func(childComplexity int, status *string, first int, after *string) int
-		Checkout          func(childComplexity int, id string) int
-		Client            func(childComplexity int, id string) int
-		Clients           func(childComplexity int, search *string, first int, after *string) int
-		Contact           func(childComplexity int, id string) int
-		Deliveries        func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
-		FailedSignIns     func(childComplexity int, client *string, first int, after *string) int
-		Handover          func(childComplexity int, client string) int
-		Invitation        func(childComplexity int, token string) int
-		Invoice           func(childComplexity int, id string) int
-		InvoiceQuote      func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
-		Invoices          func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
-		LedgerGaps        func(childComplexity int) int
-		Node              func(childComplexity int, id string) int
-		Nodes             func(childComplexity int, ids []string) int
-		PaidPerMonth      func(childComplexity int, from date.Date, to date.Date) int
-		Payment           func(childComplexity int, id string) int
-		Payments          func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) int
-		Permissions       func(childComplexity int) int
-		Product           func(childComplexity int, id string) int
-		Products          func(childComplexity int, first int, after *string) int
-		SecondFactors     func(childComplexity int) int
-		Service           func(childComplexity int, id string) int
-		Services          func(childComplexity int, client *string, status *string, first int, after *string) int
-		Sessions          func(childComplexity int) int
-		Staff             func(childComplexity int) int
-		StaffSecondFactor func(childComplexity int) int
-		Tokens            func(childComplexity int) int
-		Topics            func(childComplexity int) int
-		UpcomingRenewals  func(childComplexity int, until date.Date, first int, after *string) int
-		Viewer            func(childComplexity int) int
+		Access                func(childComplexity int, login string, client string) int
+		Aging                 func(childComplexity int, client *string) int
+		Audit                 func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
+		BankMovements         func(childComplexity int, status *string, first int, after *string) int
+		BouncedAddresses      func(childComplexity int, client *string) int
+		Checkout              func(childComplexity int, id string) int
+		Client                func(childComplexity int, id string) int
+		ClientGroups          func(childComplexity int) int
+		Clients               func(childComplexity int, search *string, first int, after *string) int
+		Contact               func(childComplexity int, id string) int
+		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
+		DeliveryFailures      func(childComplexity int) int
+		FailedSignIns         func(childComplexity int, client *string, first int, after *string) int
+		Handover              func(childComplexity int, client string) int
+		Holidays              func(childComplexity int, year int) int
+		Invitation            func(childComplexity int, token string) int
+		Invoice               func(childComplexity int, id string) int
+		InvoiceQuote          func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
+		Invoices              func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
+		LateFeeRules          func(childComplexity int) int
+		LedgerGaps            func(childComplexity int) int
+		MailTemplateVersions  func(childComplexity int, anchor string, days int, language string) int
+		MailTemplates         func(childComplexity int) int
+		MergeValues           func(childComplexity int) int
+		Node                  func(childComplexity int, id string) int
+		Nodes                 func(childComplexity int, ids []string) int
+		PaidPerMonth          func(childComplexity int, from date.Date, to date.Date) int
+		Payment               func(childComplexity int, id string) int
+		Payments              func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) int
+		Permissions           func(childComplexity int) int
+		PreviewDelivery       func(childComplexity int, id string) int
+		PreviewMailTemplate   func(childComplexity int, input reminder.TemplateInput, invoice string) int
+		PreviewReminderPolicy func(childComplexity int, input model.SaveReminderPolicyInput, invoices int) int
+		Product               func(childComplexity int, id string) int
+		Products              func(childComplexity int, first int, after *string) int
+		ReminderDashboard     func(childComplexity int) int
+		ReminderPolicies      func(childComplexity int) int
+		SecondFactors         func(childComplexity int) int
+		Service               func(childComplexity int, id string) int
+		Services              func(childComplexity int, client *string, status *string, first int, after *string) int
+		Sessions              func(childComplexity int) int
+		Staff                 func(childComplexity int) int
+		StaffSecondFactor     func(childComplexity int) int
+		Tokens                func(childComplexity int) int
+		Topics                func(childComplexity int) int
+		UpcomingRenewals      func(childComplexity int, until date.Date, first int, after *string) int
+		Viewer                func(childComplexity int) int
 	}
 
 	RecordPaymentPayload struct {
@@ -847,6 +965,32 @@ type ComplexityRoot struct {
 		RefundedOn func(childComplexity int) int
 	}
 
+	ReminderDashboard struct {
+		Alerts   func(childComplexity int) int
+		Days     func(childComplexity int) int
+		LastRun  func(childComplexity int) int
+		LastSent func(childComplexity int) int
+		Later    func(childComplexity int) int
+		Oldest   func(childComplexity int) int
+		Outlook  func(childComplexity int) int
+		Sending  func(childComplexity int) int
+		Waiting  func(childComplexity int) int
+	}
+
+	ReminderDay struct {
+		Bounced func(childComplexity int) int
+		Day     func(childComplexity int) int
+		Failed  func(childComplexity int) int
+		Sent    func(childComplexity int) int
+		Skipped func(childComplexity int) int
+	}
+
+	ReminderOutlook struct {
+		Coming  func(childComplexity int) int
+		Day     func(childComplexity int) int
+		Waiting func(childComplexity int) int
+	}
+
 	ReminderPlanEntry struct {
 		Language  func(childComplexity int) int
 		Name      func(childComplexity int) int
@@ -857,16 +1001,57 @@ type ComplexityRoot struct {
 		Step      func(childComplexity int) int
 	}
 
+	ReminderPolicy struct {
+		AttachPDF    func(childComplexity int) int
+		AttachXML    func(childComplexity int) int
+		BusinessDays func(childComplexity int) int
+		CatchUpDays  func(childComplexity int) int
+		Client       func(childComplexity int) int
+		Consolidate  func(childComplexity int) int
+		Group        func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Name         func(childComplexity int) int
+		SendFrom     func(childComplexity int) int
+		SendUntil    func(childComplexity int) int
+		Steps        func(childComplexity int) int
+	}
+
+	ReminderPolicyChange struct {
+		Change    func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Recipient func(childComplexity int) int
+		SendAt    func(childComplexity int) int
+		Step      func(childComplexity int) int
+		Was       func(childComplexity int) int
+	}
+
+	ReminderPolicyPreview struct {
+		Entries func(childComplexity int) int
+		Invoice func(childComplexity int) int
+	}
+
 	ReminderStep struct {
 		Anchor func(childComplexity int) int
 		Days   func(childComplexity int) int
 		ID     func(childComplexity int) int
 	}
 
+	RemoveHolidayPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
+	RemoveLateFeeRulePayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	RemovePasskeyPayload struct {
 		ExpiresAt  func(childComplexity int) int
 		RetryAfter func(childComplexity int) int
 		Token      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RemoveReminderPolicyPayload struct {
 		UserErrors func(childComplexity int) int
 	}
 
@@ -886,6 +1071,16 @@ type ComplexityRoot struct {
 		RecoveryCodes func(childComplexity int) int
 		RetryAfter    func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+	}
+
+	ReplayDeliveryPayload struct {
+		Delivery   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ReplayFailedDeliveriesPayload struct {
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	RequestFiscalDocumentPayload struct {
@@ -912,7 +1107,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ResetMailTemplatePayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	ResetStaffFactorsPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
+	RestoreMailTemplatePayload struct {
+		Template   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -939,8 +1143,23 @@ type ComplexityRoot struct {
 		Warnings      func(childComplexity int) int
 	}
 
+	SaveLateFeeRulePayload struct {
+		Rule       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SaveMailTemplatePayload struct {
+		Template   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SaveProductPayload struct {
 		Product    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SaveReminderPolicyPayload struct {
+		Policy     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -952,9 +1171,17 @@ type ComplexityRoot struct {
 		TOTP     func(childComplexity int) int
 	}
 
+	SendDeliveryToMePayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	SendRemindersPayload struct {
 		Planned    func(childComplexity int) int
 		Skipped    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SendTestMailPayload struct {
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1009,6 +1236,10 @@ type ComplexityRoot struct {
 		LastUsedAt func(childComplexity int) int
 	}
 
+	SetClientGroupPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	SetClientSecondFactorPayload struct {
 		Client     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1025,6 +1256,10 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	SetLateFeeExemptPayload struct {
+		UserErrors func(childComplexity int) int
+	}
+
 	SetReminderPausePayload struct {
 		Client     func(childComplexity int) int
 		Invoice    func(childComplexity int) int
@@ -1038,6 +1273,10 @@ type ComplexityRoot struct {
 
 	SetSubAccountPayload struct {
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetVerifyContactsPayload struct {
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1248,6 +1487,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AccessAnswer.Permission(childComplexity), true
 
+	case "AddClientGroupPayload.group":
+		if e.ComplexityRoot.AddClientGroupPayload.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClientGroupPayload.Group(childComplexity), true
+	case "AddClientGroupPayload.userErrors":
+		if e.ComplexityRoot.AddClientGroupPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClientGroupPayload.UserErrors(childComplexity), true
+
 	case "AddContactPayload.contact":
 		if e.ComplexityRoot.AddContactPayload.Contact == nil {
 			break
@@ -1260,6 +1512,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddContactPayload.UserErrors(childComplexity), true
+
+	case "AddHolidayPayload.userErrors":
+		if e.ComplexityRoot.AddHolidayPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddHolidayPayload.UserErrors(childComplexity), true
 
 	case "AddPasskeyPayload.expiresAt":
 		if e.ComplexityRoot.AddPasskeyPayload.ExpiresAt == nil {
@@ -1715,6 +1974,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BeginTotpPayload.UserErrors(childComplexity), true
 
+	case "BouncedAddress.at":
+		if e.ComplexityRoot.BouncedAddress.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BouncedAddress.At(childComplexity), true
+	case "BouncedAddress.client":
+		if e.ComplexityRoot.BouncedAddress.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BouncedAddress.Client(childComplexity), true
+	case "BouncedAddress.contact":
+		if e.ComplexityRoot.BouncedAddress.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BouncedAddress.Contact(childComplexity), true
+	case "BouncedAddress.detail":
+		if e.ComplexityRoot.BouncedAddress.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BouncedAddress.Detail(childComplexity), true
+	case "BouncedAddress.email":
+		if e.ComplexityRoot.BouncedAddress.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BouncedAddress.Email(childComplexity), true
+
+	case "CancelDeliveryPayload.delivery":
+		if e.ComplexityRoot.CancelDeliveryPayload.Delivery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelDeliveryPayload.Delivery(childComplexity), true
+	case "CancelDeliveryPayload.userErrors":
+		if e.ComplexityRoot.CancelDeliveryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelDeliveryPayload.UserErrors(childComplexity), true
+
 	case "CancelFiscalDocumentPayload.fiscalDocument":
 		if e.ComplexityRoot.CancelFiscalDocumentPayload.FiscalDocument == nil {
 			break
@@ -1840,6 +2143,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Checkout.URL(childComplexity), true
+
+	case "ClearBouncePayload.userErrors":
+		if e.ComplexityRoot.ClearBouncePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClearBouncePayload.UserErrors(childComplexity), true
 
 	case "Client.address1":
 		if e.ComplexityRoot.Client.Address1 == nil {
@@ -2055,6 +2365,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClientEdge.Node(childComplexity), true
+
+	case "ClientGroup.id":
+		if e.ComplexityRoot.ClientGroup.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClientGroup.ID(childComplexity), true
+	case "ClientGroup.name":
+		if e.ComplexityRoot.ClientGroup.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClientGroup.Name(childComplexity), true
 
 	case "CompletePasswordResetPayload.retryAfter":
 		if e.ComplexityRoot.CompletePasswordResetPayload.RetryAfter == nil {
@@ -2470,6 +2793,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryEvent.Event(childComplexity), true
 
+	case "DeliveryFailure.count":
+		if e.ComplexityRoot.DeliveryFailure.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryFailure.Count(childComplexity), true
+	case "DeliveryFailure.reason":
+		if e.ComplexityRoot.DeliveryFailure.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryFailure.Reason(childComplexity), true
+
 	case "EndHandoverPayload.userErrors":
 		if e.ComplexityRoot.EndHandoverPayload.UserErrors == nil {
 			break
@@ -2822,6 +3158,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Handover.OfferedBy(childComplexity), true
 
+	case "Holiday.day":
+		if e.ComplexityRoot.Holiday.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Holiday.Day(childComplexity), true
+	case "Holiday.name":
+		if e.ComplexityRoot.Holiday.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Holiday.Name(childComplexity), true
+	case "Holiday.own":
+		if e.ComplexityRoot.Holiday.Own == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Holiday.Own(childComplexity), true
+
 	case "ImportBankStatementPayload.added":
 		if e.ComplexityRoot.ImportBankStatementPayload.Added == nil {
 			break
@@ -3028,6 +3383,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Kind(childComplexity), true
+	case "Invoice.lateFees":
+		if e.ComplexityRoot.Invoice.LateFees == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.LateFees(childComplexity), true
 	case "Invoice.lines":
 		if e.ComplexityRoot.Invoice.Lines == nil {
 			break
@@ -3400,6 +3761,86 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssueInvoicePayload.UserErrors(childComplexity), true
 
+	case "LateFee.amount":
+		if e.ComplexityRoot.LateFee.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFee.Amount(childComplexity), true
+	case "LateFee.name":
+		if e.ComplexityRoot.LateFee.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFee.Name(childComplexity), true
+	case "LateFee.payBy":
+		if e.ComplexityRoot.LateFee.PayBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFee.PayBy(childComplexity), true
+
+	case "LateFeeRule.currency":
+		if e.ComplexityRoot.LateFeeRule.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Currency(childComplexity), true
+	case "LateFeeRule.fixed":
+		if e.ComplexityRoot.LateFeeRule.Fixed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Fixed(childComplexity), true
+	case "LateFeeRule.graceDays":
+		if e.ComplexityRoot.LateFeeRule.GraceDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.GraceDays(childComplexity), true
+	case "LateFeeRule.id":
+		if e.ComplexityRoot.LateFeeRule.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.ID(childComplexity), true
+	case "LateFeeRule.kind":
+		if e.ComplexityRoot.LateFeeRule.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Kind(childComplexity), true
+	case "LateFeeRule.minimum":
+		if e.ComplexityRoot.LateFeeRule.Minimum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Minimum(childComplexity), true
+	case "LateFeeRule.name":
+		if e.ComplexityRoot.LateFeeRule.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Name(childComplexity), true
+	case "LateFeeRule.percent":
+		if e.ComplexityRoot.LateFeeRule.Percent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Percent(childComplexity), true
+	case "LateFeeRule.tld":
+		if e.ComplexityRoot.LateFeeRule.TLD == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.TLD(childComplexity), true
+	case "LateFeeRule.treatment":
+		if e.ComplexityRoot.LateFeeRule.Treatment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFeeRule.Treatment(childComplexity), true
+
 	case "LedgerGap.expected":
 		if e.ComplexityRoot.LedgerGap.Expected == nil {
 			break
@@ -3424,6 +3865,80 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LedgerGap.What(childComplexity), true
+
+	case "MailPreview.html":
+		if e.ComplexityRoot.MailPreview.HTML == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailPreview.HTML(childComplexity), true
+	case "MailPreview.subject":
+		if e.ComplexityRoot.MailPreview.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailPreview.Subject(childComplexity), true
+	case "MailPreview.text":
+		if e.ComplexityRoot.MailPreview.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailPreview.Text(childComplexity), true
+	case "MailPreview.to":
+		if e.ComplexityRoot.MailPreview.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailPreview.To(childComplexity), true
+
+	case "MailTemplate.anchor":
+		if e.ComplexityRoot.MailTemplate.Anchor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Anchor(childComplexity), true
+	case "MailTemplate.author":
+		if e.ComplexityRoot.MailTemplate.Author == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Author(childComplexity), true
+	case "MailTemplate.body":
+		if e.ComplexityRoot.MailTemplate.Body == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Body(childComplexity), true
+	case "MailTemplate.createdAt":
+		if e.ComplexityRoot.MailTemplate.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.CreatedAt(childComplexity), true
+	case "MailTemplate.days":
+		if e.ComplexityRoot.MailTemplate.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Days(childComplexity), true
+	case "MailTemplate.id":
+		if e.ComplexityRoot.MailTemplate.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.ID(childComplexity), true
+	case "MailTemplate.language":
+		if e.ComplexityRoot.MailTemplate.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Language(childComplexity), true
+	case "MailTemplate.subject":
+		if e.ComplexityRoot.MailTemplate.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MailTemplate.Subject(childComplexity), true
 
 	case "Money.amount":
 		if e.ComplexityRoot.Money.Amount == nil {
@@ -3485,6 +4000,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(model.AcceptInvitationInput)), true
+	case "Mutation.addClientGroup":
+		if e.ComplexityRoot.Mutation.AddClientGroup == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addClientGroup_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddClientGroup(childComplexity, args["input"].(model.AddClientGroupInput)), true
 	case "Mutation.addContact":
 		if e.ComplexityRoot.Mutation.AddContact == nil {
 			break
@@ -3496,6 +4022,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AddContact(childComplexity, args["input"].(model.AddContactInput)), true
+	case "Mutation.addHoliday":
+		if e.ComplexityRoot.Mutation.AddHoliday == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addHoliday_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddHoliday(childComplexity, args["input"].(model.AddHolidayInput)), true
 	case "Mutation.addPasskey":
 		if e.ComplexityRoot.Mutation.AddPasskey == nil {
 			break
@@ -3584,6 +4121,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.BeginTotp(childComplexity, args["input"].(model.BeginTotpInput)), true
+	case "Mutation.cancelDelivery":
+		if e.ComplexityRoot.Mutation.CancelDelivery == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelDelivery_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelDelivery(childComplexity, args["input"].(model.DeliveryInput)), true
 	case "Mutation.cancelFiscalDocument":
 		if e.ComplexityRoot.Mutation.CancelFiscalDocument == nil {
 			break
@@ -3650,6 +4198,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CheckFiscalDocument(childComplexity, args["input"].(model.CheckFiscalDocumentInput)), true
+	case "Mutation.clearBounce":
+		if e.ComplexityRoot.Mutation.ClearBounce == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_clearBounce_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ClearBounce(childComplexity, args["input"].(model.ClearBounceInput)), true
 	case "Mutation.completePasswordReset":
 		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
 			break
@@ -3876,6 +4435,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReleaseCredit(childComplexity, args["input"].(model.MoveCreditInput)), true
+	case "Mutation.removeHoliday":
+		if e.ComplexityRoot.Mutation.RemoveHoliday == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeHoliday_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveHoliday(childComplexity, args["input"].(model.RemoveHolidayInput)), true
+	case "Mutation.removeLateFeeRule":
+		if e.ComplexityRoot.Mutation.RemoveLateFeeRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeLateFeeRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveLateFeeRule(childComplexity, args["input"].(model.RemoveLateFeeRuleInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -3887,6 +4468,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["input"].(model.RemovePasskeyInput)), true
+	case "Mutation.removeReminderPolicy":
+		if e.ComplexityRoot.Mutation.RemoveReminderPolicy == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeReminderPolicy_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveReminderPolicy(childComplexity, args["input"].(model.RemoveReminderPolicyInput)), true
 	case "Mutation.removeTotp":
 		if e.ComplexityRoot.Mutation.RemoveTotp == nil {
 			break
@@ -3920,6 +4512,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenewRecoveryCodes(childComplexity, args["input"].(model.RenewRecoveryCodesInput)), true
+	case "Mutation.replayDelivery":
+		if e.ComplexityRoot.Mutation.ReplayDelivery == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_replayDelivery_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReplayDelivery(childComplexity, args["input"].(model.DeliveryInput)), true
+	case "Mutation.replayFailedDeliveries":
+		if e.ComplexityRoot.Mutation.ReplayFailedDeliveries == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_replayFailedDeliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReplayFailedDeliveries(childComplexity, args["input"].(model.ReplayFailedDeliveriesInput)), true
 	case "Mutation.requestFiscalDocument":
 		if e.ComplexityRoot.Mutation.RequestFiscalDocument == nil {
 			break
@@ -3975,6 +4589,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetLoginFactors(childComplexity, args["input"].(model.ResetLoginFactorsInput)), true
+	case "Mutation.resetMailTemplate":
+		if e.ComplexityRoot.Mutation.ResetMailTemplate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetMailTemplate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetMailTemplate(childComplexity, args["input"].(model.ResetMailTemplateInput)), true
 	case "Mutation.resetStaffFactors":
 		if e.ComplexityRoot.Mutation.ResetStaffFactors == nil {
 			break
@@ -3986,6 +4611,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResetStaffFactors(childComplexity, args["input"].(model.ResetStaffFactorsInput)), true
+	case "Mutation.restoreMailTemplate":
+		if e.ComplexityRoot.Mutation.RestoreMailTemplate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_restoreMailTemplate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RestoreMailTemplate(childComplexity, args["input"].(model.RestoreMailTemplateInput)), true
 	case "Mutation.resumeAccess":
 		if e.ComplexityRoot.Mutation.ResumeAccess == nil {
 			break
@@ -4030,6 +4666,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveFiscalProfile(childComplexity, args["input"].(model.SaveFiscalProfileInput)), true
+	case "Mutation.saveLateFeeRule":
+		if e.ComplexityRoot.Mutation.SaveLateFeeRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveLateFeeRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveLateFeeRule(childComplexity, args["input"].(model.SaveLateFeeRuleInput)), true
+	case "Mutation.saveMailTemplate":
+		if e.ComplexityRoot.Mutation.SaveMailTemplate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveMailTemplate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveMailTemplate(childComplexity, args["input"].(reminder.TemplateInput)), true
 	case "Mutation.saveProduct":
 		if e.ComplexityRoot.Mutation.SaveProduct == nil {
 			break
@@ -4041,6 +4699,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveProduct(childComplexity, args["input"].(model.SaveProductInput)), true
+	case "Mutation.saveReminderPolicy":
+		if e.ComplexityRoot.Mutation.SaveReminderPolicy == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveReminderPolicy_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveReminderPolicy(childComplexity, args["input"].(model.SaveReminderPolicyInput)), true
+	case "Mutation.sendDeliveryToMe":
+		if e.ComplexityRoot.Mutation.SendDeliveryToMe == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendDeliveryToMe_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendDeliveryToMe(childComplexity, args["input"].(model.DeliveryInput)), true
 	case "Mutation.sendReminders":
 		if e.ComplexityRoot.Mutation.SendReminders == nil {
 			break
@@ -4052,6 +4732,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SendReminders(childComplexity, args["input"].(model.SendRemindersInput)), true
+	case "Mutation.sendTestMail":
+		if e.ComplexityRoot.Mutation.SendTestMail == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_sendTestMail_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SendTestMail(childComplexity, args["input"].(model.SendTestMailInput)), true
+	case "Mutation.setClientGroup":
+		if e.ComplexityRoot.Mutation.SetClientGroup == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setClientGroup_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetClientGroup(childComplexity, args["input"].(model.SetClientGroupInput)), true
 	case "Mutation.setClientSecondFactor":
 		if e.ComplexityRoot.Mutation.SetClientSecondFactor == nil {
 			break
@@ -4085,6 +4787,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetExchangeRate(childComplexity, args["input"].(model.SetExchangeRateInput)), true
+	case "Mutation.setLateFeeExempt":
+		if e.ComplexityRoot.Mutation.SetLateFeeExempt == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setLateFeeExempt_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetLateFeeExempt(childComplexity, args["input"].(model.SetLateFeeExemptInput)), true
 	case "Mutation.setReminderPause":
 		if e.ComplexityRoot.Mutation.SetReminderPause == nil {
 			break
@@ -4129,6 +4842,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetSubAccount(childComplexity, args["input"].(model.SetSubAccountInput)), true
+	case "Mutation.setVerifyContacts":
+		if e.ComplexityRoot.Mutation.SetVerifyContacts == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setVerifyContacts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetVerifyContacts(childComplexity, args["input"].(model.SetVerifyContactsInput)), true
 	case "Mutation.signIn":
 		if e.ComplexityRoot.Mutation.SignIn == nil {
 			break
@@ -4610,6 +5334,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.BankMovements(childComplexity, args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.bouncedAddresses":
+		if e.ComplexityRoot.Query.BouncedAddresses == nil {
+			break
+		}
+
+		args, err := ec.field_Query_bouncedAddresses_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BouncedAddresses(childComplexity, args["client"].(*string)), true
 	case "Query.checkout":
 		if e.ComplexityRoot.Query.Checkout == nil {
 			break
@@ -4632,6 +5367,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Client(childComplexity, args["id"].(string)), true
+	case "Query.clientGroups":
+		if e.ComplexityRoot.Query.ClientGroups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ClientGroups(childComplexity), true
 	case "Query.clients":
 		if e.ComplexityRoot.Query.Clients == nil {
 			break
@@ -4665,6 +5406,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Deliveries(childComplexity, args["client"].(*string), args["invoice"].(*string), args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+	case "Query.deliveryFailures":
+		if e.ComplexityRoot.Query.DeliveryFailures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.DeliveryFailures(childComplexity), true
 	case "Query.failedSignIns":
 		if e.ComplexityRoot.Query.FailedSignIns == nil {
 			break
@@ -4687,6 +5434,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Handover(childComplexity, args["client"].(string)), true
+	case "Query.holidays":
+		if e.ComplexityRoot.Query.Holidays == nil {
+			break
+		}
+
+		args, err := ec.field_Query_holidays_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Holidays(childComplexity, args["year"].(int)), true
 
 	case "Query.invitation":
 		if e.ComplexityRoot.Query.Invitation == nil {
@@ -4732,12 +5490,41 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(int), args["after"].(*string)), true
+	case "Query.lateFeeRules":
+		if e.ComplexityRoot.Query.LateFeeRules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.LateFeeRules(childComplexity), true
 	case "Query.ledgerGaps":
 		if e.ComplexityRoot.Query.LedgerGaps == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.LedgerGaps(childComplexity), true
+	case "Query.mailTemplateVersions":
+		if e.ComplexityRoot.Query.MailTemplateVersions == nil {
+			break
+		}
+
+		args, err := ec.field_Query_mailTemplateVersions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MailTemplateVersions(childComplexity, args["anchor"].(string), args["days"].(int), args["language"].(string)), true
+	case "Query.mailTemplates":
+		if e.ComplexityRoot.Query.MailTemplates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.MailTemplates(childComplexity), true
+	case "Query.mergeValues":
+		if e.ComplexityRoot.Query.MergeValues == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.MergeValues(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -4799,6 +5586,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Permissions(childComplexity), true
+	case "Query.previewDelivery":
+		if e.ComplexityRoot.Query.PreviewDelivery == nil {
+			break
+		}
+
+		args, err := ec.field_Query_previewDelivery_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PreviewDelivery(childComplexity, args["id"].(string)), true
+	case "Query.previewMailTemplate":
+		if e.ComplexityRoot.Query.PreviewMailTemplate == nil {
+			break
+		}
+
+		args, err := ec.field_Query_previewMailTemplate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PreviewMailTemplate(childComplexity, args["input"].(reminder.TemplateInput), args["invoice"].(string)), true
+	case "Query.previewReminderPolicy":
+		if e.ComplexityRoot.Query.PreviewReminderPolicy == nil {
+			break
+		}
+
+		args, err := ec.field_Query_previewReminderPolicy_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PreviewReminderPolicy(childComplexity, args["input"].(model.SaveReminderPolicyInput), args["invoices"].(int)), true
 	case "Query.product":
 		if e.ComplexityRoot.Query.Product == nil {
 			break
@@ -4821,6 +5641,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(int), args["after"].(*string)), true
+	case "Query.reminderDashboard":
+		if e.ComplexityRoot.Query.ReminderDashboard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ReminderDashboard(childComplexity), true
+	case "Query.reminderPolicies":
+		if e.ComplexityRoot.Query.ReminderPolicies == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ReminderPolicies(childComplexity), true
 	case "Query.secondFactors":
 		if e.ComplexityRoot.Query.SecondFactors == nil {
 			break
@@ -4954,6 +5786,111 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Refund.RefundedOn(childComplexity), true
 
+	case "ReminderDashboard.alerts":
+		if e.ComplexityRoot.ReminderDashboard.Alerts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Alerts(childComplexity), true
+	case "ReminderDashboard.days":
+		if e.ComplexityRoot.ReminderDashboard.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Days(childComplexity), true
+	case "ReminderDashboard.lastRun":
+		if e.ComplexityRoot.ReminderDashboard.LastRun == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.LastRun(childComplexity), true
+	case "ReminderDashboard.lastSent":
+		if e.ComplexityRoot.ReminderDashboard.LastSent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.LastSent(childComplexity), true
+	case "ReminderDashboard.later":
+		if e.ComplexityRoot.ReminderDashboard.Later == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Later(childComplexity), true
+	case "ReminderDashboard.oldest":
+		if e.ComplexityRoot.ReminderDashboard.Oldest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Oldest(childComplexity), true
+	case "ReminderDashboard.outlook":
+		if e.ComplexityRoot.ReminderDashboard.Outlook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Outlook(childComplexity), true
+	case "ReminderDashboard.sending":
+		if e.ComplexityRoot.ReminderDashboard.Sending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Sending(childComplexity), true
+	case "ReminderDashboard.waiting":
+		if e.ComplexityRoot.ReminderDashboard.Waiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDashboard.Waiting(childComplexity), true
+
+	case "ReminderDay.bounced":
+		if e.ComplexityRoot.ReminderDay.Bounced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDay.Bounced(childComplexity), true
+	case "ReminderDay.day":
+		if e.ComplexityRoot.ReminderDay.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDay.Day(childComplexity), true
+	case "ReminderDay.failed":
+		if e.ComplexityRoot.ReminderDay.Failed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDay.Failed(childComplexity), true
+	case "ReminderDay.sent":
+		if e.ComplexityRoot.ReminderDay.Sent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDay.Sent(childComplexity), true
+	case "ReminderDay.skipped":
+		if e.ComplexityRoot.ReminderDay.Skipped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderDay.Skipped(childComplexity), true
+
+	case "ReminderOutlook.coming":
+		if e.ComplexityRoot.ReminderOutlook.Coming == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderOutlook.Coming(childComplexity), true
+	case "ReminderOutlook.day":
+		if e.ComplexityRoot.ReminderOutlook.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderOutlook.Day(childComplexity), true
+	case "ReminderOutlook.waiting":
+		if e.ComplexityRoot.ReminderOutlook.Waiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderOutlook.Waiting(childComplexity), true
+
 	case "ReminderPlanEntry.language":
 		if e.ComplexityRoot.ReminderPlanEntry.Language == nil {
 			break
@@ -4997,6 +5934,129 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReminderPlanEntry.Step(childComplexity), true
 
+	case "ReminderPolicy.attachPdf":
+		if e.ComplexityRoot.ReminderPolicy.AttachPDF == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.AttachPDF(childComplexity), true
+	case "ReminderPolicy.attachXml":
+		if e.ComplexityRoot.ReminderPolicy.AttachXML == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.AttachXML(childComplexity), true
+	case "ReminderPolicy.businessDays":
+		if e.ComplexityRoot.ReminderPolicy.BusinessDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.BusinessDays(childComplexity), true
+	case "ReminderPolicy.catchUpDays":
+		if e.ComplexityRoot.ReminderPolicy.CatchUpDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.CatchUpDays(childComplexity), true
+	case "ReminderPolicy.client":
+		if e.ComplexityRoot.ReminderPolicy.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.Client(childComplexity), true
+	case "ReminderPolicy.consolidate":
+		if e.ComplexityRoot.ReminderPolicy.Consolidate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.Consolidate(childComplexity), true
+	case "ReminderPolicy.group":
+		if e.ComplexityRoot.ReminderPolicy.Group == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.Group(childComplexity), true
+	case "ReminderPolicy.id":
+		if e.ComplexityRoot.ReminderPolicy.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.ID(childComplexity), true
+	case "ReminderPolicy.name":
+		if e.ComplexityRoot.ReminderPolicy.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.Name(childComplexity), true
+	case "ReminderPolicy.sendFrom":
+		if e.ComplexityRoot.ReminderPolicy.SendFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.SendFrom(childComplexity), true
+	case "ReminderPolicy.sendUntil":
+		if e.ComplexityRoot.ReminderPolicy.SendUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.SendUntil(childComplexity), true
+	case "ReminderPolicy.steps":
+		if e.ComplexityRoot.ReminderPolicy.Steps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicy.Steps(childComplexity), true
+
+	case "ReminderPolicyChange.change":
+		if e.ComplexityRoot.ReminderPolicyChange.Change == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.Change(childComplexity), true
+	case "ReminderPolicyChange.name":
+		if e.ComplexityRoot.ReminderPolicyChange.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.Name(childComplexity), true
+	case "ReminderPolicyChange.recipient":
+		if e.ComplexityRoot.ReminderPolicyChange.Recipient == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.Recipient(childComplexity), true
+	case "ReminderPolicyChange.sendAt":
+		if e.ComplexityRoot.ReminderPolicyChange.SendAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.SendAt(childComplexity), true
+	case "ReminderPolicyChange.step":
+		if e.ComplexityRoot.ReminderPolicyChange.Step == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.Step(childComplexity), true
+	case "ReminderPolicyChange.was":
+		if e.ComplexityRoot.ReminderPolicyChange.Was == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyChange.Was(childComplexity), true
+
+	case "ReminderPolicyPreview.entries":
+		if e.ComplexityRoot.ReminderPolicyPreview.Entries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyPreview.Entries(childComplexity), true
+	case "ReminderPolicyPreview.invoice":
+		if e.ComplexityRoot.ReminderPolicyPreview.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderPolicyPreview.Invoice(childComplexity), true
+
 	case "ReminderStep.anchor":
 		if e.ComplexityRoot.ReminderStep.Anchor == nil {
 			break
@@ -5015,6 +6075,20 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReminderStep.ID(childComplexity), true
+
+	case "RemoveHolidayPayload.userErrors":
+		if e.ComplexityRoot.RemoveHolidayPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveHolidayPayload.UserErrors(childComplexity), true
+
+	case "RemoveLateFeeRulePayload.userErrors":
+		if e.ComplexityRoot.RemoveLateFeeRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveLateFeeRulePayload.UserErrors(childComplexity), true
 
 	case "RemovePasskeyPayload.expiresAt":
 		if e.ComplexityRoot.RemovePasskeyPayload.ExpiresAt == nil {
@@ -5040,6 +6114,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RemovePasskeyPayload.UserErrors(childComplexity), true
+
+	case "RemoveReminderPolicyPayload.userErrors":
+		if e.ComplexityRoot.RemoveReminderPolicyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RemoveReminderPolicyPayload.UserErrors(childComplexity), true
 
 	case "RemoveTotpPayload.expiresAt":
 		if e.ComplexityRoot.RemoveTotpPayload.ExpiresAt == nil {
@@ -5097,6 +6178,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RenewRecoveryCodesPayload.UserErrors(childComplexity), true
+
+	case "ReplayDeliveryPayload.delivery":
+		if e.ComplexityRoot.ReplayDeliveryPayload.Delivery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayDeliveryPayload.Delivery(childComplexity), true
+	case "ReplayDeliveryPayload.userErrors":
+		if e.ComplexityRoot.ReplayDeliveryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayDeliveryPayload.UserErrors(childComplexity), true
+
+	case "ReplayFailedDeliveriesPayload.replayed":
+		if e.ComplexityRoot.ReplayFailedDeliveriesPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayFailedDeliveriesPayload.Replayed(childComplexity), true
+	case "ReplayFailedDeliveriesPayload.userErrors":
+		if e.ComplexityRoot.ReplayFailedDeliveriesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayFailedDeliveriesPayload.UserErrors(childComplexity), true
 
 	case "RequestFiscalDocumentPayload.fiscalDocument":
 		if e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument == nil {
@@ -5157,12 +6264,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResetLoginFactorsPayload.UserErrors(childComplexity), true
 
+	case "ResetMailTemplatePayload.userErrors":
+		if e.ComplexityRoot.ResetMailTemplatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetMailTemplatePayload.UserErrors(childComplexity), true
+
 	case "ResetStaffFactorsPayload.userErrors":
 		if e.ComplexityRoot.ResetStaffFactorsPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.ResetStaffFactorsPayload.UserErrors(childComplexity), true
+
+	case "RestoreMailTemplatePayload.template":
+		if e.ComplexityRoot.RestoreMailTemplatePayload.Template == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RestoreMailTemplatePayload.Template(childComplexity), true
+	case "RestoreMailTemplatePayload.userErrors":
+		if e.ComplexityRoot.RestoreMailTemplatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RestoreMailTemplatePayload.UserErrors(childComplexity), true
 
 	case "ResumeAccessPayload.contact":
 		if e.ComplexityRoot.ResumeAccessPayload.Contact == nil {
@@ -5234,6 +6361,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SaveFiscalProfilePayload.Warnings(childComplexity), true
 
+	case "SaveLateFeeRulePayload.rule":
+		if e.ComplexityRoot.SaveLateFeeRulePayload.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveLateFeeRulePayload.Rule(childComplexity), true
+	case "SaveLateFeeRulePayload.userErrors":
+		if e.ComplexityRoot.SaveLateFeeRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveLateFeeRulePayload.UserErrors(childComplexity), true
+
+	case "SaveMailTemplatePayload.template":
+		if e.ComplexityRoot.SaveMailTemplatePayload.Template == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveMailTemplatePayload.Template(childComplexity), true
+	case "SaveMailTemplatePayload.userErrors":
+		if e.ComplexityRoot.SaveMailTemplatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveMailTemplatePayload.UserErrors(childComplexity), true
+
 	case "SaveProductPayload.product":
 		if e.ComplexityRoot.SaveProductPayload.Product == nil {
 			break
@@ -5246,6 +6399,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SaveProductPayload.UserErrors(childComplexity), true
+
+	case "SaveReminderPolicyPayload.policy":
+		if e.ComplexityRoot.SaveReminderPolicyPayload.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveReminderPolicyPayload.Policy(childComplexity), true
+	case "SaveReminderPolicyPayload.userErrors":
+		if e.ComplexityRoot.SaveReminderPolicyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveReminderPolicyPayload.UserErrors(childComplexity), true
 
 	case "SecondFactors.passkeys":
 		if e.ComplexityRoot.SecondFactors.Passkeys == nil {
@@ -5278,6 +6444,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SecondFactors.TOTP(childComplexity), true
 
+	case "SendDeliveryToMePayload.userErrors":
+		if e.ComplexityRoot.SendDeliveryToMePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendDeliveryToMePayload.UserErrors(childComplexity), true
+
 	case "SendRemindersPayload.planned":
 		if e.ComplexityRoot.SendRemindersPayload.Planned == nil {
 			break
@@ -5296,6 +6469,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SendRemindersPayload.UserErrors(childComplexity), true
+
+	case "SendTestMailPayload.userErrors":
+		if e.ComplexityRoot.SendTestMailPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendTestMailPayload.UserErrors(childComplexity), true
 
 	case "SentInvitation.createdAt":
 		if e.ComplexityRoot.SentInvitation.CreatedAt == nil {
@@ -5501,6 +6681,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Session.LastUsedAt(childComplexity), true
 
+	case "SetClientGroupPayload.userErrors":
+		if e.ComplexityRoot.SetClientGroupPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetClientGroupPayload.UserErrors(childComplexity), true
+
 	case "SetClientSecondFactorPayload.client":
 		if e.ComplexityRoot.SetClientSecondFactorPayload.Client == nil {
 			break
@@ -5546,6 +6733,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetExchangeRatePayload.UserErrors(childComplexity), true
 
+	case "SetLateFeeExemptPayload.userErrors":
+		if e.ComplexityRoot.SetLateFeeExemptPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetLateFeeExemptPayload.UserErrors(childComplexity), true
+
 	case "SetReminderPausePayload.client":
 		if e.ComplexityRoot.SetReminderPausePayload.Client == nil {
 			break
@@ -5590,6 +6784,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SetSubAccountPayload.UserErrors(childComplexity), true
+
+	case "SetVerifyContactsPayload.userErrors":
+		if e.ComplexityRoot.SetVerifyContactsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetVerifyContactsPayload.UserErrors(childComplexity), true
 
 	case "SignInPayload.expiresAt":
 		if e.ComplexityRoot.SignInPayload.ExpiresAt == nil {
@@ -6039,7 +7240,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		return graphql.NewInputUnmarshalerIndex(
 			graphql.NewInputUnmarshaler("AcceptHandoverInput", ec.unmarshalInputAcceptHandoverInput),
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
+			graphql.NewInputUnmarshaler("AddClientGroupInput", ec.unmarshalInputAddClientGroupInput),
 			graphql.NewInputUnmarshaler("AddContactInput", ec.unmarshalInputAddContactInput),
+			graphql.NewInputUnmarshaler("AddHolidayInput", ec.unmarshalInputAddHolidayInput),
 			graphql.NewInputUnmarshaler("AddPasskeyInput", ec.unmarshalInputAddPasskeyInput),
 			graphql.NewInputUnmarshaler("AddServiceInput", ec.unmarshalInputAddServiceInput),
 			graphql.NewInputUnmarshaler("AddStaffInput", ec.unmarshalInputAddStaffInput),
@@ -6052,6 +7255,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
 			graphql.NewInputUnmarshaler("ChangeServiceInput", ec.unmarshalInputChangeServiceInput),
 			graphql.NewInputUnmarshaler("CheckFiscalDocumentInput", ec.unmarshalInputCheckFiscalDocumentInput),
+			graphql.NewInputUnmarshaler("ClearBounceInput", ec.unmarshalInputClearBounceInput),
 			graphql.NewInputUnmarshaler("CloseInvoiceInput", ec.unmarshalInputCloseInvoiceInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
 			graphql.NewInputUnmarshaler("ConfirmBankMovementInput", ec.unmarshalInputConfirmBankMovementInput),
@@ -6060,6 +7264,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ContactDetailsInput", ec.unmarshalInputContactDetailsInput),
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteDraftInvoiceInput", ec.unmarshalInputDeleteDraftInvoiceInput),
+			graphql.NewInputUnmarshaler("DeliveryInput", ec.unmarshalInputDeliveryInput),
 			graphql.NewInputUnmarshaler("EndHandoverInput", ec.unmarshalInputEndHandoverInput),
 			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("FinishPasskeySignInInput", ec.unmarshalInputFinishPasskeySignInInput),
@@ -6071,6 +7276,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("IssueCreditNoteInput", ec.unmarshalInputIssueCreditNoteInput),
 			graphql.NewInputUnmarshaler("IssueDraftInvoicesInput", ec.unmarshalInputIssueDraftInvoicesInput),
 			graphql.NewInputUnmarshaler("IssueInvoiceInput", ec.unmarshalInputIssueInvoiceInput),
+			graphql.NewInputUnmarshaler("MailTemplateInput", ec.unmarshalInputMailTemplateInput),
 			graphql.NewInputUnmarshaler("MoveCreditInput", ec.unmarshalInputMoveCreditInput),
 			graphql.NewInputUnmarshaler("OfferHandoverInput", ec.unmarshalInputOfferHandoverInput),
 			graphql.NewInputUnmarshaler("PaymentAllocationInput", ec.unmarshalInputPaymentAllocationInput),
@@ -6079,29 +7285,42 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReceivePaymentInput", ec.unmarshalInputReceivePaymentInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
 			graphql.NewInputUnmarshaler("RecordRefundInput", ec.unmarshalInputRecordRefundInput),
+			graphql.NewInputUnmarshaler("ReminderStepInput", ec.unmarshalInputReminderStepInput),
+			graphql.NewInputUnmarshaler("RemoveHolidayInput", ec.unmarshalInputRemoveHolidayInput),
+			graphql.NewInputUnmarshaler("RemoveLateFeeRuleInput", ec.unmarshalInputRemoveLateFeeRuleInput),
 			graphql.NewInputUnmarshaler("RemovePasskeyInput", ec.unmarshalInputRemovePasskeyInput),
+			graphql.NewInputUnmarshaler("RemoveReminderPolicyInput", ec.unmarshalInputRemoveReminderPolicyInput),
 			graphql.NewInputUnmarshaler("RemoveTotpInput", ec.unmarshalInputRemoveTotpInput),
 			graphql.NewInputUnmarshaler("RenamePasskeyInput", ec.unmarshalInputRenamePasskeyInput),
 			graphql.NewInputUnmarshaler("RenewRecoveryCodesInput", ec.unmarshalInputRenewRecoveryCodesInput),
+			graphql.NewInputUnmarshaler("ReplayFailedDeliveriesInput", ec.unmarshalInputReplayFailedDeliveriesInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
 			graphql.NewInputUnmarshaler("ResendInvitationInput", ec.unmarshalInputResendInvitationInput),
 			graphql.NewInputUnmarshaler("ResetLoginFactorsInput", ec.unmarshalInputResetLoginFactorsInput),
+			graphql.NewInputUnmarshaler("ResetMailTemplateInput", ec.unmarshalInputResetMailTemplateInput),
 			graphql.NewInputUnmarshaler("ResetStaffFactorsInput", ec.unmarshalInputResetStaffFactorsInput),
+			graphql.NewInputUnmarshaler("RestoreMailTemplateInput", ec.unmarshalInputRestoreMailTemplateInput),
 			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("SaveDraftInvoiceInput", ec.unmarshalInputSaveDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
+			graphql.NewInputUnmarshaler("SaveLateFeeRuleInput", ec.unmarshalInputSaveLateFeeRuleInput),
 			graphql.NewInputUnmarshaler("SaveProductInput", ec.unmarshalInputSaveProductInput),
+			graphql.NewInputUnmarshaler("SaveReminderPolicyInput", ec.unmarshalInputSaveReminderPolicyInput),
 			graphql.NewInputUnmarshaler("SendRemindersInput", ec.unmarshalInputSendRemindersInput),
+			graphql.NewInputUnmarshaler("SendTestMailInput", ec.unmarshalInputSendTestMailInput),
+			graphql.NewInputUnmarshaler("SetClientGroupInput", ec.unmarshalInputSetClientGroupInput),
 			graphql.NewInputUnmarshaler("SetClientSecondFactorInput", ec.unmarshalInputSetClientSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
 			graphql.NewInputUnmarshaler("SetExchangeRateInput", ec.unmarshalInputSetExchangeRateInput),
+			graphql.NewInputUnmarshaler("SetLateFeeExemptInput", ec.unmarshalInputSetLateFeeExemptInput),
 			graphql.NewInputUnmarshaler("SetReminderPauseInput", ec.unmarshalInputSetReminderPauseInput),
 			graphql.NewInputUnmarshaler("SetServiceStatusInput", ec.unmarshalInputSetServiceStatusInput),
 			graphql.NewInputUnmarshaler("SetStaffSecondFactorInput", ec.unmarshalInputSetStaffSecondFactorInput),
 			graphql.NewInputUnmarshaler("SetSubAccountInput", ec.unmarshalInputSetSubAccountInput),
+			graphql.NewInputUnmarshaler("SetVerifyContactsInput", ec.unmarshalInputSetVerifyContactsInput),
 			graphql.NewInputUnmarshaler("SignInInput", ec.unmarshalInputSignInInput),
 			graphql.NewInputUnmarshaler("StartCheckoutInput", ec.unmarshalInputStartCheckoutInput),
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
@@ -7300,6 +8519,204 @@ extend type Mutation {
   ): SetEmailPreferencesPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/dashboard.graphqls", Input: `"What staff see of the reminders at a glance."
+type ReminderDashboard {
+  "What goes out today and on the next 14 days if nothing changes."
+  outlook: [ReminderOutlook!]!
+  "What became of the reminders of the last 30 days."
+  days: [ReminderDay!]!
+  "Mails that are due and not with a worker yet."
+  waiting: Int!
+  "Mails planned for later, or waiting for another attempt."
+  later: Int!
+  "Mails that are queued or with a worker."
+  sending: Int!
+  "Since when the one that waits longest has been due; null when none waits."
+  oldest: DateTime
+  "When the last mail was sent; null before the first."
+  lastSent: DateTime
+  "When the planner last ran over all clients; null before the first run."
+  lastRun: DateTime
+  "What a person should look at."
+  alerts: [ReminderAlert!]!
+}
+
+"How many reminders go out on a day."
+type ReminderOutlook {
+  "The day."
+  day: Date!
+  "In the ledger, to be sent that day."
+  waiting: Int!
+  "Not planned yet."
+  coming: Int!
+}
+
+"What became of the reminders of a day."
+type ReminderDay {
+  "The day."
+  day: Date!
+  "Sent, those that came back later included."
+  sent: Int!
+  "Given up."
+  failed: Int!
+  "Sent, then returned."
+  bounced: Int!
+  "Not to be sent."
+  skipped: Int!
+}
+
+"What a person should look at."
+enum ReminderAlert {
+  "The planner, which runs every minute, has not run for 10."
+  NOT_PLANNED
+  "A mail that is due has waited for 15 minutes."
+  NOT_SENT
+  "More than a tenth of today's mails failed."
+  FAILING
+}
+
+"How many deliveries failed for a reason."
+type DeliveryFailure {
+  "Why, in one word: refused, gave_up or render."
+  reason: String!
+  "How many."
+  count: Int!
+}
+
+"An address that returned mail: nothing is sent to it until somebody corrects it or clears the mark."
+type BouncedAddress {
+  "The client."
+  client: Client!
+  "The contact; null for the client's own address."
+  contact: Contact
+  "The address."
+  email: String!
+  "When it returned mail."
+  at: DateTime
+  "What the mail system said. Staff only, null for others."
+  detail: String
+}
+
+extend type Query {
+  "What goes out, what went out and what waits. Staff only."
+  reminderDashboard: ReminderDashboard
+  "What failed and was not tried again since, by reason. Staff only."
+  deliveryFailures: [DeliveryFailure!]
+  "The mail of a delivery as it would go out now. Nothing is stored or sent. Staff only."
+  previewDelivery(
+    "The delivery's id."
+    id: ID!
+  ): MailPreview
+  "The addresses that take no mail, the latest first, at most 200. Of one client with the permission CONTACTS; of all, staff only."
+  bouncedAddresses(
+    "Only those of this client."
+    client: ID
+  ): [BouncedAddress!]
+}
+
+"Which delivery."
+input DeliveryInput {
+  "The delivery's id."
+  deliveryId: ID!
+}
+
+"The result of trying a delivery again."
+type ReplayDeliveryPayload {
+  "The delivery; null when there are errors."
+  delivery: Delivery
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which failed deliveries to try again."
+input ReplayFailedDeliveriesInput {
+  "Those of the last days, 1 to 60."
+  days: Int! = 60
+  "Only those that failed for this reason; left out for any."
+  reason: String
+}
+
+"The result of trying failed deliveries again."
+type ReplayFailedDeliveriesPayload {
+  "How many go out again; null when there are errors."
+  replayed: Int
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of cancelling a delivery."
+type CancelDeliveryPayload {
+  "The delivery; null when there are errors."
+  delivery: Delivery
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of sending the mail of a delivery to oneself."
+type SendDeliveryToMePayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which address works again."
+input ClearBounceInput {
+  "The client's id."
+  clientId: ID!
+  "The contact's id; left out for the client's own address."
+  contactId: ID
+}
+
+"The result of clearing an address."
+type ClearBouncePayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Whether new contacts must confirm their address."
+input SetVerifyContactsInput {
+  "True: contacts added from now on are mailed once they confirmed their address."
+  required: Boolean!
+}
+
+"The result of the setting."
+type SetVerifyContactsPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Tries a failed delivery again, with the address, template and data of now. What was sent is never repeated. Needs reminders:write."
+  replayDelivery(
+    "Which one."
+    input: DeliveryInput!
+  ): ReplayDeliveryPayload!
+  "Tries again everything that failed. Needs reminders:write."
+  replayFailedDeliveries(
+    "Which ones."
+    input: ReplayFailedDeliveriesInput!
+  ): ReplayFailedDeliveriesPayload!
+  "Takes back a delivery that has not gone out. Needs reminders:write."
+  cancelDelivery(
+    "Which one."
+    input: DeliveryInput!
+  ): CancelDeliveryPayload!
+  "Sends the mail of a delivery, as it would go out now, to the member of staff who asks. Needs reminders:write."
+  sendDeliveryToMe(
+    "Which one."
+    input: DeliveryInput!
+  ): SendDeliveryToMePayload!
+  "Lets mail go to an address again. Staff with reminders:write, or the client's logins with the permission CONTACTS."
+  clearBounce(
+    "Whose address."
+    input: ClearBounceInput!
+  ): ClearBouncePayload!
+  "Decides whether contacts added from now on must confirm their address. Needs clients:write."
+  setVerifyContacts(
+    "The setting."
+    input: SetVerifyContactsInput!
+  ): SetVerifyContactsPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/factor.graphqls", Input: `"What a person can prove besides the password."
 type SecondFactors {
   "Whether an authenticator app is set up."
@@ -8381,6 +9798,126 @@ extend type Mutation {
   ): RequestInvoicePdfPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/latefee.graphqls", Input: `"What is charged for paying late. A rule is never edited: a change retires it and adds another, and nothing is charged for the past."
+type LateFeeRule {
+  "The id, ` + "`" + `fee_...` + "`" + `."
+  id: ID!
+  "As the client reads it on the charge."
+  name: String!
+  "The kind of item that it is charged on; empty for any."
+  kind: String!
+  "The ending of the domains that it is charged on; empty for any."
+  tld: String!
+  "Of invoices in this currency."
+  currency: Currency!
+  "Percent of the items' amount before tax; 0 with a fixed amount."
+  percent: Decimal!
+  "The fixed amount before tax; null with a percentage."
+  fixed: Money
+  "The least that is charged, before tax; null for none."
+  minimum: Money
+  "Charged when that many days have passed since the due date."
+  graceDays: Int!
+  "The tax treatment of the fee."
+  treatment: TaxTreatment!
+}
+
+"A fee that an invoice will bear if it stays unpaid."
+type LateFee {
+  "As the client reads it on the charge."
+  name: String!
+  "The amount before tax."
+  amount: Money!
+  "The last day on which paying avoids it."
+  payBy: Date!
+}
+
+extend type Query {
+  "The rules for late fees in force. Staff only."
+  lateFeeRules: [LateFeeRule!]
+}
+
+extend type Invoice {
+  "The fees that the invoice will bear if it stays unpaid."
+  lateFees: [LateFee!]
+}
+
+"A rule for late fees: a percentage or a fixed amount."
+input SaveLateFeeRuleInput {
+  "The rule that it takes the place of; left out for a new one."
+  replaces: ID
+  "As the client reads it on the charge, at most 100 characters."
+  name: String!
+  "The kind of item that it is charged on; empty for any."
+  kind: String! = ""
+  "The ending of the domains that it is charged on, with the kind ` + "`" + `domain` + "`" + `; empty for any."
+  tld: String! = ""
+  "Of invoices in this currency."
+  currency: Currency! = MXN
+  "Percent of the items' amount before tax, up to 100."
+  percent: Decimal
+  "The fixed amount before tax."
+  fixed: Decimal
+  "The least that is charged, before tax."
+  minimum: Decimal
+  "Charged when that many days have passed since the due date, 0 to 365."
+  graceDays: Int!
+  "The tax treatment of the fee."
+  treatment: TaxTreatment! = IVA16
+}
+
+"The result of saving a rule."
+type SaveLateFeeRulePayload {
+  "The rule; null when there are errors."
+  rule: LateFeeRule
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which rule to remove."
+input RemoveLateFeeRuleInput {
+  "The rule's id."
+  ruleId: ID!
+}
+
+"The result of removing a rule."
+type RemoveLateFeeRulePayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Whether a client is exempt from late fees."
+input SetLateFeeExemptInput {
+  "The client's id."
+  clientId: ID!
+  "True: no late fees are charged."
+  exempt: Boolean!
+}
+
+"The result of exempting a client."
+type SetLateFeeExemptPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Adds a rule for late fees, or puts one in the place of another. It acts on what becomes overdue from today. Needs billing:write."
+  saveLateFeeRule(
+    "The rule."
+    input: SaveLateFeeRuleInput!
+  ): SaveLateFeeRulePayload!
+  "Ends a rule; what was charged stays. Needs billing:write."
+  removeLateFeeRule(
+    "Which one."
+    input: RemoveLateFeeRuleInput!
+  ): RemoveLateFeeRulePayload!
+  "Exempts a client from late fees, or no longer. Needs billing:write."
+  setLateFeeExempt(
+    "The client."
+    input: SetLateFeeExemptInput!
+  ): SetLateFeeExemptPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/payment.graphqls", Input: `"How to pay by bank transfer."
 type TransferInstructions {
   "The name of the account's holder."
@@ -8893,6 +10430,248 @@ extend type Mutation {
   signOutEverywhere: SignOutEverywherePayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/policy.graphqls", Input: `"Which reminders go out and when. The most specific policy rules: a client's own, its group's, or the general one."
+type ReminderPolicy {
+  "The id, ` + "`" + `pol_...` + "`" + `."
+  id: ID!
+  "What staff call it."
+  name: String!
+  "The client that it rules alone; null for a group's and the general one."
+  client: Client
+  "The group that it rules; null for a client's and the general one."
+  group: ClientGroup
+  "From when mails go out, the client's local time, ` + "`" + `HH:MM:SS` + "`" + `."
+  sendFrom: String!
+  "Until when, the client's local time, ` + "`" + `HH:MM:SS` + "`" + `."
+  sendUntil: String!
+  "How many days after its own a step still goes out."
+  catchUpDays: Int!
+  "True moves what falls on weekends and holidays to the next business day."
+  businessDays: Boolean!
+  "True attaches the invoice's PDF; otherwise the mail has the link alone."
+  attachPdf: Boolean!
+  "True attaches the XML of a stamped invoice."
+  attachXml: Boolean!
+  "True sends one mail for the invoices of a client that are due on the same day."
+  consolidate: Boolean!
+  "The steps in force."
+  steps: [ReminderStep!]!
+}
+
+"Clients that share a reminder policy."
+type ClientGroup {
+  "The id, ` + "`" + `grp_...` + "`" + `."
+  id: ID!
+  "Its name."
+  name: String!
+}
+
+"What a policy would do with one invoice."
+type ReminderPolicyPreview {
+  "The invoice."
+  invoice: Invoice!
+  "The mails to come, in the order of time; what is in the ledger stays as it is."
+  entries: [ReminderPolicyChange!]!
+}
+
+"A mail that goes out under the policy in force, or would under the new one."
+type ReminderPolicyChange {
+  "The step."
+  step: ReminderStep!
+  "The recipient's name."
+  name: String!
+  "The address."
+  recipient: String!
+  "When it would go out; of a removed one, when it goes out now."
+  sendAt: DateTime!
+  "What the policy would change about it."
+  change: ReminderChange!
+  "When it goes out under the policy in force; null unless it moves."
+  was: DateTime
+}
+
+"What a policy that is about to be saved would change about a mail."
+enum ReminderChange {
+  "Nothing."
+  NONE
+  "It goes out and would not have."
+  ADDED
+  "It no longer goes out."
+  REMOVED
+  "It goes out at another time."
+  MOVED
+}
+
+"A day without business."
+type Holiday {
+  "The date."
+  day: Date!
+  "Its name in the caller's language."
+  name: String!
+  "True for the company's own days; those of the law cannot be removed."
+  own: Boolean!
+}
+
+extend type Query {
+  "The reminder policies in force, the general one first. Staff only."
+  reminderPolicies: [ReminderPolicy!]
+  "What a policy would change for real open invoices that it would rule, the newest first. Nothing is saved. Staff only."
+  previewReminderPolicy(
+    "The policy as it would be saved."
+    input: SaveReminderPolicyInput!
+    "How many invoices, 1 to 20."
+    invoices: Int! = 5
+  ): [ReminderPolicyPreview!]
+  "The groups of clients, by name. Staff only."
+  clientGroups: [ClientGroup!]
+  "The days without business of a year: bank holidays and the company's own. Staff only."
+  holidays(
+    "The year."
+    year: Int!
+  ): [Holiday!]
+}
+
+"One step of a policy."
+input ReminderStepInput {
+  "What the days count from."
+  anchor: StepAnchor!
+  "Calendar days before (negative, of DUE alone) or after the anchor, -365 to 730."
+  days: Int!
+}
+
+"The policy of a client, of a group, or (neither) of everybody else. It takes the place of the one there is: steps that stay keep their history, new ones act from now on."
+input SaveReminderPolicyInput {
+  "Of this client."
+  clientId: ID
+  "Of this group."
+  groupId: ID
+  "What staff call it, at most 100 characters."
+  name: String!
+  "From when mails go out, the client's local time, ` + "`" + `HH:MM` + "`" + `."
+  sendFrom: String!
+  "Until when, ` + "`" + `HH:MM` + "`" + `."
+  sendUntil: String!
+  "How many days after its own a step still goes out, 0 to 60."
+  catchUpDays: Int! = 3
+  "True moves what falls on weekends and holidays to the next business day."
+  businessDays: Boolean! = false
+  "True attaches the invoice's PDF."
+  attachPdf: Boolean! = false
+  "True attaches the XML of a stamped invoice."
+  attachXml: Boolean! = false
+  "True sends one mail for the invoices of a client that are due on the same day."
+  consolidate: Boolean! = false
+  "The steps, any number; none stops all reminders."
+  steps: [ReminderStepInput!]!
+}
+
+"The result of saving a policy."
+type SaveReminderPolicyPayload {
+  "The policy; null when there are errors."
+  policy: ReminderPolicy
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which policy to remove."
+input RemoveReminderPolicyInput {
+  "The policy's id; the general one stays."
+  policyId: ID!
+}
+
+"The result of removing a policy."
+type RemoveReminderPolicyPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A group to add."
+input AddClientGroupInput {
+  "Its name, at most 100 characters, not taken."
+  name: String!
+}
+
+"The result of adding a group."
+type AddClientGroupPayload {
+  "The group; null when there are errors."
+  group: ClientGroup
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The group of a client."
+input SetClientGroupInput {
+  "The client's id."
+  clientId: ID!
+  "The group's id; left out or null takes the client out of any."
+  groupId: ID
+}
+
+"The result of putting a client into a group."
+type SetClientGroupPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A day of the company's own without business."
+input AddHolidayInput {
+  "The date."
+  day: Date!
+  "Its name, at most 100 characters."
+  name: String!
+}
+
+"The result of adding a day."
+type AddHolidayPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which of the company's own days to remove."
+input RemoveHolidayInput {
+  "The date."
+  day: Date!
+}
+
+"The result of removing a day."
+type RemoveHolidayPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Saves a reminder policy, which holds from now on: nothing sent is repeated. Needs reminders:write."
+  saveReminderPolicy(
+    "The policy."
+    input: SaveReminderPolicyInput!
+  ): SaveReminderPolicyPayload!
+  "Ends the policy of a client or group; the next one in line rules. Needs reminders:write."
+  removeReminderPolicy(
+    "Which one."
+    input: RemoveReminderPolicyInput!
+  ): RemoveReminderPolicyPayload!
+  "Adds a group of clients. Needs clients:write."
+  addClientGroup(
+    "The group."
+    input: AddClientGroupInput!
+  ): AddClientGroupPayload!
+  "Puts a client into a group or takes it out. Needs clients:write."
+  setClientGroup(
+    "Client and group."
+    input: SetClientGroupInput!
+  ): SetClientGroupPayload!
+  "Adds a day on which policies of business days send nothing. Needs reminders:write."
+  addHoliday(
+    "The day."
+    input: AddHolidayInput!
+  ): AddHolidayPayload!
+  "Takes one of the company's own days back. Needs reminders:write."
+  removeHoliday(
+    "The day."
+    input: RemoveHolidayInput!
+  ): RemoveHolidayPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/product.graphqls", Input: `"What is offered for sale. Staff only."
 type Product {
   "The id, ` + "`" + `prd_...` + "`" + `."
@@ -9204,8 +10983,18 @@ input SetReminderPauseInput {
   invoiceId: ID
   "Reminders go on from this date; left out or null ends the pause."
   until: Date
+  "What becomes of the steps that fall on the days of the pause."
+  mode: PauseMode! = SKIP
   "Why, at most 200 characters, such as a promise to pay."
   reason: String
+}
+
+"What becomes of the steps that fall on the days of a pause."
+enum PauseMode {
+  "They are left out."
+  SKIP
+  "They go out on the day on which the pause ends."
+  SHIFT
 }
 
 "The result of pausing or resuming reminders."
@@ -9698,6 +11487,150 @@ extend type Mutation {
   ): ViewAsPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/template.graphqls", Input: `"A version of the text of a step's mail in a language. The newest holds; an empty body means that the built-in mail goes out."
+type MailTemplate {
+  "The id, ` + "`" + `tpl_...` + "`" + `."
+  id: ID!
+  "What the step's days count from."
+  anchor: StepAnchor!
+  "The step's days."
+  days: Int!
+  "The language."
+  language: Language!
+  "The subject."
+  subject: String!
+  "The text; paragraphs are parted by an empty line."
+  body: String!
+  "Who wrote it."
+  author: String!
+  "When."
+  createdAt: DateTime!
+}
+
+"A mail as a recipient would read it."
+type MailPreview {
+  "The recipient's address."
+  to: String!
+  "The subject."
+  subject: String!
+  "The text part."
+  text: String!
+  "The HTML part."
+  html: String!
+}
+
+extend type Query {
+  "The newest text for every step and language that has one. Staff only."
+  mailTemplates: [MailTemplate!]
+  "The versions of a text, the newest 50 first. Staff only."
+  mailTemplateVersions(
+    "What the step's days count from."
+    anchor: StepAnchor!
+    "The step's days."
+    days: Int!
+    "The language."
+    language: Language!
+  ): [MailTemplate!]
+  "The names that a text may use as ` + "`" + `{{name}}` + "`" + `. Staff only."
+  mergeValues: [String!]
+  "The mail that a text makes of an invoice. Nothing is saved or sent. Staff only."
+  previewMailTemplate(
+    "The text."
+    input: MailTemplateInput!
+    "The invoice whose data it shows."
+    invoice: ID!
+  ): MailPreview
+}
+
+"The text of a step's mail in a language. ` + "`" + `{{name}}` + "`" + ` stands for a value, ` + "`" + `{{#if name}}...{{/if}}` + "`" + ` for a part that goes out only if the value exists."
+input MailTemplateInput {
+  "What the step's days count from."
+  anchor: StepAnchor!
+  "The step's days."
+  days: Int!
+  "The language."
+  language: Language!
+  "The subject, at most 200 characters."
+  subject: String!
+  "The text, at most 20,000 characters."
+  body: String!
+}
+
+"The result of saving a text."
+type SaveMailTemplatePayload {
+  "The new version; null when there are errors."
+  template: MailTemplate
+  "What is wrong: a value that does not exist is told with its line and column."
+  userErrors: [UserError!]!
+}
+
+"Which version to restore."
+input RestoreMailTemplateInput {
+  "The version's id."
+  templateId: ID!
+}
+
+"The result of restoring a version."
+type RestoreMailTemplatePayload {
+  "The new version; null when there are errors."
+  template: MailTemplate
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Which mail to put back."
+input ResetMailTemplateInput {
+  "What the step's days count from."
+  anchor: StepAnchor!
+  "The step's days."
+  days: Int!
+  "The language."
+  language: Language!
+}
+
+"The result of going back to the built-in mail."
+type ResetMailTemplatePayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A text to try."
+input SendTestMailInput {
+  "The text."
+  template: MailTemplateInput!
+  "The invoice whose data it shows."
+  invoiceId: ID!
+}
+
+"The result of a test mail."
+type SendTestMailPayload {
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Saves the text of a mail as a new version, which holds from now on. Needs reminders:write."
+  saveMailTemplate(
+    "The text."
+    input: MailTemplateInput!
+  ): SaveMailTemplatePayload!
+  "Makes an earlier version hold again, as a new one. Needs reminders:write."
+  restoreMailTemplate(
+    "Which one."
+    input: RestoreMailTemplateInput!
+  ): RestoreMailTemplatePayload!
+  "Goes back to the built-in mail; the versions stay. Needs reminders:write."
+  resetMailTemplate(
+    "Which one."
+    input: ResetMailTemplateInput!
+  ): ResetMailTemplatePayload!
+  "Sends the mail of a text to the member of staff who asks. Needs reminders:write."
+  sendTestMail(
+    "The text and the invoice."
+    input: SendTestMailInput!
+  ): SendTestMailPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/token.graphqls", Input: `"What an API token may do at most. Writing includes reading the same things."
 enum Scope {
   "Read clients, contacts and services."
@@ -9937,6 +11870,16 @@ func (ec *executionContext) childFields_AccessAnswer(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type AccessAnswer", field.Name)
 }
 
+func (ec *executionContext) childFields_AddClientGroupPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "group":
+		return ec.fieldContext_AddClientGroupPayload_group(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddClientGroupPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddClientGroupPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -9945,6 +11888,14 @@ func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, f
 		return ec.fieldContext_AddContactPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AddContactPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AddHolidayPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_AddHolidayPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddHolidayPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AddPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10189,6 +12140,32 @@ func (ec *executionContext) childFields_BeginTotpPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_BouncedAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_BouncedAddress_client(ctx, field)
+	case "contact":
+		return ec.fieldContext_BouncedAddress_contact(ctx, field)
+	case "email":
+		return ec.fieldContext_BouncedAddress_email(ctx, field)
+	case "at":
+		return ec.fieldContext_BouncedAddress_at(ctx, field)
+	case "detail":
+		return ec.fieldContext_BouncedAddress_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BouncedAddress", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return ec.fieldContext_CancelDeliveryPayload_delivery(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelDeliveryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelDeliveryPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalDocument":
@@ -10263,6 +12240,14 @@ func (ec *executionContext) childFields_Checkout(ctx context.Context, field grap
 		return ec.fieldContext_Checkout_expiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Checkout", field.Name)
+}
+
+func (ec *executionContext) childFields_ClearBouncePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ClearBouncePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ClearBouncePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Client(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10345,6 +12330,16 @@ func (ec *executionContext) childFields_ClientEdge(ctx context.Context, field gr
 		return ec.fieldContext_ClientEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ClientEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ClientGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ClientGroup_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ClientGroup_name(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ClientGroup", field.Name)
 }
 
 func (ec *executionContext) childFields_CompletePasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10553,6 +12548,16 @@ func (ec *executionContext) childFields_DeliveryEvent(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryEvent", field.Name)
 }
 
+func (ec *executionContext) childFields_DeliveryFailure(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_DeliveryFailure_reason(ctx, field)
+	case "count":
+		return ec.fieldContext_DeliveryFailure_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeliveryFailure", field.Name)
+}
+
 func (ec *executionContext) childFields_EndHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
@@ -10727,6 +12732,18 @@ func (ec *executionContext) childFields_Handover(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Handover", field.Name)
 }
 
+func (ec *executionContext) childFields_Holiday(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_Holiday_day(ctx, field)
+	case "name":
+		return ec.fieldContext_Holiday_name(ctx, field)
+	case "own":
+		return ec.fieldContext_Holiday_own(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Holiday", field.Name)
+}
+
 func (ec *executionContext) childFields_ImportBankStatementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "added":
@@ -10843,6 +12860,8 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_fiscalDocumentUntil(ctx, field)
 	case "inGlobalInvoice":
 		return ec.fieldContext_Invoice_inGlobalInvoice(ctx, field)
+	case "lateFees":
+		return ec.fieldContext_Invoice_lateFees(ctx, field)
 	case "payments":
 		return ec.fieldContext_Invoice_payments(ctx, field)
 	case "creditNotes":
@@ -11003,6 +13022,44 @@ func (ec *executionContext) childFields_IssueInvoicePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type IssueInvoicePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_LateFee(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_LateFee_name(ctx, field)
+	case "amount":
+		return ec.fieldContext_LateFee_amount(ctx, field)
+	case "payBy":
+		return ec.fieldContext_LateFee_payBy(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LateFee", field.Name)
+}
+
+func (ec *executionContext) childFields_LateFeeRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LateFeeRule_id(ctx, field)
+	case "name":
+		return ec.fieldContext_LateFeeRule_name(ctx, field)
+	case "kind":
+		return ec.fieldContext_LateFeeRule_kind(ctx, field)
+	case "tld":
+		return ec.fieldContext_LateFeeRule_tld(ctx, field)
+	case "currency":
+		return ec.fieldContext_LateFeeRule_currency(ctx, field)
+	case "percent":
+		return ec.fieldContext_LateFeeRule_percent(ctx, field)
+	case "fixed":
+		return ec.fieldContext_LateFeeRule_fixed(ctx, field)
+	case "minimum":
+		return ec.fieldContext_LateFeeRule_minimum(ctx, field)
+	case "graceDays":
+		return ec.fieldContext_LateFeeRule_graceDays(ctx, field)
+	case "treatment":
+		return ec.fieldContext_LateFeeRule_treatment(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LateFeeRule", field.Name)
+}
+
 func (ec *executionContext) childFields_LedgerGap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "what":
@@ -11015,6 +13072,42 @@ func (ec *executionContext) childFields_LedgerGap(ctx context.Context, field gra
 		return ec.fieldContext_LedgerGap_expected(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LedgerGap", field.Name)
+}
+
+func (ec *executionContext) childFields_MailPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "to":
+		return ec.fieldContext_MailPreview_to(ctx, field)
+	case "subject":
+		return ec.fieldContext_MailPreview_subject(ctx, field)
+	case "text":
+		return ec.fieldContext_MailPreview_text(ctx, field)
+	case "html":
+		return ec.fieldContext_MailPreview_html(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailPreview", field.Name)
+}
+
+func (ec *executionContext) childFields_MailTemplate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_MailTemplate_id(ctx, field)
+	case "anchor":
+		return ec.fieldContext_MailTemplate_anchor(ctx, field)
+	case "days":
+		return ec.fieldContext_MailTemplate_days(ctx, field)
+	case "language":
+		return ec.fieldContext_MailTemplate_language(ctx, field)
+	case "subject":
+		return ec.fieldContext_MailTemplate_subject(ctx, field)
+	case "body":
+		return ec.fieldContext_MailTemplate_body(ctx, field)
+	case "author":
+		return ec.fieldContext_MailTemplate_author(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_MailTemplate_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MailTemplate", field.Name)
 }
 
 func (ec *executionContext) childFields_Money(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11259,6 +13352,58 @@ func (ec *executionContext) childFields_Refund(ctx context.Context, field graphq
 	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
 }
 
+func (ec *executionContext) childFields_ReminderDashboard(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "outlook":
+		return ec.fieldContext_ReminderDashboard_outlook(ctx, field)
+	case "days":
+		return ec.fieldContext_ReminderDashboard_days(ctx, field)
+	case "waiting":
+		return ec.fieldContext_ReminderDashboard_waiting(ctx, field)
+	case "later":
+		return ec.fieldContext_ReminderDashboard_later(ctx, field)
+	case "sending":
+		return ec.fieldContext_ReminderDashboard_sending(ctx, field)
+	case "oldest":
+		return ec.fieldContext_ReminderDashboard_oldest(ctx, field)
+	case "lastSent":
+		return ec.fieldContext_ReminderDashboard_lastSent(ctx, field)
+	case "lastRun":
+		return ec.fieldContext_ReminderDashboard_lastRun(ctx, field)
+	case "alerts":
+		return ec.fieldContext_ReminderDashboard_alerts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderDashboard", field.Name)
+}
+
+func (ec *executionContext) childFields_ReminderDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_ReminderDay_day(ctx, field)
+	case "sent":
+		return ec.fieldContext_ReminderDay_sent(ctx, field)
+	case "failed":
+		return ec.fieldContext_ReminderDay_failed(ctx, field)
+	case "bounced":
+		return ec.fieldContext_ReminderDay_bounced(ctx, field)
+	case "skipped":
+		return ec.fieldContext_ReminderDay_skipped(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderDay", field.Name)
+}
+
+func (ec *executionContext) childFields_ReminderOutlook(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_ReminderOutlook_day(ctx, field)
+	case "waiting":
+		return ec.fieldContext_ReminderOutlook_waiting(ctx, field)
+	case "coming":
+		return ec.fieldContext_ReminderOutlook_coming(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderOutlook", field.Name)
+}
+
 func (ec *executionContext) childFields_ReminderPlanEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "step":
@@ -11279,6 +13424,64 @@ func (ec *executionContext) childFields_ReminderPlanEntry(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type ReminderPlanEntry", field.Name)
 }
 
+func (ec *executionContext) childFields_ReminderPolicy(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ReminderPolicy_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ReminderPolicy_name(ctx, field)
+	case "client":
+		return ec.fieldContext_ReminderPolicy_client(ctx, field)
+	case "group":
+		return ec.fieldContext_ReminderPolicy_group(ctx, field)
+	case "sendFrom":
+		return ec.fieldContext_ReminderPolicy_sendFrom(ctx, field)
+	case "sendUntil":
+		return ec.fieldContext_ReminderPolicy_sendUntil(ctx, field)
+	case "catchUpDays":
+		return ec.fieldContext_ReminderPolicy_catchUpDays(ctx, field)
+	case "businessDays":
+		return ec.fieldContext_ReminderPolicy_businessDays(ctx, field)
+	case "attachPdf":
+		return ec.fieldContext_ReminderPolicy_attachPdf(ctx, field)
+	case "attachXml":
+		return ec.fieldContext_ReminderPolicy_attachXml(ctx, field)
+	case "consolidate":
+		return ec.fieldContext_ReminderPolicy_consolidate(ctx, field)
+	case "steps":
+		return ec.fieldContext_ReminderPolicy_steps(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderPolicy", field.Name)
+}
+
+func (ec *executionContext) childFields_ReminderPolicyChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "step":
+		return ec.fieldContext_ReminderPolicyChange_step(ctx, field)
+	case "name":
+		return ec.fieldContext_ReminderPolicyChange_name(ctx, field)
+	case "recipient":
+		return ec.fieldContext_ReminderPolicyChange_recipient(ctx, field)
+	case "sendAt":
+		return ec.fieldContext_ReminderPolicyChange_sendAt(ctx, field)
+	case "change":
+		return ec.fieldContext_ReminderPolicyChange_change(ctx, field)
+	case "was":
+		return ec.fieldContext_ReminderPolicyChange_was(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderPolicyChange", field.Name)
+}
+
+func (ec *executionContext) childFields_ReminderPolicyPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_ReminderPolicyPreview_invoice(ctx, field)
+	case "entries":
+		return ec.fieldContext_ReminderPolicyPreview_entries(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderPolicyPreview", field.Name)
+}
+
 func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11289,6 +13492,22 @@ func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field 
 		return ec.fieldContext_ReminderStep_days(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReminderStep", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveHolidayPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveHolidayPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveHolidayPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveLateFeeRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveLateFeeRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveLateFeeRulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RemovePasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11303,6 +13522,14 @@ func (ec *executionContext) childFields_RemovePasskeyPayload(ctx context.Context
 		return ec.fieldContext_RemovePasskeyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RemovePasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RemoveReminderPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_RemoveReminderPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RemoveReminderPolicyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RemoveTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11339,6 +13566,26 @@ func (ec *executionContext) childFields_RenewRecoveryCodesPayload(ctx context.Co
 		return ec.fieldContext_RenewRecoveryCodesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RenewRecoveryCodesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReplayDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return ec.fieldContext_ReplayDeliveryPayload_delivery(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReplayDeliveryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplayDeliveryPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReplayFailedDeliveriesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "replayed":
+		return ec.fieldContext_ReplayFailedDeliveriesPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReplayFailedDeliveriesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplayFailedDeliveriesPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RequestFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11389,12 +13636,30 @@ func (ec *executionContext) childFields_ResetLoginFactorsPayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type ResetLoginFactorsPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ResetMailTemplatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_ResetMailTemplatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetMailTemplatePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ResetStaffFactorsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "userErrors":
 		return ec.fieldContext_ResetStaffFactorsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ResetStaffFactorsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RestoreMailTemplatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "template":
+		return ec.fieldContext_RestoreMailTemplatePayload_template(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RestoreMailTemplatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RestoreMailTemplatePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ResumeAccessPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11443,6 +13708,26 @@ func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Con
 	return nil, fmt.Errorf("no field named %q was found under type SaveFiscalProfilePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SaveLateFeeRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rule":
+		return ec.fieldContext_SaveLateFeeRulePayload_rule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveLateFeeRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveLateFeeRulePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SaveMailTemplatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "template":
+		return ec.fieldContext_SaveMailTemplatePayload_template(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveMailTemplatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveMailTemplatePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "product":
@@ -11451,6 +13736,16 @@ func (ec *executionContext) childFields_SaveProductPayload(ctx context.Context, 
 		return ec.fieldContext_SaveProductPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SaveProductPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SaveReminderPolicyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "policy":
+		return ec.fieldContext_SaveReminderPolicyPayload_policy(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveReminderPolicyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveReminderPolicyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SecondFactors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11469,6 +13764,14 @@ func (ec *executionContext) childFields_SecondFactors(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type SecondFactors", field.Name)
 }
 
+func (ec *executionContext) childFields_SendDeliveryToMePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SendDeliveryToMePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SendDeliveryToMePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "planned":
@@ -11479,6 +13782,14 @@ func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context
 		return ec.fieldContext_SendRemindersPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SendRemindersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SendTestMailPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SendTestMailPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SendTestMailPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SentInvitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11583,6 +13894,14 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
 }
 
+func (ec *executionContext) childFields_SetClientGroupPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetClientGroupPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetClientGroupPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SetClientSecondFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "client":
@@ -11615,6 +13934,14 @@ func (ec *executionContext) childFields_SetExchangeRatePayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type SetExchangeRatePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetLateFeeExemptPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetLateFeeExemptPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetLateFeeExemptPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SetReminderPausePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "client":
@@ -11645,6 +13972,14 @@ func (ec *executionContext) childFields_SetSubAccountPayload(ctx context.Context
 		return ec.fieldContext_SetSubAccountPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetSubAccountPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetVerifyContactsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "userErrors":
+		return ec.fieldContext_SetVerifyContactsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetVerifyContactsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // The acceptance of an offer of ownership.
@@ -59,6 +60,20 @@ type AcceptInvitationPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A group to add.
+type AddClientGroupInput struct {
+	// Its name, at most 100 characters, not taken.
+	Name string `json:"name"`
+}
+
+// The result of adding a group.
+type AddClientGroupPayload struct {
+	// The group; null when there are errors.
+	Group *db.ClientGroup `json:"group,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A new contact: details, login, permissions and preferences at once.
 type AddContactInput struct {
 	// The client's id.
@@ -75,6 +90,20 @@ type AddContactInput struct {
 type AddContactPayload struct {
 	// The new contact; null when there are errors.
 	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A day of the company's own without business.
+type AddHolidayInput struct {
+	// The date.
+	Day date.Date `json:"day"`
+	// Its name, at most 100 characters.
+	Name string `json:"name"`
+}
+
+// The result of adding a day.
+type AddHolidayPayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -261,6 +290,14 @@ type BeginTotpPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The result of cancelling a delivery.
+type CancelDeliveryPayload struct {
+	// The delivery; null when there are errors.
+	Delivery *db.Delivery `json:"delivery,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A cancellation to ask for.
 type CancelFiscalDocumentInput struct {
 	// The document's id.
@@ -353,6 +390,20 @@ type CheckFiscalDocumentInput struct {
 type CheckFiscalDocumentPayload struct {
 	// The document with the SAT's answer; null when there are errors.
 	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which address works again.
+type ClearBounceInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// The contact's id; left out for the client's own address.
+	ContactID *string `json:"contactId,omitempty"`
+}
+
+// The result of clearing an address.
+type ClearBouncePayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -493,6 +544,12 @@ type DeliveryEdge struct {
 	Cursor string `json:"cursor"`
 	// The delivery.
 	Node *db.Delivery `json:"node"`
+}
+
+// Which delivery.
+type DeliveryInput struct {
+	// The delivery's id.
+	DeliveryID string `json:"deliveryId"`
 }
 
 // The end of an offer of ownership.
@@ -977,6 +1034,30 @@ type RecordRefundPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which of the company's own days to remove.
+type RemoveHolidayInput struct {
+	// The date.
+	Day date.Date `json:"day"`
+}
+
+// The result of removing a day.
+type RemoveHolidayPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which rule to remove.
+type RemoveLateFeeRuleInput struct {
+	// The rule's id.
+	RuleID string `json:"ruleId"`
+}
+
+// The result of removing a rule.
+type RemoveLateFeeRulePayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The end of a passkey.
 type RemovePasskeyInput struct {
 	// The passkey's id.
@@ -994,6 +1075,18 @@ type RemovePasskeyPayload struct {
 	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: PASSWORD_WRONG, NOT_FOUND, SECOND_FACTOR_REQUIRED (the last one, where one is required) or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which policy to remove.
+type RemoveReminderPolicyInput struct {
+	// The policy's id; the general one stays.
+	PolicyID string `json:"policyId"`
+}
+
+// The result of removing a policy.
+type RemoveReminderPolicyPayload struct {
+	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -1044,6 +1137,30 @@ type RenewRecoveryCodesPayload struct {
 	// Seconds to wait before the next attempt, with the code RATE_LIMITED.
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: PASSWORD_WRONG, NO_SECOND_FACTOR, SECOND_FACTOR_REQUIRED or RATE_LIMITED.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The result of trying a delivery again.
+type ReplayDeliveryPayload struct {
+	// The delivery; null when there are errors.
+	Delivery *db.Delivery `json:"delivery,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which failed deliveries to try again.
+type ReplayFailedDeliveriesInput struct {
+	// Those of the last days, 1 to 60.
+	Days int `json:"days"`
+	// Only those that failed for this reason; left out for any.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// The result of trying failed deliveries again.
+type ReplayFailedDeliveriesPayload struct {
+	// How many go out again; null when there are errors.
+	Replayed *int `json:"replayed,omitempty"`
+	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
 
@@ -1119,6 +1236,22 @@ type ResetLoginFactorsPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which mail to put back.
+type ResetMailTemplateInput struct {
+	// What the step's days count from.
+	Anchor string `json:"anchor"`
+	// The step's days.
+	Days int `json:"days"`
+	// The language.
+	Language string `json:"language"`
+}
+
+// The result of going back to the built-in mail.
+type ResetMailTemplatePayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A colleague who lost the second factor.
 type ResetStaffFactorsInput struct {
 	// The id of the person of the company, `stf_...`.
@@ -1127,6 +1260,20 @@ type ResetStaffFactorsInput struct {
 
 // The result of resetStaffFactors.
 type ResetStaffFactorsPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which version to restore.
+type RestoreMailTemplateInput struct {
+	// The version's id.
+	TemplateID string `json:"templateId"`
+}
+
+// The result of restoring a version.
+type RestoreMailTemplatePayload struct {
+	// The new version; null when there are errors.
+	Template *db.MailTemplate `json:"template,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1201,6 +1348,46 @@ type SaveFiscalProfilePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A rule for late fees: a percentage or a fixed amount.
+type SaveLateFeeRuleInput struct {
+	// The rule that it takes the place of; left out for a new one.
+	Replaces *string `json:"replaces,omitempty"`
+	// As the client reads it on the charge, at most 100 characters.
+	Name string `json:"name"`
+	// The kind of item that it is charged on; empty for any.
+	Kind string `json:"kind"`
+	// The ending of the domains that it is charged on, with the kind `domain`; empty for any.
+	Tld string `json:"tld"`
+	// Of invoices in this currency.
+	Currency money.Currency `json:"currency"`
+	// Percent of the items' amount before tax, up to 100.
+	Percent *money.Decimal `json:"percent,omitempty"`
+	// The fixed amount before tax.
+	Fixed *money.Decimal `json:"fixed,omitempty"`
+	// The least that is charged, before tax.
+	Minimum *money.Decimal `json:"minimum,omitempty"`
+	// Charged when that many days have passed since the due date, 0 to 365.
+	GraceDays int `json:"graceDays"`
+	// The tax treatment of the fee.
+	Treatment string `json:"treatment"`
+}
+
+// The result of saving a rule.
+type SaveLateFeeRulePayload struct {
+	// The rule; null when there are errors.
+	Rule *LateFeeRule `json:"rule,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The result of saving a text.
+type SaveMailTemplatePayload struct {
+	// The new version; null when there are errors.
+	Template *db.MailTemplate `json:"template,omitempty"`
+	// What is wrong: a value that does not exist is told with its line and column.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A product as it should be from now on. Staff who may bill.
 type SaveProductInput struct {
 	// The product; left out for a new one.
@@ -1221,6 +1408,46 @@ type SaveProductPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The policy of a client, of a group, or (neither) of everybody else. It takes the place of the one there is: steps that stay keep their history, new ones act from now on.
+type SaveReminderPolicyInput struct {
+	// Of this client.
+	ClientID *string `json:"clientId,omitempty"`
+	// Of this group.
+	GroupID *string `json:"groupId,omitempty"`
+	// What staff call it, at most 100 characters.
+	Name string `json:"name"`
+	// From when mails go out, the client's local time, `HH:MM`.
+	SendFrom string `json:"sendFrom"`
+	// Until when, `HH:MM`.
+	SendUntil string `json:"sendUntil"`
+	// How many days after its own a step still goes out, 0 to 60.
+	CatchUpDays int `json:"catchUpDays"`
+	// True moves what falls on weekends and holidays to the next business day.
+	BusinessDays bool `json:"businessDays"`
+	// True attaches the invoice's PDF.
+	AttachPDF bool `json:"attachPdf"`
+	// True attaches the XML of a stamped invoice.
+	AttachXML bool `json:"attachXml"`
+	// True sends one mail for the invoices of a client that are due on the same day.
+	Consolidate bool `json:"consolidate"`
+	// The steps, any number; none stops all reminders.
+	Steps []*reminder.StepInput `json:"steps"`
+}
+
+// The result of saving a policy.
+type SaveReminderPolicyPayload struct {
+	// The policy; null when there are errors.
+	Policy *reminder.Policy `json:"policy,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The result of sending the mail of a delivery to oneself.
+type SendDeliveryToMePayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Which reminders to send. Staff only.
 type SendRemindersInput struct {
 	// Only those of this client.
@@ -1237,6 +1464,20 @@ type SendRemindersPayload struct {
 	Planned *int `json:"planned,omitempty"`
 	// How many were noted as not to be sent: superseded, missed or paused; null when there are errors.
 	Skipped *int `json:"skipped,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A text to try.
+type SendTestMailInput struct {
+	// The text.
+	Template *reminder.TemplateInput `json:"template"`
+	// The invoice whose data it shows.
+	InvoiceID string `json:"invoiceId"`
+}
+
+// The result of a test mail.
+type SendTestMailPayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1263,6 +1504,20 @@ type ServiceEdge struct {
 type ServicePayload struct {
 	// The service; null when there are errors.
 	Service *db.Service `json:"service,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The group of a client.
+type SetClientGroupInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// The group's id; left out or null takes the client out of any.
+	GroupID *string `json:"groupId,omitempty"`
+}
+
+// The result of putting a client into a group.
+type SetClientGroupPayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1323,6 +1578,20 @@ type SetExchangeRatePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Whether a client is exempt from late fees.
+type SetLateFeeExemptInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// True: no late fees are charged.
+	Exempt bool `json:"exempt"`
+}
+
+// The result of exempting a client.
+type SetLateFeeExemptPayload struct {
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A pause of reminders, or its end: of a client or of one invoice, one of the two.
 type SetReminderPauseInput struct {
 	// The client's id.
@@ -1331,6 +1600,8 @@ type SetReminderPauseInput struct {
 	InvoiceID *string `json:"invoiceId,omitempty"`
 	// Reminders go on from this date; left out or null ends the pause.
 	Until *date.Date `json:"until,omitempty"`
+	// What becomes of the steps that fall on the days of the pause.
+	Mode string `json:"mode"`
 	// Why, at most 200 characters, such as a promise to pay.
 	Reason *string `json:"reason,omitempty"`
 }
@@ -1381,6 +1652,18 @@ type SetSubAccountInput struct {
 type SetSubAccountPayload struct {
 	// The contact; null when there are errors.
 	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whether new contacts must confirm their address.
+type SetVerifyContactsInput struct {
+	// True: contacts added from now on are mailed once they confirmed their address.
+	Required bool `json:"required"`
+}
+
+// The result of the setting.
+type SetVerifyContactsPayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1561,6 +1844,70 @@ type VoidPaymentInput struct {
 	PaymentID string `json:"paymentId"`
 	// Why, at most 500 characters.
 	Reason string `json:"reason"`
+}
+
+// What a policy that is about to be saved would change about a mail.
+type ReminderChange string
+
+const (
+	// Nothing.
+	ReminderChangeNone ReminderChange = "NONE"
+	// It goes out and would not have.
+	ReminderChangeAdded ReminderChange = "ADDED"
+	// It no longer goes out.
+	ReminderChangeRemoved ReminderChange = "REMOVED"
+	// It goes out at another time.
+	ReminderChangeMoved ReminderChange = "MOVED"
+)
+
+var AllReminderChange = []ReminderChange{
+	ReminderChangeNone,
+	ReminderChangeAdded,
+	ReminderChangeRemoved,
+	ReminderChangeMoved,
+}
+
+func (e ReminderChange) IsValid() bool {
+	switch e {
+	case ReminderChangeNone, ReminderChangeAdded, ReminderChangeRemoved, ReminderChangeMoved:
+		return true
+	}
+	return false
+}
+
+func (e ReminderChange) String() string {
+	return string(e)
+}
+
+func (e *ReminderChange) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = ReminderChange(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid ReminderChange", str)
+	}
+	return nil
+}
+
+func (e ReminderChange) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *ReminderChange) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e ReminderChange) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // A way to prove the second factor.

@@ -137,6 +137,22 @@ func bounceOf(ctx context.Context, store *db.Store, clientID id.Client, contactI
 	return rows[0].Bounce, nil
 }
 
+// bouncedShown is how many addresses a list of those that take no mail has at most.
+const bouncedShown = 200
+
+// BouncedAddresses lists the addresses of a client that take no mail, the latest first, at most 200;
+// client 0: of all clients, for staff. Whoever sees the client's contacts may.
+func (s *Service) BouncedAddresses(ctx context.Context, clientID id.Client) ([]db.BouncedAddress, error) {
+	if clientID == 0 {
+		if err := access.RequireCapability(ctx, access.ReadClients); err != nil {
+			return nil, err
+		}
+	} else if err := access.Require(ctx, access.Contacts, clientID); err != nil {
+		return nil, err
+	}
+	return s.Store.BouncedAddresses(ctx, clientID, bouncedShown)
+}
+
 // ClearBounce lets mail go to an address again: of a contact, or (0) of the client itself. Whoever
 // manages the client's contacts may.
 func (s *Service) ClearBounce(ctx context.Context, clientID id.Client, contactID id.Contact) error {

@@ -264,7 +264,7 @@ func TestDeadLetters(t *testing.T) {
 	if err := o.rules.ReplayDelivery(o.system(), row.ID); !fault.Is(err, fault.Conflict) {
 		t.Fatalf("replayed twice: %v", err)
 	}
-	if n, err := o.rules.ReplayFailed(o.system(), 30); n != 0 || err != nil {
+	if n, err := o.rules.ReplayFailed(o.system(), 30, ""); n != 0 || err != nil {
 		t.Fatalf("%d replayed again, %v", n, err)
 	}
 	o.send(o.take())

@@ -6,8 +6,6 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
-	"github.com/nubedigitalmx/avisa/internal/fault"
-	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
 // Alerts of the dashboard.
@@ -72,59 +70,15 @@ func alerts(d Dashboard, now time.Time) []string {
 	return found
 }
 
-// ReplayDelivery tries a failed delivery again, with the address, template and data of now. Staff only.
-func (s *Service) ReplayDelivery(ctx context.Context, deliveryID id.Delivery) error {
-	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
-		return err
+// Alerts says what of the reminders a person should look at, cheaply enough for every page: the planner
+// has not run (AlertNotPlanned), or a mail that is due was not sent (AlertNotSent). Staff only.
+func (s *Service) Alerts(ctx context.Context) ([]string, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
 	}
-	row, err := s.Store.Delivery(ctx, deliveryID)
+	queue, err := s.Store.QueuePulse(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.audited(ctx, db.AuditEntry{Client: row.ClientID, Verb: "delivery.replay", Object: deliveryID.String()}, func(tx *db.Store) error {
-		n, err := tx.ReplayDeliveries(ctx, []id.Delivery{deliveryID}, time.Time{}, access.From(ctx).Name)
-		if err == nil && n == 0 {
-			return fault.New(fault.Conflict, "DELIVERY_NOT_FAILED")
-		}
-		return err
-	})
-}
-
-// ReplayFailed tries again everything that failed in the last days, and returns how many. Staff only.
-func (s *Service) ReplayFailed(ctx context.Context, days int) (int64, error) {
-	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
-		return 0, err
-	}
-	var checks fault.Checks
-	if days < 1 || days > 60 {
-		checks.Add("days", "NUMBER_RANGE", "min", 1, "max", 60)
-		return 0, checks.Err()
-	}
-	var replayed int64
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		var err error
-		if replayed, err = tx.ReplayDeliveries(ctx, nil, s.Now().AddDate(0, 0, -days), access.From(ctx).Name); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, db.AuditEntry{Verb: "delivery.replayfailed", After: map[string]any{"days": days, "replayed": replayed}})
-	})
-	return replayed, err
-}
-
-// CancelDelivery takes back a delivery that has not gone out. Staff only.
-func (s *Service) CancelDelivery(ctx context.Context, deliveryID id.Delivery) error {
-	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
-		return err
-	}
-	row, err := s.Store.Delivery(ctx, deliveryID)
-	if err != nil {
-		return err
-	}
-	return s.audited(ctx, db.AuditEntry{Client: row.ClientID, Verb: "delivery.cancel", Object: deliveryID.String()}, func(tx *db.Store) error {
-		done, err := tx.CancelDelivery(ctx, deliveryID, access.From(ctx).Name)
-		if err == nil && !done {
-			return fault.New(fault.Conflict, "DELIVERY_FINAL")
-		}
-		return err
-	})
+	return alerts(Dashboard{Queue: queue}, s.Now()), nil
 }

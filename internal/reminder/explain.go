@@ -51,23 +51,52 @@ func (s *Service) ReminderPlan(ctx context.Context, invoiceID id.Invoice) ([]Pla
 	if err := access.RequireOwner(ctx, invoice.ClientID); err != nil {
 		return nil, err
 	}
-	client, err := s.Store.Client(ctx, invoice.ClientID)
+	list, err := s.facts(ctx, []db.Invoice{invoice})
 	if err != nil {
 		return nil, err
 	}
-	policy, err := s.Store.PolicyOf(ctx, client)
+	ruling, err := s.ruling(ctx, list)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := s.Store.Steps(ctx, policy.ID)
+	return list[0].explain(ruling[0].ReminderPolicy, ruling[0].Steps), nil
+}
+
+// planInvoices is how many open invoices ClientPlan looks at.
+const planInvoices = 50
+
+// InvoicePlan is the reminder plan of one invoice.
+type InvoicePlan struct {
+	Invoice db.Invoice
+	Entries []PlanEntry
+}
+
+// ClientPlan is the reminder plan of each open invoice of a client, the newest 50, with the same number
+// of statements for any number of them. Staff and the client's owner.
+func (s *Service) ClientPlan(ctx context.Context, clientID id.Client) ([]InvoicePlan, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	if err := access.RequireOwner(ctx, clientID); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.OpenInvoicesUnder(ctx, clientID, 0, planInvoices)
+	if err != nil || len(rows) == 0 {
+		return []InvoicePlan{}, err
+	}
+	list, err := s.facts(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.facts(ctx, invoice, client)
+	ruling, err := s.ruling(ctx, list)
 	if err != nil {
 		return nil, err
 	}
-	return f.explain(policy, steps), nil
+	plans := make([]InvoicePlan, len(list))
+	for i, f := range list {
+		plans[i] = InvoicePlan{f.invoice, f.explain(ruling[i].ReminderPolicy, ruling[i].Steps)}
+	}
+	return plans, nil
 }
 
 // facts is all that decides about the reminders of one invoice but its policy.
@@ -83,33 +112,96 @@ type facts struct {
 	calendar calendar
 }
 
-func (s *Service) facts(ctx context.Context, invoice db.Invoice, client db.Client) (f facts, err error) {
-	f = facts{now: s.Now(), invoice: invoice, client: client, old: map[id.Step]db.ReminderStep{}}
-	if f.gap, err = s.Store.PlanGap(ctx, f.now); err != nil {
-		return f, err
-	}
-	if f.company, err = s.Store.Company(ctx); err != nil {
-		return f, err
-	}
-	if f.contacts, err = s.Store.AllContacts(ctx, client.ID); err != nil {
-		return f, err
-	}
-	if f.ledger, err = s.Store.InvoiceDeliveries(ctx, invoice.ID); err != nil {
-		return f, err
-	}
-	ids := []id.Step{}
-	for _, row := range f.ledger {
-		ids = append(ids, row.StepID)
-	}
-	steps, err := s.Store.StepsByID(ctx, ids)
+// facts loads what decides about the reminders of invoices, with the same number of statements for any
+// number of them.
+func (s *Service) facts(ctx context.Context, invoices []db.Invoice) ([]facts, error) {
+	now := s.Now()
+	gap, err := s.Store.PlanGap(ctx, now)
 	if err != nil {
-		return f, err
+		return nil, err
 	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clientIDs, invoiceIDs := make([]id.Client, len(invoices)), make([]id.Invoice, len(invoices))
+	for i, row := range invoices {
+		clientIDs[i], invoiceIDs[i] = row.ClientID, row.ID
+	}
+	clientRows, err := s.Store.ClientsByID(ctx, clientIDs)
+	if err != nil {
+		return nil, err
+	}
+	clients := map[id.Client]db.Client{}
+	for _, row := range clientRows {
+		clients[row.ID] = row
+	}
+	contactRows, err := s.Store.AllContacts(ctx, clientIDs...)
+	if err != nil {
+		return nil, err
+	}
+	contacts := map[id.Client][]db.Contact{}
+	for _, row := range contactRows {
+		contacts[row.ClientID] = append(contacts[row.ClientID], row)
+	}
+	deliveries, err := s.Store.InvoiceDeliveries(ctx, invoiceIDs...)
+	if err != nil {
+		return nil, err
+	}
+	ledger, stepIDs := map[id.Invoice][]db.Delivery{}, []id.Step{}
+	for _, row := range deliveries {
+		ledger[row.InvoiceID] = append(ledger[row.InvoiceID], row)
+		stepIDs = append(stepIDs, row.StepID)
+	}
+	steps, err := s.Store.StepsByID(ctx, stepIDs)
+	if err != nil {
+		return nil, err
+	}
+	old := map[id.Step]db.ReminderStep{}
 	for _, step := range steps {
-		f.old[step.ID] = step
+		old[step.ID] = step
 	}
-	f.calendar, err = s.calendar(ctx, min(invoice.IssueDate, date.Today(f.now, client.Timezone)).AddDays(-400))
-	return f, err
+	from := date.Today(now, company.Timezone)
+	for _, row := range invoices {
+		from = min(from, row.IssueDate)
+	}
+	calendar, err := s.calendar(ctx, from.AddDays(-401))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]facts, len(invoices))
+	for i, row := range invoices {
+		list[i] = facts{now: now, gap: gap, invoice: row, client: clients[row.ClientID], company: company, contacts: contacts[row.ClientID],
+			ledger: ledger[row.ID], old: old, calendar: calendar}
+	}
+	return list, nil
+}
+
+// ruling finds for each of the facts the policy that rules its client now.
+func (s *Service) ruling(ctx context.Context, list []facts) ([]Policy, error) {
+	clients := make([]db.Client, len(list))
+	for i, f := range list {
+		clients[i] = f.client
+	}
+	rows, err := s.Store.PoliciesOver(ctx, clients)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Policy, len(list))
+	ids := []id.Policy{}
+	for i, f := range list {
+		for _, row := range rows { // the default first, a group's, a client's own last
+			if row.ClientID == 0 && row.GroupID == 0 || row.ClientID == f.client.ID || row.ClientID == 0 && row.GroupID == f.client.GroupID {
+				found[i].ReminderPolicy = row
+			}
+		}
+		ids = append(ids, found[i].ID)
+	}
+	steps, err := s.stepsOf(ctx, ids)
+	for i := range found {
+		found[i].Steps = steps[found[i].ID]
+	}
+	return found, err
 }
 
 // placed is a step of the policy with the days it falls on.

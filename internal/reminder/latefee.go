@@ -100,6 +100,21 @@ func (s *Service) SetLateFeeExempt(ctx context.Context, clientID id.Client, exem
 		func(tx *db.Store) error { return tx.SetLateFeeExempt(ctx, clientID, exempt) })
 }
 
+// ComingLateFees are the fees that an invoice will bear if it stays unpaid, for whoever sees the invoice.
+func (s *Service) ComingLateFees(ctx context.Context, invoiceID id.Invoice) ([]db.LateFee, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	invoice, err := s.Store.Invoice(ctx, invoiceID)
+	if err != nil {
+		return nil, err
+	}
+	if err := access.Require(ctx, access.Invoices, invoice.ClientID); err != nil {
+		return nil, err
+	}
+	return s.Store.PendingLateFees(ctx, s.Now(), false, invoiceID, 10)
+}
+
 func (in *LateFeeRuleInput) check() error {
 	var checks fault.Checks
 	in.Name, in.Kind, in.TLD = strings.TrimSpace(in.Name), strings.TrimSpace(in.Kind), strings.ToLower(strings.Trim(strings.TrimSpace(in.TLD), "."))

@@ -224,6 +224,15 @@ func (s *Service) SetReminderPreference(ctx context.Context, token string, on bo
 	return p, err
 }
 
+// VerifiesContacts reports whether contacts that are added must confirm their address. Staff only.
+func (s *Service) VerifiesContacts(ctx context.Context) (bool, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return false, err
+	}
+	company, err := s.Store.Company(ctx)
+	return company.VerifyContacts, err
+}
+
 // SetVerifyContacts decides whether contacts added from now on must confirm their address before they
 // are mailed. Staff only.
 func (s *Service) SetVerifyContacts(ctx context.Context, on bool) error {

@@ -17,6 +17,7 @@ import (
 type Policy struct {
 	db.ReminderPolicy
 	Steps []db.ReminderStep
+	Group *db.ClientGroup // that it rules; nil for a client's own and the default
 }
 
 // StepInput is one step of a policy: calendar days before (negative) or after its anchor.
@@ -49,15 +50,46 @@ func (s *Service) Policies(ctx context.Context) ([]Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Policy, 0, len(rows))
-	for _, row := range rows {
-		steps, err := s.Store.Steps(ctx, row.ID)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, Policy{row, steps})
+	ids := make([]id.Policy, len(rows))
+	for i, row := range rows {
+		ids[i] = row.ID
 	}
-	return list, nil
+	steps, err := s.stepsOf(ctx, ids)
+	list := make([]Policy, len(rows))
+	for i, row := range rows {
+		list[i] = Policy{ReminderPolicy: row, Steps: steps[row.ID]}
+	}
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.Store.ClientGroups(ctx)
+	for i := range list {
+		for g := range groups {
+			if groups[g].ID == list[i].GroupID {
+				list[i].Group = &groups[g]
+			}
+		}
+	}
+	return list, err
+}
+
+// groupOf is the group that a policy rules, nil for none.
+func groupOf(ctx context.Context, store *db.Store, row db.ReminderPolicy) (*db.ClientGroup, error) {
+	if row.GroupID == 0 {
+		return nil, nil
+	}
+	group, err := store.ClientGroup(ctx, row.GroupID)
+	return &group, err
+}
+
+// stepsOf returns the steps in force of policies.
+func (s *Service) stepsOf(ctx context.Context, policies []id.Policy) (map[id.Policy][]db.ReminderStep, error) {
+	rows, err := s.Store.Steps(ctx, policies...)
+	found := map[id.Policy][]db.ReminderStep{}
+	for _, row := range rows {
+		found[row.PolicyID] = append(found[row.PolicyID], row)
+	}
+	return found, err
 }
 
 // PolicyOf returns the policy that rules a client. Staff only.
@@ -73,8 +105,12 @@ func (s *Service) PolicyOf(ctx context.Context, clientID id.Client) (Policy, err
 	if err != nil {
 		return Policy{}, err
 	}
-	steps, err := s.Store.Steps(ctx, row.ID)
-	return Policy{row, steps}, err
+	policy := Policy{ReminderPolicy: row}
+	if policy.Group, err = groupOf(ctx, s.Store, row); err != nil {
+		return Policy{}, err
+	}
+	policy.Steps, err = s.Store.Steps(ctx, row.ID)
+	return policy, err
 }
 
 // SavePolicy writes a policy. Steps that stay keep their history; removed ones are retired and new
@@ -120,7 +156,10 @@ func (s *Service) SavePolicy(ctx context.Context, in PolicyInput) (Policy, error
 		if err != nil {
 			return err
 		}
-		saved = Policy{row, append(keep, add...)}
+		saved = Policy{ReminderPolicy: row, Steps: append(keep, add...)}
+		if saved.Group, err = groupOf(ctx, tx, row); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "reminderpolicy.save", Object: row.ID.String(), Before: old, After: policyState(row, saved.Steps)})
 	})
 	return saved, err
@@ -152,52 +191,6 @@ func (s *Service) RemovePolicy(ctx context.Context, policyID id.Policy) error {
 	}
 	return s.audited(ctx, db.AuditEntry{Client: row.ClientID, Verb: "reminderpolicy.remove", Object: policyID.String(), Before: map[string]any{"name": row.Name}},
 		func(tx *db.Store) error { return tx.RetirePolicy(ctx, policyID, s.Now()) })
-}
-
-// PolicyPreview is what a policy would do with one invoice.
-type PolicyPreview struct {
-	Invoice db.Invoice
-	Client  db.Client
-	Entries []PlanEntry
-}
-
-// PreviewPolicy shows what the policy would do with real open invoices that it would rule, the
-// newest first, at most 20. Nothing is written. Staff only.
-func (s *Service) PreviewPolicy(ctx context.Context, in PolicyInput, invoices int) ([]PolicyPreview, error) {
-	if err := access.RequireStaff(ctx); err != nil {
-		return nil, err
-	}
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	if err := in.checkScope(ctx, s.Store); err != nil {
-		return nil, err
-	}
-	policy, before, err := in.draft(ctx, s.Store)
-	if err != nil {
-		return nil, err
-	}
-	_, steps, add := in.difference(before)
-	for i := range add {
-		add[i].ID, add[i].PolicyID, add[i].CreatedAt = id.Step(-1-i), policy.ID, s.Now()
-	}
-	rows, err := s.Store.OpenInvoicesUnder(ctx, in.ClientID, in.GroupID, min(max(invoices, 1), 20))
-	if err != nil {
-		return nil, err
-	}
-	list := []PolicyPreview{}
-	for _, row := range rows {
-		client, err := s.Store.Client(ctx, row.ClientID)
-		if err != nil {
-			return nil, err
-		}
-		f, err := s.facts(ctx, row, client)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, PolicyPreview{row, client, f.explain(policy, slices.Concat(steps, add))})
-	}
-	return list, nil
 }
 
 // clockText reads "09:00" (or "09:00:00") as minutes.

@@ -115,14 +115,37 @@ func TestPreviewWritesNothing(t *testing.T) {
 	in.BusinessDays = true
 	previews, err := w.rules.PreviewPolicy(w.system(), in, 5)
 	fail(w, err)
-	if len(previews) != 1 || len(previews[0].Entries) != 2 {
+	// Of the default policy's six mails all go, two come.
+	if len(previews) != 1 || previews[0].Count(reminder.ChangeAdded) != 2 || previews[0].Count(reminder.ChangeRemoved) != 6 || len(previews[0].Entries) != 8 {
 		t.Fatalf("%+v", previews)
 	}
-	for i, want := range []string{"2026-03-18 09:00", "2026-03-24 09:00"} {
-		if e := previews[0].Entries[i]; e.Status != reminder.WouldSend || !e.SendAt.Equal(at(want)) {
-			t.Errorf("%s %s, want %s", e.Status, e.SendAt, want)
+	added := []string{}
+	for _, e := range previews[0].Entries {
+		if e.Change == reminder.ChangeAdded {
+			added = append(added, e.Status+" "+e.SendAt.Format("2006-01-02 15:04"))
 		}
 	}
+	w.want(added, "would_send 2026-03-18 09:00", "would_send 2026-03-24 09:00")
+	// The same steps on business days: +1 falls on Saturday 21 March and moves to Monday.
+	same := policy(-7, -1, 1, 5, 15)
+	same.Steps, same.BusinessDays = append(same.Steps, reminder.StepInput{Anchor: db.AnchorIssue}), true
+	previews, err = w.rules.PreviewPolicy(w.system(), same, 5)
+	fail(w, err)
+	moved := []string{}
+	for _, e := range previews[0].Entries {
+		if e.Change != reminder.ChangeNone {
+			moved = append(moved, e.Change+" "+e.Was.Format("2006-01-02")+" "+e.SendAt.Format("2006-01-02"))
+		}
+	}
+	w.want(moved, "moved 2026-03-21 2026-03-23", "moved 2026-04-04 2026-04-06")
+	// What a client of its own policy gets does not depend on the default one.
+	own := policy(3)
+	own.ClientID = client.ID
+	saved := w.save(own)
+	if previews, err = w.rules.PreviewPolicy(w.system(), same, 5); err != nil || len(previews) != 0 {
+		t.Fatalf("%+v, %v", previews, err)
+	}
+	fail(w, w.rules.RemovePolicy(w.system(), saved.ID))
 	policies, err := w.rules.Policies(w.system())
 	fail(w, err)
 	if len(policies) != 1 || len(policies[0].Steps) != 6 {

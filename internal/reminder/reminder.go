@@ -88,6 +88,7 @@ type DeliveryQuery struct {
 	Client   id.Client
 	Invoice  id.Invoice
 	Statuses []string
+	Reason   string // "": any
 }
 
 // Deliveries lists the ledger, the newest first, for whoever may see the invoices.
@@ -113,7 +114,7 @@ func (s *Service) Deliveries(ctx context.Context, query DeliveryQuery, page db.P
 	if err := page.Check(); err != nil {
 		return db.List[db.Delivery]{}, err
 	}
-	return s.Store.Deliveries(ctx, db.DeliveryFilter{Reach: reach, Client: query.Client, Invoice: query.Invoice, Statuses: query.Statuses}, page)
+	return s.Store.Deliveries(ctx, db.DeliveryFilter{Reach: reach, Client: query.Client, Invoice: query.Invoice, Statuses: query.Statuses, Reason: query.Reason}, page)
 }
 
 // Delivery returns one row of the ledger.

@@ -3,6 +3,8 @@ package reminder
 import (
 	"context"
 	"html"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,6 +39,33 @@ var mergeValues = map[string]func(Reminder) string{
 	"company.phonenumber": func(r Reminder) string { return r.Company.Phonenumber },
 	"company.payment":     func(r Reminder) string { return r.Company.PaymentDetails },
 	"signature":           func(r Reminder) string { return r.Company.Signature },
+}
+
+// MergeValues lists the values that a template may use, in order.
+func MergeValues() []string { return slices.Sorted(maps.Keys(mergeValues)) }
+
+// MergeValues lists the values that a template may use, in order. Staff only.
+func (s *Service) MergeValues(ctx context.Context) ([]string, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return MergeValues(), nil
+}
+
+// StartingTemplate is the text that a template for a step starts from: it says what the built-in mail
+// of the step says.
+func StartingTemplate(anchor string, days int, language string) TemplateInput {
+	tone := "upcoming"
+	switch {
+	case anchor == db.AnchorIssue:
+		tone = "issued"
+	case days == 0:
+		tone = "today"
+	case days > 0:
+		tone = "overdue"
+	}
+	return TemplateInput{Anchor: anchor, Days: days, Language: language, Subject: locale.T(language, "reminder.start."+tone+".subject"),
+		Body: locale.T(language, "reminder.start."+tone+".body")}
 }
 
 // onlyPositive makes zero and less empty, so that {{#if}} can ask for it.
@@ -159,14 +188,22 @@ type TemplateInput struct {
 	Body     string // paragraphs are parted by an empty line
 }
 
-func (in TemplateInput) check() error {
-	var checks fault.Checks
+// checkPlace notes what is wrong with the step and the language.
+func (in TemplateInput) checkPlace(checks *fault.Checks) {
 	if in.Anchor != db.AnchorIssue && in.Anchor != db.AnchorDue {
 		checks.Add("anchor", "VALUE_INVALID")
+	}
+	if in.Days < -365 || in.Days > 730 {
+		checks.Add("days", "NUMBER_RANGE", "min", -365, "max", 730)
 	}
 	if !locale.Valid(in.Language) {
 		checks.Add("language", "LANGUAGE_UNKNOWN")
 	}
+}
+
+func (in TemplateInput) check() error {
+	var checks fault.Checks
+	in.checkPlace(&checks)
 	if strings.TrimSpace(in.Subject) == "" {
 		checks.Add("subject", "REQUIRED")
 	}
@@ -207,7 +244,34 @@ func (s *Service) ResetTemplate(ctx context.Context, anchor string, days int, la
 	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
 		return err
 	}
+	var checks fault.Checks
+	TemplateInput{Anchor: anchor, Days: days, Language: language}.checkPlace(&checks)
+	if err := checks.Err(); err != nil {
+		return err
+	}
 	return s.addTemplate(ctx, "mailtemplate.reset", &db.MailTemplate{Anchor: anchor, Days: days, Language: language, Author: access.From(ctx).Name})
+}
+
+// RestoreTemplate makes an earlier version hold again, as a new version. Staff only.
+func (s *Service) RestoreTemplate(ctx context.Context, templateID id.Template) (db.MailTemplate, error) {
+	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
+		return db.MailTemplate{}, err
+	}
+	old, err := s.Store.Template(ctx, templateID)
+	if err != nil {
+		return db.MailTemplate{}, err
+	}
+	row := db.MailTemplate{Anchor: old.Anchor, Days: old.Days, Language: old.Language, Subject: old.Subject, Body: old.Body, Author: access.From(ctx).Name}
+	return row, s.addTemplate(ctx, "mailtemplate.restore", &row)
+}
+
+// TemplatesInForce lists the newest version for every step and language that has one; an empty body
+// means that the built-in text holds. Staff only.
+func (s *Service) TemplatesInForce(ctx context.Context) ([]db.MailTemplate, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return nil, err
+	}
+	return s.Store.TemplatesInForce(ctx)
 }
 
 // addTemplate stores a version. The texts stay in the table of versions, the audit log names it.
@@ -238,11 +302,7 @@ func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoice
 	if err := in.check(); err != nil {
 		return mail.Message{}, err
 	}
-	invoice, err := s.Store.Invoice(ctx, invoiceID)
-	if err != nil {
-		return mail.Message{}, err
-	}
-	client, err := s.Store.Client(ctx, invoice.ClientID)
+	row, err := s.sending(ctx, invoiceID, 0, db.ReminderStep{Anchor: in.Anchor, Days: in.Days})
 	if err != nil {
 		return mail.Message{}, err
 	}
@@ -250,10 +310,7 @@ func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoice
 	if err != nil {
 		return mail.Message{}, err
 	}
-	row := db.Sending{InvoiceNumber: invoice.Number, IssueDate: invoice.IssueDate, DueDate: invoice.DueDate, Currency: invoice.Currency, Total: invoice.Total,
-		Balance: invoice.Balance, ClientName: client.Name, ClientTimezone: client.Timezone, Anchor: in.Anchor, Days: in.Days,
-		Recipient: db.Recipient{Name: client.Name, Email: client.Email, Language: in.Language}}
-	row.InvoiceID, row.ClientID = invoice.ID, client.ID
+	row.Recipient.Language = in.Language
 	r := compose(row, company, s.Now())
 	if r.Link, err = s.invoiceLink(ctx, row, r.To); err != nil {
 		return mail.Message{}, err
@@ -274,12 +331,5 @@ func (s *Service) SendTestMail(ctx context.Context, in TemplateInput, invoiceID 
 	if err != nil {
 		return err
 	}
-	to, ok := mail.Address(access.From(ctx).Email)
-	if !ok {
-		return fault.New(fault.Forbidden, "STAFF_ONLY")
-	}
-	message.To, message.ToName, message.Unsubscribe = to, access.From(ctx).Name, ""
-	message.ID = "test." + strconv.FormatInt(s.Now().UnixNano(), 36) + "@" + domainOf(message.From)
-	_, err = s.Mailer.Send(ctx, message)
-	return err
+	return s.toMe(ctx, message)
 }

@@ -48,6 +48,7 @@ type clientView struct {
 	Totals   []db.InvoiceTotals
 	Credits  []db.Credit
 	Ledger   []deliveryRow
+	Rules    ruledBy
 	Pause    pauseForm
 	Handover *handoverView // an open offer of the ownership
 	Run      *db.PlanResult
@@ -110,7 +111,10 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 	if view.Handover, err = c.handover(ctx, row.ID); err != nil {
 		return err
 	}
-	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}
+	if view.Rules, err = c.ruledBy(r, row); err != nil {
+		return err
+	}
+	view.Pause = pauseForm{Until: string(row.PausedUntil), Mode: row.PauseMode, Reason: row.PauseReason}
 	if pause != nil {
 		view.Pause = *pause
 	}
@@ -130,7 +134,7 @@ func (c *Console) pauseClient(w http.ResponseWriter, r *http.Request) error {
 		_, _, err = c.Reminder.SetReminderPause(ctx, in)
 	}
 	if errs, ok := invalid(ctx, err); ok {
-		return c.showClient(w, r, http.StatusUnprocessableEntity, row, &pauseForm{Until: r.PostFormValue("until"), Reason: r.PostFormValue("reason"), Errors: errs})
+		return c.showClient(w, r, http.StatusUnprocessableEntity, row, &pauseForm{Until: r.PostFormValue("until"), Mode: r.PostFormValue("mode"), Reason: r.PostFormValue("reason"), Errors: errs})
 	}
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := slices.Concat(c.table(), c.billingTable(), c.paymentTable(), c.bankTable(), c.productTable(), c.serviceTable(), c.reportTable(), c.fiscalTable(), c.documentRoutes(), c.peopleRoutes())
+	routes := slices.Concat(c.table(), c.reminderRoutes(), c.billingTable(), c.paymentTable(), c.bankTable(), c.productTable(), c.serviceTable(), c.reportTable(), c.fiscalTable(), c.documentRoutes(), c.peopleRoutes())
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)
@@ -114,9 +114,6 @@ func (c *Console) table() []layout.Route {
 		{Method: "POST", Path: "/consola/facturas/{id}/pausa", Who: layout.Staff, Handle: c.pauseInvoice},
 		{Method: "GET", Path: "/consola/facturas/{id}/pagos", Who: layout.Staff, Handle: toParent},
 		{Method: "GET", Path: "/consola/facturas/{id}/pausa", Who: layout.Staff, Handle: toParent},
-		{Method: "GET", Path: "/consola/recordatorios", Who: layout.Staff, Handle: c.ledger},
-		{Method: "GET", Path: "/consola/recordatorios/{id}", Who: layout.Staff, Handle: c.delivery},
-		{Method: "POST", Path: "/consola/recordatorios/enviar", Who: layout.Staff, Handle: c.sendReminders},
 	}
 }
 
@@ -151,7 +148,11 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 			layout.Link{Label: t(ctx, "nav.tokens"), URL: "/consola/tokens", Icon: "key"})
 	}
 	page.Nav, page.More = marked(r.URL.Path, sections), marked(r.URL.Path, settings)
-	return layout.Write(w, r, status, page, body)
+	alerts, err := c.Reminder.Alerts(ctx)
+	if err != nil && !fault.Is(err, fault.Forbidden) { // who must still prove a second factor sees none
+		return err
+	}
+	return layout.Write(w, r, status, page, templ.Join(alertBanner(alerts), body))
 }
 
 // marked notes which of the links leads to where the reader is.

@@ -90,7 +90,7 @@ func TestStaffOnly(t *testing.T) {
 func TestUnknownIsNotFound(t *testing.T) {
 	w := newWorld(t)
 	for _, address := range []string{"/consola/clientes/cli_99", "/consola/clientes/inv_1", "/consola/clientes/x", "/consola/contactos/con_99", "/consola/facturas/inv_99",
-		"/consola/facturas/1", "/consola/recordatorios/del_99", "/consola/recordatorios?cliente=cli_99", "/consola/recordatorios?factura=zzz", "/consola/clientes/cli_9/facturas/nueva"} {
+		"/consola/facturas/1", "/consola/recordatorios/del_99", "/consola/recordatorios/envios?cliente=cli_99", "/consola/recordatorios/envios?factura=zzz", "/consola/clientes/cli_9/facturas/nueva"} {
 		w.get(address).want(t, 404)
 	}
 	w.get("/consola/clientes?despues=roto").want(t, 422)
@@ -370,14 +370,14 @@ func TestLedgerHistory(t *testing.T) {
 	finish(taken[0].ID, db.DeliverySent, "", "250 2.0.0 OK <b>queued</b> as 42")
 	finish(taken[1].ID, db.DeliveryFailed, "refused", "550 5.1.1 <laura@aurora.example>: no such user")
 
-	p := w.get("/consola/recordatorios").want(t, 200, "laura@aurora.example", "pagos@aurora.example", "1 día antes de vencer")
+	p := w.get("/consola/recordatorios/envios").want(t, 200, "laura@aurora.example", "pagos@aurora.example", "1 día antes de vencer")
 	if strings.Contains(p.body, "<b>") {
 		t.Error("an answer is not escaped")
 	}
-	if p := w.get("/consola/recordatorios?estado=enviados"); len(p.all("tr", "class", "")) == 0 || strings.Contains(p.text(), "Falló") {
+	if p := w.get("/consola/recordatorios/envios?estado=enviados"); len(p.all("tr", "class", "")) == 0 || strings.Contains(p.text(), "Falló") {
 		t.Error("the filter does not hold")
 	}
-	w.get("/consola/recordatorios?estado=en-espera").want(t, 200, "No hay recordatorios con este filtro.")
+	w.get("/consola/recordatorios/envios?estado=en-espera").want(t, 200, "No hay recordatorios con este filtro.")
 	p = w.get(deliveryPath(taken[0].ID)).want(t, 200, "El servidor de correo lo aceptó", "250 2.0.0 OK <b>queued</b> as 42", "id@hospedaje.example", "prueba/1")
 	if strings.Contains(p.body, "<b>queued") {
 		t.Error("an answer is not escaped")
@@ -406,7 +406,7 @@ func TestEscaping(t *testing.T) {
 	for _, lang := range locale.Languages() {
 		w.lang = lang
 		for _, address := range []string{"/consola", "/consola/clientes?buscar=" + url.QueryEscape(evil), clientPath(client.ID), contactPath(contact.ID), clientPath(client.ID) + "/facturas/nueva",
-			"/consola/facturas?buscar=" + url.QueryEscape(evil), invoicePath(invoice.ID), "/consola/recordatorios?cliente=" + client.ID.String()} {
+			"/consola/facturas?buscar=" + url.QueryEscape(evil), invoicePath(invoice.ID), "/consola/recordatorios/envios?cliente=" + client.ID.String()} {
 			p := w.get(address).want(t, 200, evil)
 			if len(p.all("img", "src", "")) != 0 {
 				t.Errorf("%s: a name became an element", address)

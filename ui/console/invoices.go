@@ -29,6 +29,7 @@ type invoiceView struct {
 	Payments   []db.Payment
 	Deliveries []deliveryRow
 	Plan       []reminder.PlanEntry // who gets what and when, the past too
+	Fees       []db.LateFee         // that it will bear if it stays unpaid
 	settlement
 	Downloads []download
 	Logged    bool // there is a download log to show
@@ -111,6 +112,9 @@ func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int
 	if view.Plan, err = c.Reminder.ReminderPlan(ctx, row.ID); err != nil {
 		return err
 	}
+	if view.Fees, err = c.Reminder.ComingLateFees(ctx, row.ID); err != nil {
+		return err
+	}
 	if view.settlement, err = c.settlement(ctx, row, forms); err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int
 	if forms.payment != nil {
 		view.Payment = *forms.payment
 	}
-	view.Pause = pauseForm{Until: string(row.PausedUntil), Reason: row.PauseReason}
+	view.Pause = pauseForm{Until: string(row.PausedUntil), Mode: row.PauseMode, Reason: row.PauseReason}
 	if forms.pause != nil {
 		view.Pause = *forms.pause
 	}
@@ -217,7 +221,7 @@ func (c *Console) pauseInvoice(w http.ResponseWriter, r *http.Request) error {
 		_, _, err = c.Reminder.SetReminderPause(ctx, in)
 	}
 	if errs, ok := invalid(ctx, err); ok {
-		form := pauseForm{Until: r.PostFormValue("until"), Reason: r.PostFormValue("reason"), Errors: errs}
+		form := pauseForm{Until: r.PostFormValue("until"), Mode: r.PostFormValue("mode"), Reason: r.PostFormValue("reason"), Errors: errs}
 		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, invoiceForms{pause: &form})
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -14,6 +15,115 @@ import (
 	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
+
+// The pages about reminders.
+const (
+	remindersPath  = "/consola/recordatorios"
+	ledgerPath     = remindersPath + "/envios"
+	failedPath     = remindersPath + "/fallidos"
+	addressesPath  = remindersPath + "/direcciones"
+	policiesPath   = remindersPath + "/politicas"
+	policyFormPath = policiesPath + "/editar"
+	templatesPath  = remindersPath + "/plantillas"
+	lateFeesPath   = remindersPath + "/recargos"
+	holidaysPath   = remindersPath + "/dias"
+	groupsPath     = remindersPath + "/grupos"
+
+	templateFormPath = templatesPath + "/editar"
+)
+
+// reminderRoutes is the table of the pages about reminders.
+func (c *Console) reminderRoutes() []layout.Route {
+	get := func(path string, handle layout.Handler) layout.Route {
+		return layout.Route{Method: "GET", Path: path, Who: layout.Staff, Handle: handle}
+	}
+	post := func(path string, handle layout.Handler) layout.Route {
+		return layout.Route{Method: "POST", Path: path, Who: layout.Staff, Handle: handle}
+	}
+	return []layout.Route{
+		get(remindersPath, c.reminderDashboard),
+		get(ledgerPath, c.ledger),
+		get(remindersPath+"/{id}", c.delivery),
+		get(remindersPath+"/{id}/correo", c.deliveryMail),
+		post(remindersPath+"/{id}/reintentar", c.replayDelivery), get(remindersPath+"/{id}/reintentar", toParent),
+		post(remindersPath+"/{id}/cancelar", c.cancelDelivery), get(remindersPath+"/{id}/cancelar", toParent),
+		post(remindersPath+"/{id}/enviarme", c.sendDeliveryToMe), get(remindersPath+"/{id}/enviarme", toParent),
+		post(remindersPath+"/enviar", c.sendReminders),
+		get(failedPath, c.failed),
+		post(failedPath+"/reintentar", c.replayFailed), get(failedPath+"/reintentar", toParent),
+		get(addressesPath, c.addresses),
+		post(addressesPath, c.clearAddress),
+		post(addressesPath+"/confirmar", c.verifyAddresses), get(addressesPath+"/confirmar", toParent),
+		get(policiesPath, c.policies),
+		get(policyFormPath, c.policyPage),
+		post(policyFormPath, c.savePolicy),
+		post(policiesPath+"/vista", c.policyPreview), get(policiesPath+"/vista", toParent),
+		post(policiesPath+"/quitar", c.removePolicy), get(policiesPath+"/quitar", toParent),
+		get(templatesPath, c.templates),
+		get(templateFormPath, c.templatePage),
+		post(templateFormPath, c.saveTemplate),
+		post(templatesPath+"/vista", c.templatePreview), get(templatesPath+"/vista", c.templatePage),
+		post(templatesPath+"/prueba", c.testTemplate), get(templatesPath+"/prueba", c.templatePage),
+		post(templatesPath+"/original", c.resetTemplate), get(templatesPath+"/original", c.templatePage),
+		post(templatesPath+"/restaurar", c.restoreTemplate), get(templatesPath+"/restaurar", c.templatePage),
+		get(lateFeesPath, c.lateFees),
+		post(lateFeesPath, c.saveLateFee),
+		post(lateFeesPath+"/quitar", c.removeLateFee), get(lateFeesPath+"/quitar", toParent),
+		post("/consola/clientes/{id}/recargos", c.setLateFeeExempt), get("/consola/clientes/{id}/recargos", toParent),
+		get(holidaysPath, c.holidays),
+		post(holidaysPath, c.addHoliday),
+		post(holidaysPath+"/quitar", c.removeHoliday), get(holidaysPath+"/quitar", toParent),
+		get(groupsPath, c.groups),
+		post(groupsPath, c.addGroup),
+		post("/consola/clientes/{id}/grupo", c.setClientGroup), get("/consola/clientes/{id}/grupo", toParent),
+	}
+}
+
+// rt is a text of the pages about reminders in the language of the page.
+func rt(ctx context.Context, key string, args ...any) string {
+	return component.T(ctx, "reminder."+key, args...)
+}
+
+// count is the text for n things; the key has a variant ".one".
+func count(ctx context.Context, key string, n int) string {
+	return rt(ctx, oneOr(key, int64(n)), "n", n)
+}
+
+// mayRemind reports whether the reader may change anything about reminders.
+func mayRemind(ctx context.Context) bool {
+	return access.RequireCapability(ctx, access.ManageReminders) == nil
+}
+
+// mayVerify reports whether the reader may decide if addresses must be confirmed.
+func mayVerify(ctx context.Context) bool {
+	return access.RequireCapability(ctx, access.ManageClients) == nil
+}
+
+// pauseModes are what may become of the steps that fall on the days of a pause.
+func pauseModes(ctx context.Context) []component.Option {
+	return []component.Option{{Value: db.PauseSkip, Label: rt(ctx, "pause.skip")}, {Value: db.PauseShift, Label: rt(ctx, "pause.shift")}}
+}
+
+// reminderTabs lead to the pages about reminders.
+func reminderTabs(ctx context.Context, current string) []component.Tab {
+	tabs := []component.Tab{}
+	for _, page := range []struct{ key, path string }{{"panel", remindersPath}, {"ledger", ledgerPath}, {"failed", failedPath}, {"addresses", addressesPath},
+		{"policies", policiesPath}, {"templates", templatesPath}, {"fees", lateFeesPath}, {"holidays", holidaysPath}, {"groups", groupsPath}} {
+		tabs = append(tabs, tab(rt(ctx, "nav."+page.key), page.path, page.path == current))
+	}
+	return tabs
+}
+
+// formID reads an id of a form; what is none is an error of its field.
+func formID[K any](r *http.Request, name string, parse func(string) (K, error)) (K, error) {
+	key, err := parse(r.PostFormValue(name))
+	if err != nil {
+		var checks fault.Checks
+		checks.Add(name, "VALUE_INVALID")
+		return key, checks.Err()
+	}
+	return key, nil
+}
 
 // deliveryRow is a delivery with what makes it readable.
 type deliveryRow struct {
@@ -62,7 +172,7 @@ func (v ledgerView) at(filter, after string) string {
 		q.Set("factura", v.Invoice.ID.String())
 	}
 	set(q, "despues", after)
-	return withQuery("/consola/recordatorios", q)
+	return withQuery(ledgerPath, q)
 }
 
 func (c *Console) ledger(w http.ResponseWriter, r *http.Request) error {
@@ -111,11 +221,16 @@ func (c *Console) delivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.readable(ctx, []db.Delivery{row})
+	return c.showDelivery(w, r, http.StatusOK, row, "")
+}
+
+// showDelivery shows one row of the ledger; refused says why what was asked for it was not done.
+func (c *Console) showDelivery(w http.ResponseWriter, r *http.Request, status int, row db.Delivery, refused string) error {
+	rows, err := c.readable(r.Context(), []db.Delivery{row})
 	if err != nil {
 		return err
 	}
-	return c.show(w, r, http.StatusOK, t(ctx, "delivery.title", "number", rows[0].Invoice.Number), deliveryPage(rows[0]))
+	return c.show(w, r, status, t(r.Context(), "delivery.title", "number", rows[0].Invoice.Number), deliveryPage(rows[0], refused))
 }
 
 // readable adds invoice, client, recipient and step to deliveries, one query for each.
@@ -201,6 +316,7 @@ func runResult(r *http.Request) *db.PlanResult {
 type pauseForm struct {
 	Action string
 	Until  string
+	Mode   string // db.PauseSkip or db.PauseShift
 	Reason string
 	Paused date.Date // the pause in force
 	Today  date.Date
@@ -212,7 +328,7 @@ func readPause(r *http.Request) (in reminder.PauseInput, err error) {
 	if r.PostFormValue("accion") == "reanudar" {
 		return in, nil
 	}
-	in.Reason = r.PostFormValue("reason")
+	in.Reason, in.Mode = r.PostFormValue("reason"), r.PostFormValue("mode")
 	var checks fault.Checks
 	if r.PostFormValue("until") == "" {
 		checks.Add("until", "REQUIRED")

@@ -21,8 +21,10 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/ui/component"
+	"github.com/nubedigitalmx/avisa/ui/email"
 )
 
 // now is 10:00 of 29 April 2026 in Mexico City, within the sending hours.
@@ -38,6 +40,14 @@ type world struct {
 	handler http.Handler
 	actor   access.Actor
 	lang    string
+	rules   *reminder.Service
+	sent    []mail.Message // to whom it was sent: the mail server of the tests
+}
+
+// Send takes a mail over.
+func (w *world) Send(_ context.Context, m mail.Message) (mail.Receipt, error) {
+	w.sent = append(w.sent, m)
+	return mail.Receipt{Reply: "250 OK"}, nil
 }
 
 type unlimited struct{}
@@ -54,14 +64,18 @@ func newWorld(tb testing.TB) *world {
 	files := memblob.OpenBucket(nil)
 	tb.Cleanup(func() { _ = files.Close() })
 	bills := &billing.Service{Store: store, Now: clock, Files: files}
+	w := &world{TB: tb, store: store, billing: bills, actor: staff, lang: locale.Spanish}
+	links := email.Links{BaseURL: "https://clientes.hospedaje.example"}
+	w.rules = &reminder.Service{Store: store, Now: clock, Mailer: w, Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+		return email.Reminder(ctx, r, links)
+	}}
 	c := New(Config{
 		Account: &account.Service{Store: store, Now: clock, Limiter: unlimited{}}, Billing: bills,
-		Reminder: &reminder.Service{Store: store, Now: clock}, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
+		Reminder: w.rules, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
 	})
 	if err := store.AddStaff(tb.Context(), &db.Staff{Name: staff.Name, Email: "cobranza@hospedaje.example", PasswordHash: "x", Language: locale.Spanish, Role: access.Admin, Active: true}); err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{TB: tb, store: store, billing: bills, actor: staff, lang: locale.Spanish}
 	mux := http.NewServeMux()
 	for _, route := range c.Routes() {
 		mux.HandleFunc(route.Method+" "+route.Path, func(rw http.ResponseWriter, r *http.Request) {

@@ -156,29 +156,14 @@ func tabOf(r *http.Request, m devstack.Message) string {
 // messagePath is the page of a message.
 func messagePath(message int64) string { return "/buzon/" + strconv.FormatInt(message, 10) }
 
-// mailPolicy is for documents that strangers wrote: nothing runs, nothing is loaded, nothing is
-// reachable, and only our own pages may show them.
-const mailPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-
-func isolate(h http.Header) {
-	h.Set("Content-Security-Policy", mailPolicy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "SAMEORIGIN")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-}
-
 // writeHTML sends the HTML part of a message, for the frame.
 func writeHTML(w http.ResponseWriter, m devstack.Message) {
-	isolate(w.Header())
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	// Mail is HTML by nature; isolate takes its powers away.
-	_, _ = w.Write([]byte(m.HTML))
+	_ = layout.WriteMail(w, m.HTML)
 }
 
 // writeAttachment sends a file of a message, always as a download.
 func writeAttachment(w http.ResponseWriter, a devstack.Attachment) {
-	isolate(w.Header())
+	layout.Isolate(w.Header())
 	kind, _, err := mime.ParseMediaType(a.ContentType)
 	if err != nil {
 		kind = "application/octet-stream"

@@ -34,7 +34,9 @@ type invoiceView struct {
 	Owner      bool
 	Downloads  []downloadRow
 	Deliveries []deliveryRow
-	Fiscal     *fiscalView // nil: no fiscal documents
+	Plan       *planView    // nil: the reader is not the owner, and sees the deliveries alone
+	Fees       []db.LateFee // that it will bear if it stays unpaid
+	Fiscal     *fiscalView  // nil: no fiscal documents
 }
 
 // Invoice shows one invoice with its payments and the reminders that were sent.
@@ -74,7 +76,15 @@ func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int,
 			return err
 		}
 	}
-	if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {
+	if view.Plan, err = p.plan(ctx, client, invoice); err != nil {
+		return err
+	}
+	if view.Plan == nil {
+		if view.Deliveries, err = p.deliveries(ctx, client, invoice.ID); err != nil {
+			return err
+		}
+	}
+	if view.Fees, err = p.Reminder.ComingLateFees(ctx, invoice.ID); err != nil {
 		return err
 	}
 	if view.Fiscal, err = p.fiscalBlock(ctx, client, invoice); err != nil {

@@ -42,7 +42,7 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return slices.Concat(p.fiscalRoutes(), p.folderRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
+	return slices.Concat(p.fiscalRoutes(), p.reminderRoutes(), p.folderRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
@@ -122,6 +122,7 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
 	}
 	if access.RequireOwner(ctx, client.ID) == nil {
+		page.Nav = append(page.Nav, layout.Link{Label: rt(ctx, "portal.title"), URL: string(at(client.ID, "recordatorios")), Icon: "bell", Current: section == sectionReminders})
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.activity"), URL: string(at(client.ID, "actividad")), Icon: "clock", Current: section == sectionActivity},
 			layout.Link{Label: t(ctx, "nav.account"), URL: string(at(client.ID, "titularidad")), Icon: "key", Current: section == sectionAccount})
 	}

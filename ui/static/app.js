@@ -89,10 +89,16 @@ document.addEventListener('DOMContentLoaded', () => {
 // Small helpers of forms, by attribute. Whoever has no JavaScript gets the same from
 // the server, or needs it less.
 document.addEventListener('click', (event) => {
-  const button = event.target.closest?.('[data-tick], [data-reveal], [data-dialog]');
+  const button = event.target.closest?.('[data-tick], [data-reveal], [data-dialog], [data-insert]');
   if (!button) return;
-  const { tick, untick, reveal, dialog } = button.dataset;
-  if (reveal) {
+  const { tick, untick, reveal, dialog, insert, into } = button.dataset;
+  if (insert) {
+    // Puts a text where the cursor of a field is, as if it had been typed.
+    const field = document.getElementById(into);
+    field.setRangeText(insert, field.selectionStart, field.selectionEnd, 'end');
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+    field.focus();
+  } else if (reveal) {
     // Shows what is typed into a password field.
     const input = document.getElementById(reveal);
     const shown = input.type === 'password';
