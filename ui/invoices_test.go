@@ -75,7 +75,7 @@ func TestInvoices(t *testing.T) {
 	}
 	page := v.get(home+"/facturas/"+overdue.ID.String()).want(t, http.StatusOK)
 	page.shows(t, "Factura "+overdue.Number, "Vencida", "Servidor uno", "750.50", "1,501.00", "$1,741.16 MXN", "-$500.00 MXN", "$1,241.16 MXN", "Transferencia · SPEI 0001", "20 abr 2026")
-	page.shows(t, "Recordatorios", "Al emitirse", "Café de Prueba "+owner, "Programado", "29 abr 2026, 10:00").hides(t, assistant)
+	page.shows(t, "Recordatorios", "Al emitirse", "Café de Prueba "+owner, "Programado", "29 abr 2026, 10:00", assistant+" · Español No se enviará Ya no desea recibir estos correos")
 	v.get(home+"/facturas/"+paid.ID.String()).want(t, http.StatusOK).shows(t, "Pagada").hides(t, "Pagar por transferencia")
 }
 

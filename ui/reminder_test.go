@@ -46,10 +46,10 @@ func TestOwnerReminders(t *testing.T) {
 	}
 	v.get(home+"/recordatorios").want(t, http.StatusOK).shows(t, "Direcciones que no reciben correo", "La dirección ya funciona").hides(t, "550 5.1.1")
 	v.get(invoice).want(t, http.StatusOK).shows(t, "La dirección no recibe correo")
-	clear := url.Values{"contacto": {contact.ID.String()}}
-	w.as(stranger).post(home+"/recordatorios/direccion", clear).want(t, http.StatusNotFound)
-	w.as(bookkeeper).post(home+"/recordatorios/direccion", clear).want(t, http.StatusForbidden)
-	v.post(home+"/recordatorios/direccion", clear).want(t, http.StatusSeeOther)
+	working := url.Values{"contacto": {contact.ID.String()}}
+	w.as(stranger).post(home+"/recordatorios/direccion", working).want(t, http.StatusNotFound)
+	w.as(bookkeeper).post(home+"/recordatorios/direccion", working).want(t, http.StatusForbidden)
+	v.post(home+"/recordatorios/direccion", working).want(t, http.StatusSeeOther)
 	v.get(home+"/recordatorios").want(t, http.StatusOK).hides(t, "Direcciones que no reciben correo")
 
 	clerk := w.as(bookkeeper)

@@ -83,7 +83,7 @@ func (w *walk) visit(path string) {
 	w.check(path, "wide")
 	if w.root != "" {
 		for _, link := range js[[]string](w.browser, `return [...document.querySelectorAll('a[href^="/"]:not([download])')].map(a=>a.getAttribute('href'))`) {
-			if strings.HasPrefix(link, w.root+"/") && !strings.HasSuffix(link, ".pdf") && !strings.Contains(link, "/archivo") {
+			if strings.HasPrefix(link, w.root+"/") && filepath.Ext(shape(link)) == "" && !strings.Contains(link, "/archivo") {
 				w.rest = append(w.rest, link)
 			}
 		}
@@ -124,7 +124,7 @@ func (w *walk) check(path, how string) {
 	}
 	if js[bool](w.browser, `return document.documentElement.scrollWidth>innerWidth`) {
 		w.Errorf("%s, %s: wider than the window: %s", path, how, js[string](w.browser,
-			`return [...document.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>innerWidth+1).slice(0,5).map(e=>e.outerHTML.slice(0,150)).join(' | ')`))
+			`return [...document.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>innerWidth+1&&!e.closest('.overflow-x-auto')).slice(0,5).map(e=>e.outerHTML.slice(0,150)).join(' | ')`))
 	}
 	if _, err := chromedp.Run(w.ctx, chromedp.Evaluate[any](w.axe+";null")); err != nil && !strings.Contains(err.Error(), "null") {
 		w.Fatal(err)

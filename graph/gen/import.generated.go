@@ -417,13 +417,13 @@ func (ec *executionContext) fieldContext_BankMovementEdge_node(_ context.Context
 	return fc, nil
 }
 
-func (ec *executionContext) _BankMovementPayload_movement(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _ConfirmBankMovementPayload_movement(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_BankMovementPayload_movement(ctx, field)
+			return ec.fieldContext_ConfirmBankMovementPayload_movement(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Movement, nil
@@ -436,9 +436,9 @@ func (ec *executionContext) _BankMovementPayload_movement(ctx context.Context, f
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_BankMovementPayload_movement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_ConfirmBankMovementPayload_movement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "BankMovementPayload",
+		Object:     "ConfirmBankMovementPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -449,13 +449,13 @@ func (ec *executionContext) fieldContext_BankMovementPayload_movement(_ context.
 	return fc, nil
 }
 
-func (ec *executionContext) _BankMovementPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _ConfirmBankMovementPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_BankMovementPayload_userErrors(ctx, field)
+			return ec.fieldContext_ConfirmBankMovementPayload_userErrors(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
@@ -468,9 +468,73 @@ func (ec *executionContext) _BankMovementPayload_userErrors(ctx context.Context,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_BankMovementPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_ConfirmBankMovementPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "BankMovementPayload",
+		Object:     "ConfirmBankMovementPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _IgnoreBankMovementPayload_movement(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IgnoreBankMovementPayload_movement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Movement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BankMovement) graphql.Marshaler {
+			return ec.marshalOBankMovement2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_IgnoreBankMovementPayload_movement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "IgnoreBankMovementPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BankMovement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _IgnoreBankMovementPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.BankMovementPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IgnoreBankMovementPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IgnoreBankMovementPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "IgnoreBankMovementPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -1033,24 +1097,62 @@ func (ec *executionContext) _BankMovementEdge(ctx context.Context, sel ast.Selec
 	return out
 }
 
-var bankMovementPayloadImplementors = []string{"BankMovementPayload"}
+var confirmBankMovementPayloadImplementors = []string{"ConfirmBankMovementPayload"}
 
-func (ec *executionContext) _BankMovementPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BankMovementPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, bankMovementPayloadImplementors)
+func (ec *executionContext) _ConfirmBankMovementPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BankMovementPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmBankMovementPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("BankMovementPayload")
+			out.Values[i] = graphql.MarshalString("ConfirmBankMovementPayload")
 		case "movement":
-			out.Values[i] = ec._BankMovementPayload_movement(ctx, field, obj)
+			out.Values[i] = ec._ConfirmBankMovementPayload_movement(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._BankMovementPayload_userErrors(ctx, field, obj)
+			out.Values[i] = ec._ConfirmBankMovementPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var ignoreBankMovementPayloadImplementors = []string{"IgnoreBankMovementPayload"}
+
+func (ec *executionContext) _IgnoreBankMovementPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BankMovementPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ignoreBankMovementPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("IgnoreBankMovementPayload")
+		case "movement":
+			out.Values[i] = ec._IgnoreBankMovementPayload_movement(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._IgnoreBankMovementPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1219,14 +1321,6 @@ func (ec *executionContext) marshalNBankMovementEdge2ᚖgithubᚗcomᚋnubedigit
 	return ec._BankMovementEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx context.Context, sel ast.SelectionSet, v *model.BankMovementPayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "BankMovementPayload!")
-		return graphql.Null
-	}
-	return ec._BankMovementPayload(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNBankMovementStatus2string(ctx context.Context, v any) (string, error) {
 	res, err := model.UnmarshalWord(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1246,9 +1340,25 @@ func (ec *executionContext) unmarshalNConfirmBankMovementInput2githubᚗcomᚋnu
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNConfirmBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx context.Context, sel ast.SelectionSet, v *model.BankMovementPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ConfirmBankMovementPayload!")
+		return graphql.Null
+	}
+	return ec._ConfirmBankMovementPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNIgnoreBankMovementInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐIgnoreBankMovementInput(ctx context.Context, v any) (model.IgnoreBankMovementInput, error) {
 	res, err := ec.unmarshalInputIgnoreBankMovementInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNIgnoreBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx context.Context, sel ast.SelectionSet, v *model.BankMovementPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "IgnoreBankMovementPayload!")
+		return graphql.Null
+	}
+	return ec._IgnoreBankMovementPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNImportBankStatementInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportBankStatementInput(ctx context.Context, v any) (model.ImportBankStatementInput, error) {

@@ -101,6 +101,11 @@ type ComplexityRoot struct {
 		UserErrors    func(childComplexity int) int
 	}
 
+	AddServicePayload struct {
+		Service    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AddStaffPayload struct {
 		Staff      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -131,6 +136,11 @@ type ComplexityRoot struct {
 		RevokedAt  func(childComplexity int) int
 		Scopes     func(childComplexity int) int
 		StaffID    func(childComplexity int) int
+	}
+
+	ApplyCreditPayload struct {
+		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	AuditConnection struct {
@@ -190,11 +200,6 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
-	BankMovementPayload struct {
-		Movement   func(childComplexity int) int
-		UserErrors func(childComplexity int) int
-	}
-
 	BeginPasskeyPayload struct {
 		Ceremony   func(childComplexity int) int
 		Options    func(childComplexity int) int
@@ -235,6 +240,11 @@ type ComplexityRoot struct {
 
 	CancelInvitationPayload struct {
 		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CancelInvoicePayload struct {
+		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -318,6 +328,11 @@ type ComplexityRoot struct {
 
 	CompletePasswordResetPayload struct {
 		RetryAfter func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ConfirmBankMovementPayload struct {
+		Movement   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -517,6 +532,11 @@ type ComplexityRoot struct {
 		Own  func(childComplexity int) int
 	}
 
+	IgnoreBankMovementPayload struct {
+		Movement   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ImportBankStatementPayload struct {
 		Added      func(childComplexity int) int
 		Known      func(childComplexity int) int
@@ -602,11 +622,6 @@ type ComplexityRoot struct {
 		Quantity    func(childComplexity int) int
 		Treatment   func(childComplexity int) int
 		UnitPrice   func(childComplexity int) int
-	}
-
-	InvoicePayload struct {
-		Invoice    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
 	}
 
 	InvoicePayment struct {
@@ -853,11 +868,6 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
-	PaymentPayload struct {
-		Payment    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
-	}
-
 	PermissionLabel struct {
 		Label      func(childComplexity int) int
 		Permission func(childComplexity int) int
@@ -947,6 +957,11 @@ type ComplexityRoot struct {
 		Viewer                func(childComplexity int) int
 	}
 
+	ReceivePaymentPayload struct {
+		Payment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	RecordPaymentPayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -963,6 +978,11 @@ type ComplexityRoot struct {
 		Method     func(childComplexity int) int
 		Reference  func(childComplexity int) int
 		RefundedOn func(childComplexity int) int
+	}
+
+	ReleaseCreditPayload struct {
+		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	ReminderDashboard struct {
@@ -1137,6 +1157,11 @@ type ComplexityRoot struct {
 		EstatusCancelacion func(childComplexity int) int
 	}
 
+	SaveDraftInvoicePayload struct {
+		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SaveFiscalProfilePayload struct {
 		FiscalProfile func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
@@ -1222,11 +1247,6 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
-	ServicePayload struct {
-		Service    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
-	}
-
 	Session struct {
 		Address    func(childComplexity int) int
 		CreatedAt  func(childComplexity int) int
@@ -1263,6 +1283,11 @@ type ComplexityRoot struct {
 	SetReminderPausePayload struct {
 		Client     func(childComplexity int) int
 		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetServiceStatusPayload struct {
+		Service    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -1401,6 +1426,16 @@ type ComplexityRoot struct {
 		Client      func(childComplexity int) int
 		Owner       func(childComplexity int) int
 		Permissions func(childComplexity int) int
+	}
+
+	VoidPaymentPayload struct {
+		Payment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WriteOffInvoicePayload struct {
+		Invoice    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 }
 
@@ -1545,6 +1580,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AddPasskeyPayload.UserErrors(childComplexity), true
 
+	case "AddServicePayload.service":
+		if e.ComplexityRoot.AddServicePayload.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddServicePayload.Service(childComplexity), true
+	case "AddServicePayload.userErrors":
+		if e.ComplexityRoot.AddServicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddServicePayload.UserErrors(childComplexity), true
+
 	case "AddStaffPayload.staff":
 		if e.ComplexityRoot.AddStaffPayload.Staff == nil {
 			break
@@ -1668,6 +1716,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.StaffID(childComplexity), true
+
+	case "ApplyCreditPayload.invoice":
+		if e.ComplexityRoot.ApplyCreditPayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApplyCreditPayload.Invoice(childComplexity), true
+	case "ApplyCreditPayload.userErrors":
+		if e.ComplexityRoot.ApplyCreditPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApplyCreditPayload.UserErrors(childComplexity), true
 
 	case "AuditConnection.edges":
 		if e.ComplexityRoot.AuditConnection.Edges == nil {
@@ -1892,19 +1953,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BankMovementEdge.Node(childComplexity), true
 
-	case "BankMovementPayload.movement":
-		if e.ComplexityRoot.BankMovementPayload.Movement == nil {
-			break
-		}
-
-		return e.ComplexityRoot.BankMovementPayload.Movement(childComplexity), true
-	case "BankMovementPayload.userErrors":
-		if e.ComplexityRoot.BankMovementPayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.BankMovementPayload.UserErrors(childComplexity), true
-
 	case "BeginPasskeyPayload.ceremony":
 		if e.ComplexityRoot.BeginPasskeyPayload.Ceremony == nil {
 			break
@@ -2043,6 +2091,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelInvitationPayload.UserErrors(childComplexity), true
+
+	case "CancelInvoicePayload.invoice":
+		if e.ComplexityRoot.CancelInvoicePayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelInvoicePayload.Invoice(childComplexity), true
+	case "CancelInvoicePayload.userErrors":
+		if e.ComplexityRoot.CancelInvoicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelInvoicePayload.UserErrors(childComplexity), true
 
 	case "ChangePasswordPayload.expiresAt":
 		if e.ComplexityRoot.ChangePasswordPayload.ExpiresAt == nil {
@@ -2391,6 +2452,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CompletePasswordResetPayload.UserErrors(childComplexity), true
+
+	case "ConfirmBankMovementPayload.movement":
+		if e.ComplexityRoot.ConfirmBankMovementPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmBankMovementPayload.Movement(childComplexity), true
+	case "ConfirmBankMovementPayload.userErrors":
+		if e.ComplexityRoot.ConfirmBankMovementPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmBankMovementPayload.UserErrors(childComplexity), true
 
 	case "ConfirmTotpPayload.expiresAt":
 		if e.ComplexityRoot.ConfirmTotpPayload.ExpiresAt == nil {
@@ -3177,6 +3251,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Holiday.Own(childComplexity), true
 
+	case "IgnoreBankMovementPayload.movement":
+		if e.ComplexityRoot.IgnoreBankMovementPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IgnoreBankMovementPayload.Movement(childComplexity), true
+	case "IgnoreBankMovementPayload.userErrors":
+		if e.ComplexityRoot.IgnoreBankMovementPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IgnoreBankMovementPayload.UserErrors(childComplexity), true
+
 	case "ImportBankStatementPayload.added":
 		if e.ComplexityRoot.ImportBankStatementPayload.Added == nil {
 			break
@@ -3584,19 +3671,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceLine.UnitPrice(childComplexity), true
-
-	case "InvoicePayload.invoice":
-		if e.ComplexityRoot.InvoicePayload.Invoice == nil {
-			break
-		}
-
-		return e.ComplexityRoot.InvoicePayload.Invoice(childComplexity), true
-	case "InvoicePayload.userErrors":
-		if e.ComplexityRoot.InvoicePayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.InvoicePayload.UserErrors(childComplexity), true
 
 	case "InvoicePayment.amount":
 		if e.ComplexityRoot.InvoicePayment.Amount == nil {
@@ -5128,19 +5202,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PaymentEdge.Node(childComplexity), true
 
-	case "PaymentPayload.payment":
-		if e.ComplexityRoot.PaymentPayload.Payment == nil {
-			break
-		}
-
-		return e.ComplexityRoot.PaymentPayload.Payment(childComplexity), true
-	case "PaymentPayload.userErrors":
-		if e.ComplexityRoot.PaymentPayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.PaymentPayload.UserErrors(childComplexity), true
-
 	case "PermissionLabel.label":
 		if e.ComplexityRoot.PermissionLabel.Label == nil {
 			break
@@ -5729,6 +5790,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 
+	case "ReceivePaymentPayload.payment":
+		if e.ComplexityRoot.ReceivePaymentPayload.Payment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceivePaymentPayload.Payment(childComplexity), true
+	case "ReceivePaymentPayload.userErrors":
+		if e.ComplexityRoot.ReceivePaymentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceivePaymentPayload.UserErrors(childComplexity), true
+
 	case "RecordPaymentPayload.invoice":
 		if e.ComplexityRoot.RecordPaymentPayload.Invoice == nil {
 			break
@@ -5785,6 +5859,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Refund.RefundedOn(childComplexity), true
+
+	case "ReleaseCreditPayload.invoice":
+		if e.ComplexityRoot.ReleaseCreditPayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReleaseCreditPayload.Invoice(childComplexity), true
+	case "ReleaseCreditPayload.userErrors":
+		if e.ComplexityRoot.ReleaseCreditPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReleaseCreditPayload.UserErrors(childComplexity), true
 
 	case "ReminderDashboard.alerts":
 		if e.ComplexityRoot.ReminderDashboard.Alerts == nil {
@@ -6342,6 +6429,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SatStatus.EstatusCancelacion(childComplexity), true
 
+	case "SaveDraftInvoicePayload.invoice":
+		if e.ComplexityRoot.SaveDraftInvoicePayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveDraftInvoicePayload.Invoice(childComplexity), true
+	case "SaveDraftInvoicePayload.userErrors":
+		if e.ComplexityRoot.SaveDraftInvoicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveDraftInvoicePayload.UserErrors(childComplexity), true
+
 	case "SaveFiscalProfilePayload.fiscalProfile":
 		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
 			break
@@ -6631,19 +6731,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServiceEdge.Node(childComplexity), true
 
-	case "ServicePayload.service":
-		if e.ComplexityRoot.ServicePayload.Service == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ServicePayload.Service(childComplexity), true
-	case "ServicePayload.userErrors":
-		if e.ComplexityRoot.ServicePayload.UserErrors == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ServicePayload.UserErrors(childComplexity), true
-
 	case "Session.address":
 		if e.ComplexityRoot.Session.Address == nil {
 			break
@@ -6758,6 +6845,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SetReminderPausePayload.UserErrors(childComplexity), true
+
+	case "SetServiceStatusPayload.service":
+		if e.ComplexityRoot.SetServiceStatusPayload.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetServiceStatusPayload.Service(childComplexity), true
+	case "SetServiceStatusPayload.userErrors":
+		if e.ComplexityRoot.SetServiceStatusPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetServiceStatusPayload.UserErrors(childComplexity), true
 
 	case "SetStaffSecondFactorPayload.required":
 		if e.ComplexityRoot.SetStaffSecondFactorPayload.Required == nil {
@@ -7228,6 +7328,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ViewerClient.Permissions(childComplexity), true
+
+	case "VoidPaymentPayload.payment":
+		if e.ComplexityRoot.VoidPaymentPayload.Payment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VoidPaymentPayload.Payment(childComplexity), true
+	case "VoidPaymentPayload.userErrors":
+		if e.ComplexityRoot.VoidPaymentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VoidPaymentPayload.UserErrors(childComplexity), true
+
+	case "WriteOffInvoicePayload.invoice":
+		if e.ComplexityRoot.WriteOffInvoicePayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteOffInvoicePayload.Invoice(childComplexity), true
+	case "WriteOffInvoicePayload.userErrors":
+		if e.ComplexityRoot.WriteOffInvoicePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteOffInvoicePayload.UserErrors(childComplexity), true
 
 	}
 	return 0, false
@@ -7725,8 +7851,40 @@ input SaveDraftInvoiceInput {
   invoice: IssueInvoiceInput!
 }
 
-"The result of a verb about an invoice."
-type InvoicePayload {
+"The result of ` + "`" + `saveDraftInvoice` + "`" + `."
+type SaveDraftInvoicePayload {
+  "The invoice as it is now; null when there are errors."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `cancelInvoice` + "`" + `."
+type CancelInvoicePayload {
+  "The invoice as it is now; null when there are errors."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `writeOffInvoice` + "`" + `."
+type WriteOffInvoicePayload {
+  "The invoice as it is now; null when there are errors."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `applyCredit` + "`" + `."
+type ApplyCreditPayload {
+  "The invoice as it is now; null when there are errors."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `releaseCredit` + "`" + `."
+type ReleaseCreditPayload {
   "The invoice as it is now; null when there are errors."
   invoice: Invoice
   "What is wrong."
@@ -7829,8 +7987,16 @@ input ReceivePaymentInput {
   requestKey: String!
 }
 
-"The result of a verb about a payment."
-type PaymentPayload {
+"The result of ` + "`" + `receivePayment` + "`" + `."
+type ReceivePaymentPayload {
+  "The payment; null when there are errors."
+  payment: Payment
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `voidPayment` + "`" + `."
+type VoidPaymentPayload {
   "The payment; null when there are errors."
   payment: Payment
   "What is wrong."
@@ -7896,7 +8062,7 @@ extend type Mutation {
   saveDraftInvoice(
     "The draft."
     input: SaveDraftInvoiceInput!
-  ): InvoicePayload!
+  ): SaveDraftInvoicePayload!
   "Removes a draft. Staff who may bill."
   deleteDraftInvoice(
     "The draft."
@@ -7911,12 +8077,12 @@ extend type Mutation {
   cancelInvoice(
     "The invoice."
     input: CloseInvoiceInput!
-  ): InvoicePayload!
+  ): CancelInvoicePayload!
   "Gives up what is still owed on an invoice. Staff who may bill."
   writeOffInvoice(
     "The invoice."
     input: CloseInvoiceInput!
-  ): InvoicePayload!
+  ): WriteOffInvoicePayload!
   "Issues a credit note: it lowers what is owed, and what exceeds that becomes the client's credit. Staff who may bill."
   issueCreditNote(
     "The credit note."
@@ -7926,22 +8092,22 @@ extend type Mutation {
   applyCredit(
     "The amount."
     input: MoveCreditInput!
-  ): InvoicePayload!
+  ): ApplyCreditPayload!
   "Takes credit that was applied to an invoice back to its client. Staff who may bill."
   releaseCredit(
     "The amount."
     input: MoveCreditInput!
-  ): InvoicePayload!
+  ): ReleaseCreditPayload!
   "Books money received, for any number of a client's invoices or none. Staff who may bill."
   receivePayment(
     "The payment."
     input: ReceivePaymentInput!
-  ): PaymentPayload!
+  ): ReceivePaymentPayload!
   "Takes a payment back: what it settled is owed again. Staff who may bill."
   voidPayment(
     "The payment."
     input: VoidPaymentInput!
-  ): PaymentPayload!
+  ): VoidPaymentPayload!
   "Books money given back from a client's credit. Staff who may bill."
   recordRefund(
     "The refund."
@@ -9485,8 +9651,16 @@ input IgnoreBankMovementInput {
   movementId: ID!
 }
 
-"The result of deciding about a movement."
-type BankMovementPayload {
+"The result of ` + "`" + `confirmBankMovement` + "`" + `."
+type ConfirmBankMovementPayload {
+  "The movement; null when there are errors."
+  movement: BankMovement
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `ignoreBankMovement` + "`" + `."
+type IgnoreBankMovementPayload {
   "The movement; null when there are errors."
   movement: BankMovement
   "What is wrong."
@@ -9508,12 +9682,12 @@ extend type Mutation {
   confirmBankMovement(
     "What it paid."
     input: ConfirmBankMovementInput!
-  ): BankMovementPayload!
+  ): ConfirmBankMovementPayload!
   "Notes that a movement paid nothing here. Staff who may bill."
   ignoreBankMovement(
     "The movement."
     input: IgnoreBankMovementInput!
-  ): BankMovementPayload!
+  ): IgnoreBankMovementPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/invoice.graphqls", Input: `"What a client owes. Once issued, only payments, cancellation, a pause of reminders and the PDF change."
@@ -11302,8 +11476,16 @@ input AddServiceInput {
   requestKey: String!
 }
 
-"The result of a verb about a service."
-type ServicePayload {
+"The result of ` + "`" + `addService` + "`" + `."
+type AddServicePayload {
+  "The service; null when there are errors."
+  service: Service
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `setServiceStatus` + "`" + `."
+type SetServiceStatusPayload {
   "The service; null when there are errors."
   service: Service
   "What is wrong."
@@ -11365,7 +11547,7 @@ extend type Mutation {
   addService(
     "The service."
     input: AddServiceInput!
-  ): ServicePayload!
+  ): AddServicePayload!
   "Changes what a service costs; the rest of a period that is invoiced is settled by days. Staff who may bill."
   changeService(
     "The change."
@@ -11375,7 +11557,7 @@ extend type Mutation {
   setServiceStatus(
     "The state."
     input: SetServiceStatusInput!
-  ): ServicePayload!
+  ): SetServiceStatusPayload!
   "Invoices the periods that are due by now; the clock does the same. A period is invoiced once. Staff who may bill."
   invoiceRenewals: InvoiceRenewalsPayload!
 }
@@ -11912,6 +12094,16 @@ func (ec *executionContext) childFields_AddPasskeyPayload(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type AddPasskeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AddServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_AddServicePayload_service(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddServicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddServicePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddStaffPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "staff":
@@ -11974,6 +12166,16 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 		return ec.fieldContext_ApiToken_revokedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiToken", field.Name)
+}
+
+func (ec *executionContext) childFields_ApplyCreditPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_ApplyCreditPayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ApplyCreditPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApplyCreditPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_AuditConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12090,16 +12292,6 @@ func (ec *executionContext) childFields_BankMovementEdge(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type BankMovementEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_BankMovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "movement":
-		return ec.fieldContext_BankMovementPayload_movement(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_BankMovementPayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type BankMovementPayload", field.Name)
-}
-
 func (ec *executionContext) childFields_BeginPasskeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "ceremony":
@@ -12184,6 +12376,16 @@ func (ec *executionContext) childFields_CancelInvitationPayload(ctx context.Cont
 		return ec.fieldContext_CancelInvitationPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CancelInvitationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CancelInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_CancelInvoicePayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CancelInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelInvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ChangePasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12350,6 +12552,16 @@ func (ec *executionContext) childFields_CompletePasswordResetPayload(ctx context
 		return ec.fieldContext_CompletePasswordResetPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CompletePasswordResetPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmBankMovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_ConfirmBankMovementPayload_movement(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ConfirmBankMovementPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmBankMovementPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12744,6 +12956,16 @@ func (ec *executionContext) childFields_Holiday(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Holiday", field.Name)
 }
 
+func (ec *executionContext) childFields_IgnoreBankMovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_IgnoreBankMovementPayload_movement(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_IgnoreBankMovementPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IgnoreBankMovementPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ImportBankStatementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "added":
@@ -12916,16 +13138,6 @@ func (ec *executionContext) childFields_InvoiceLine(ctx context.Context, field g
 		return ec.fieldContext_InvoiceLine_treatment(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
-}
-
-func (ec *executionContext) childFields_InvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "invoice":
-		return ec.fieldContext_InvoicePayload_invoice(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_InvoicePayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type InvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_InvoicePayment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13228,16 +13440,6 @@ func (ec *executionContext) childFields_PaymentEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type PaymentEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_PaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "payment":
-		return ec.fieldContext_PaymentPayload_payment(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_PaymentPayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type PaymentPayload", field.Name)
-}
-
 func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "permission":
@@ -13316,6 +13518,16 @@ func (ec *executionContext) childFields_ProveFactorPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ProveFactorPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReceivePaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "payment":
+		return ec.fieldContext_ReceivePaymentPayload_payment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReceivePaymentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReceivePaymentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RecordPaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "invoice":
@@ -13350,6 +13562,16 @@ func (ec *executionContext) childFields_Refund(ctx context.Context, field graphq
 		return ec.fieldContext_Refund_refundedOn(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Refund", field.Name)
+}
+
+func (ec *executionContext) childFields_ReleaseCreditPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_ReleaseCreditPayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReleaseCreditPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReleaseCreditPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReminderDashboard(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13696,6 +13918,16 @@ func (ec *executionContext) childFields_SatStatus(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type SatStatus", field.Name)
 }
 
+func (ec *executionContext) childFields_SaveDraftInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_SaveDraftInvoicePayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveDraftInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveDraftInvoicePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalProfile":
@@ -13866,16 +14098,6 @@ func (ec *executionContext) childFields_ServiceEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type ServiceEdge", field.Name)
 }
 
-func (ec *executionContext) childFields_ServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "service":
-		return ec.fieldContext_ServicePayload_service(ctx, field)
-	case "userErrors":
-		return ec.fieldContext_ServicePayload_userErrors(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ServicePayload", field.Name)
-}
-
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -13952,6 +14174,16 @@ func (ec *executionContext) childFields_SetReminderPausePayload(ctx context.Cont
 		return ec.fieldContext_SetReminderPausePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetReminderPausePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetServiceStatusPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "service":
+		return ec.fieldContext_SetServiceStatusPayload_service(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetServiceStatusPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetServiceStatusPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetStaffSecondFactorPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14226,6 +14458,26 @@ func (ec *executionContext) childFields_ViewerClient(ctx context.Context, field 
 		return ec.fieldContext_ViewerClient_owner(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ViewerClient", field.Name)
+}
+
+func (ec *executionContext) childFields_VoidPaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "payment":
+		return ec.fieldContext_VoidPaymentPayload_payment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_VoidPaymentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VoidPaymentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WriteOffInvoicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_WriteOffInvoicePayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WriteOffInvoicePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WriteOffInvoicePayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

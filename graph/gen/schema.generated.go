@@ -2293,7 +2293,7 @@ func (ec *executionContext) _Mutation_saveDraftInvoice(ctx context.Context, fiel
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
-			return ec.marshalNInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+			return ec.marshalNSaveDraftInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2306,7 +2306,7 @@ func (ec *executionContext) fieldContext_Mutation_saveDraftInvoice(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_InvoicePayload(ctx, field)
+			return ec.childFields_SaveDraftInvoicePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2425,7 +2425,7 @@ func (ec *executionContext) _Mutation_cancelInvoice(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
-			return ec.marshalNInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+			return ec.marshalNCancelInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2438,7 +2438,7 @@ func (ec *executionContext) fieldContext_Mutation_cancelInvoice(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_InvoicePayload(ctx, field)
+			return ec.childFields_CancelInvoicePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2469,7 +2469,7 @@ func (ec *executionContext) _Mutation_writeOffInvoice(ctx context.Context, field
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
-			return ec.marshalNInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+			return ec.marshalNWriteOffInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2482,7 +2482,7 @@ func (ec *executionContext) fieldContext_Mutation_writeOffInvoice(ctx context.Co
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_InvoicePayload(ctx, field)
+			return ec.childFields_WriteOffInvoicePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2557,7 +2557,7 @@ func (ec *executionContext) _Mutation_applyCredit(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
-			return ec.marshalNInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+			return ec.marshalNApplyCreditPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2570,7 +2570,7 @@ func (ec *executionContext) fieldContext_Mutation_applyCredit(ctx context.Contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_InvoicePayload(ctx, field)
+			return ec.childFields_ApplyCreditPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2601,7 +2601,7 @@ func (ec *executionContext) _Mutation_releaseCredit(ctx context.Context, field g
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
-			return ec.marshalNInvoicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+			return ec.marshalNReleaseCreditPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2614,7 +2614,7 @@ func (ec *executionContext) fieldContext_Mutation_releaseCredit(ctx context.Cont
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_InvoicePayload(ctx, field)
+			return ec.childFields_ReleaseCreditPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2645,7 +2645,7 @@ func (ec *executionContext) _Mutation_receivePayment(ctx context.Context, field 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PaymentPayload) graphql.Marshaler {
-			return ec.marshalNPaymentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐPaymentPayload(ctx, selections, v)
+			return ec.marshalNReceivePaymentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐPaymentPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2658,7 +2658,7 @@ func (ec *executionContext) fieldContext_Mutation_receivePayment(ctx context.Con
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PaymentPayload(ctx, field)
+			return ec.childFields_ReceivePaymentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -2689,7 +2689,7 @@ func (ec *executionContext) _Mutation_voidPayment(ctx context.Context, field gra
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PaymentPayload) graphql.Marshaler {
-			return ec.marshalNPaymentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐPaymentPayload(ctx, selections, v)
+			return ec.marshalNVoidPaymentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐPaymentPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2702,7 +2702,7 @@ func (ec *executionContext) fieldContext_Mutation_voidPayment(ctx context.Contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PaymentPayload(ctx, field)
+			return ec.childFields_VoidPaymentPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -4361,7 +4361,7 @@ func (ec *executionContext) _Mutation_confirmBankMovement(ctx context.Context, f
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BankMovementPayload) graphql.Marshaler {
-			return ec.marshalNBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx, selections, v)
+			return ec.marshalNConfirmBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4374,7 +4374,7 @@ func (ec *executionContext) fieldContext_Mutation_confirmBankMovement(ctx contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BankMovementPayload(ctx, field)
+			return ec.childFields_ConfirmBankMovementPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -4405,7 +4405,7 @@ func (ec *executionContext) _Mutation_ignoreBankMovement(ctx context.Context, fi
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BankMovementPayload) graphql.Marshaler {
-			return ec.marshalNBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx, selections, v)
+			return ec.marshalNIgnoreBankMovementPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐBankMovementPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -4418,7 +4418,7 @@ func (ec *executionContext) fieldContext_Mutation_ignoreBankMovement(ctx context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BankMovementPayload(ctx, field)
+			return ec.childFields_IgnoreBankMovementPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -5625,7 +5625,7 @@ func (ec *executionContext) _Mutation_addService(ctx context.Context, field grap
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ServicePayload) graphql.Marshaler {
-			return ec.marshalNServicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx, selections, v)
+			return ec.marshalNAddServicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5638,7 +5638,7 @@ func (ec *executionContext) fieldContext_Mutation_addService(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ServicePayload(ctx, field)
+			return ec.childFields_AddServicePayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -5713,7 +5713,7 @@ func (ec *executionContext) _Mutation_setServiceStatus(ctx context.Context, fiel
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ServicePayload) graphql.Marshaler {
-			return ec.marshalNServicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx, selections, v)
+			return ec.marshalNSetServiceStatusPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -5726,7 +5726,7 @@ func (ec *executionContext) fieldContext_Mutation_setServiceStatus(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ServicePayload(ctx, field)
+			return ec.childFields_SetServiceStatusPayload(ctx, field)
 		},
 	}
 	defer func() {

@@ -32,6 +32,70 @@ type ServiceResolver interface {
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _AddServicePayload_service(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddServicePayload_service(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Service, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.Service) graphql.Marshaler {
+			return ec.marshalOService2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐService(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AddServicePayload_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddServicePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Service(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AddServicePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AddServicePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AddServicePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AddServicePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ChangeServicePayload_service(ctx context.Context, field graphql.CollectedField, obj *model.ChangeServicePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -789,13 +853,13 @@ func (ec *executionContext) fieldContext_ServiceEdge_node(_ context.Context, fie
 	return fc, nil
 }
 
-func (ec *executionContext) _ServicePayload_service(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _SetServiceStatusPayload_service(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ServicePayload_service(ctx, field)
+			return ec.fieldContext_SetServiceStatusPayload_service(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Service, nil
@@ -808,9 +872,9 @@ func (ec *executionContext) _ServicePayload_service(ctx context.Context, field g
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_ServicePayload_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_SetServiceStatusPayload_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "ServicePayload",
+		Object:     "SetServiceStatusPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -821,13 +885,13 @@ func (ec *executionContext) fieldContext_ServicePayload_service(_ context.Contex
 	return fc, nil
 }
 
-func (ec *executionContext) _ServicePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
+func (ec *executionContext) _SetServiceStatusPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ServicePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ServicePayload_userErrors(ctx, field)
+			return ec.fieldContext_SetServiceStatusPayload_userErrors(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.UserErrors, nil
@@ -840,9 +904,9 @@ func (ec *executionContext) _ServicePayload_userErrors(ctx context.Context, fiel
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ServicePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_SetServiceStatusPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "ServicePayload",
+		Object:     "SetServiceStatusPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -1109,6 +1173,44 @@ func UnmarshalSetServiceStatusInput(ctx context.Context, raw any) (model.SetServ
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var addServicePayloadImplementors = []string{"AddServicePayload"}
+
+func (ec *executionContext) _AddServicePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ServicePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, addServicePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AddServicePayload")
+		case "service":
+			out.Values[i] = ec._AddServicePayload_service(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._AddServicePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
 
 var changeServicePayloadImplementors = []string{"ChangeServicePayload"}
 
@@ -1396,24 +1498,24 @@ func (ec *executionContext) _ServiceEdge(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
-var servicePayloadImplementors = []string{"ServicePayload"}
+var setServiceStatusPayloadImplementors = []string{"SetServiceStatusPayload"}
 
-func (ec *executionContext) _ServicePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ServicePayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, servicePayloadImplementors)
+func (ec *executionContext) _SetServiceStatusPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ServicePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setServiceStatusPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := graphql.NewDeferredGroup(ctx)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("ServicePayload")
+			out.Values[i] = graphql.MarshalString("SetServiceStatusPayload")
 		case "service":
-			out.Values[i] = ec._ServicePayload_service(ctx, field, obj)
+			out.Values[i] = ec._SetServiceStatusPayload_service(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "userErrors":
-			out.Values[i] = ec._ServicePayload_userErrors(ctx, field, obj)
+			out.Values[i] = ec._SetServiceStatusPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1441,6 +1543,14 @@ func (ec *executionContext) _ServicePayload(ctx context.Context, sel ast.Selecti
 func (ec *executionContext) unmarshalNAddServiceInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐAddServiceInput(ctx context.Context, v any) (model.AddServiceInput, error) {
 	res, err := ec.unmarshalInputAddServiceInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddServicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx context.Context, sel ast.SelectionSet, v *model.ServicePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "AddServicePayload!")
+		return graphql.Null
+	}
+	return ec._AddServicePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNChangeServiceInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐChangeServiceInput(ctx context.Context, v any) (model.ChangeServiceInput, error) {
@@ -1512,14 +1622,6 @@ func (ec *executionContext) marshalNServiceEdge2ᚖgithubᚗcomᚋnubedigitalmx�
 	return ec._ServiceEdge(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNServicePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx context.Context, sel ast.SelectionSet, v *model.ServicePayload) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "ServicePayload!")
-		return graphql.Null
-	}
-	return ec._ServicePayload(ctx, sel, v)
-}
-
 func (ec *executionContext) unmarshalNServiceStatus2string(ctx context.Context, v any) (string, error) {
 	res, err := model.UnmarshalWord(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1537,6 +1639,14 @@ func (ec *executionContext) marshalNServiceStatus2string(ctx context.Context, se
 func (ec *executionContext) unmarshalNSetServiceStatusInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetServiceStatusInput(ctx context.Context, v any) (model.SetServiceStatusInput, error) {
 	res, err := ec.unmarshalInputSetServiceStatusInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSetServiceStatusPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐServicePayload(ctx context.Context, sel ast.SelectionSet, v *model.ServicePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetServiceStatusPayload!")
+		return graphql.Null
+	}
+	return ec._SetServiceStatusPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOService2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐService(ctx context.Context, sel ast.SelectionSet, v *db.Service) graphql.Marshaler {

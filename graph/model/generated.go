@@ -230,14 +230,6 @@ type BankMovementEdge struct {
 	Node *BankMovement `json:"node"`
 }
 
-// The result of deciding about a movement.
-type BankMovementPayload struct {
-	// The movement; null when there are errors.
-	Movement *BankMovement `json:"movement,omitempty"`
-	// What is wrong.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
 // The start of a passkey.
 type BeginPasskeyInput struct {
 	// The caller's password, asked for again.
@@ -726,14 +718,6 @@ type InvoiceLineInput struct {
 	ClaveUnidad *string `json:"claveUnidad,omitempty"`
 }
 
-// The result of a verb about an invoice.
-type InvoicePayload struct {
-	// The invoice as it is now; null when there are errors.
-	Invoice *Invoice `json:"invoice,omitempty"`
-	// What is wrong.
-	UserErrors []*UserError `json:"userErrors"`
-}
-
 // The result of invoicing renewals.
 type InvoiceRenewalsPayload struct {
 	// How many invoices were issued.
@@ -876,14 +860,6 @@ type PaymentEdge struct {
 	Cursor string `json:"cursor"`
 	// The payment.
 	Node *Payment `json:"node"`
-}
-
-// The result of a verb about a payment.
-type PaymentPayload struct {
-	// The payment; null when there are errors.
-	Payment *Payment `json:"payment,omitempty"`
-	// What is wrong.
-	UserErrors []*UserError `json:"userErrors"`
 }
 
 // A permission with its label.
@@ -1498,14 +1474,6 @@ type ServiceEdge struct {
 	Cursor string `json:"cursor"`
 	// The service.
 	Node *db.Service `json:"node"`
-}
-
-// The result of a verb about a service.
-type ServicePayload struct {
-	// The service; null when there are errors.
-	Service *db.Service `json:"service,omitempty"`
-	// What is wrong.
-	UserErrors []*UserError `json:"userErrors"`
 }
 
 // The group of a client.

@@ -79,7 +79,7 @@ func (c *Console) reports(w http.ResponseWriter, r *http.Request) error {
 		view.Aging = append(view.Aging, agingChart(ctx, row))
 	}
 	today := c.Billing.Today()
-	first := date.Date(today[:8] + "01")
+	first := today[:8] + "01"
 	from := date.Date(first.Time().AddDate(0, 1-reportMonths, 0).Format("2006-01-02"))
 	months, err := c.Billing.PaidPerMonth(ctx, from, today)
 	if err != nil {
@@ -237,7 +237,7 @@ func (c *Console) morning(ctx context.Context) (morning, error) {
 	var out morning
 	today := c.Billing.Today()
 	var err error
-	if out.Paid, err = c.Billing.PaidPerMonth(ctx, date.Date(today[:8]+"01"), today); err != nil {
+	if out.Paid, err = c.Billing.PaidPerMonth(ctx, today[:8]+"01", today); err != nil {
 		return out, err
 	}
 	drafts, err := c.Billing.InvoiceSums(ctx, billing.InvoiceQuery{Status: db.InvoiceDraft})

@@ -109,9 +109,9 @@ func (f templateForm) at(verb string) string {
 // can show; ok is false where the address names none.
 func (c *Console) templateOf(r *http.Request) (form templateForm, ok bool, err error) {
 	ctx, q := r.Context(), r.URL.Query()
-	days, err := strconv.Atoi(q.Get("dias"))
+	days, malformed := strconv.Atoi(q.Get("dias"))
 	form.TemplateInput = reminder.TemplateInput{Anchor: q.Get("ancla"), Days: days, Language: q.Get("idioma")}
-	if err != nil || form.Anchor != db.AnchorDue && form.Anchor != db.AnchorIssue || !locale.Valid(form.Language) {
+	if malformed != nil || form.Anchor != db.AnchorDue && form.Anchor != db.AnchorIssue || !locale.Valid(form.Language) {
 		return form, false, nil
 	}
 	if form.Versions, err = c.Reminder.Templates(ctx, form.Anchor, form.Days, form.Language); err != nil {

@@ -242,8 +242,8 @@ type planView struct {
 
 // plan is nil for whoever may not see it.
 func (p *Portal) plan(ctx context.Context, client db.Client, invoice db.Invoice) (*planView, error) {
-	if access.RequireOwner(ctx, client.ID) != nil {
-		return nil, nil
+	if err := access.RequireOwner(ctx, client.ID); err != nil {
+		return nil, nil //nolint:nilerr // no plan is the answer to who may not see it
 	}
 	entries, err := p.Reminder.ReminderPlan(ctx, invoice.ID)
 	return &planView{client, invoice, entries, p.invoicePause(client, invoice)}, err

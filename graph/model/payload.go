@@ -1,0 +1,27 @@
+package model
+
+import "github.com/nubedigitalmx/avisa/db"
+
+// Verbs that answer alike share a type here; in the schema each has its own, which can grow alone.
+type (
+	// InvoicePayload is the result of a verb about an invoice.
+	InvoicePayload struct {
+		Invoice    *Invoice
+		UserErrors []*UserError
+	}
+	// PaymentPayload is the result of a verb about a payment.
+	PaymentPayload struct {
+		Payment    *Payment
+		UserErrors []*UserError
+	}
+	// BankMovementPayload is the result of deciding about a movement of the bank.
+	BankMovementPayload struct {
+		Movement   *BankMovement
+		UserErrors []*UserError
+	}
+	// ServicePayload is the result of a verb about a service.
+	ServicePayload struct {
+		Service    *db.Service
+		UserErrors []*UserError
+	}
+)
