@@ -119,11 +119,11 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 		page.Nav = append(page.Nav, layout.Link{Label: fot(ctx, "nav"), URL: string(at(client.ID, "fiscal", "documentos")), Icon: "folder", Current: section == sectionFolder})
 	}
 	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
-		page.Nav = append(page.Nav, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
+		page.More = append(page.More, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
 	}
 	if access.RequireOwner(ctx, client.ID) == nil {
 		page.Nav = append(page.Nav, layout.Link{Label: rt(ctx, "portal.title"), URL: string(at(client.ID, "recordatorios")), Icon: "bell", Current: section == sectionReminders})
-		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.activity"), URL: string(at(client.ID, "actividad")), Icon: "clock", Current: section == sectionActivity},
+		page.More = append(page.More, layout.Link{Label: t(ctx, "nav.activity"), URL: string(at(client.ID, "actividad")), Icon: "clock", Current: section == sectionActivity},
 			layout.Link{Label: t(ctx, "nav.account"), URL: string(at(client.ID, "titularidad")), Icon: "key", Current: section == sectionAccount})
 	}
 	if grants := access.From(ctx).Grants; len(grants) > 1 {
