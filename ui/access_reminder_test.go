@@ -1,8 +1,33 @@
 package ui
 
-import "maps"
+import (
+	"maps"
+	"net/url"
+)
 
-func init() { maps.Copy(documents, reminderDocuments) }
+func init() {
+	maps.Copy(documents, reminderDocuments)
+	maps.Copy(forms, reminderForms)
+}
+
+// reminderForms are right but for what only the verb refuses; "?" is the query of the address.
+var reminderForms = map[string]url.Values{
+	"/consola/clientes/{id}/pausa":                {"accion": {"reanudar"}},
+	"/consola/facturas/{id}/pausa":                {"accion": {"reanudar"}},
+	"/consola/facturas/{id}/pagos":                {"amount": {"0"}, "method": {"cash"}, "receivedOn": {"2026-04-20"}, "requestKey": {"table"}},
+	"/consola/recordatorios/direcciones":          {"cliente": {"{client}"}, "contacto": {"{contact}"}},
+	"/consola/recordatorios/politicas/editar":     {"?": {"cliente={client}"}, "cliente": {"{client}"}, "sendFrom": {"09:00"}, "sendUntil": {"18:00"}, "catchUpDays": {"3"}},
+	"/consola/recordatorios/politicas/vista":      {"?": {"cliente={client}"}, "cliente": {"{client}"}, "name": {"x"}, "sendFrom": {"09:00"}, "sendUntil": {"18:00"}, "catchUpDays": {"3"}},
+	"/consola/recordatorios/politicas/quitar":     {"politica": {"pol_999999"}},
+	"/consola/recordatorios/plantillas/editar":    {"?": {"ancla=due&dias=1&idioma=es-MX"}},
+	"/consola/recordatorios/plantillas/vista":     {"?": {"ancla=due&dias=1&idioma=es-MX"}},
+	"/consola/recordatorios/plantillas/prueba":    {"?": {"ancla=due&dias=1&idioma=es-MX"}, "factura": {"{invoice}"}},
+	"/consola/recordatorios/plantillas/original":  {"?": {"ancla=due&dias=1&idioma=es-MX"}},
+	"/consola/recordatorios/plantillas/restaurar": {"?": {"ancla=due&dias=1&idioma=es-MX"}, "version": {"tpl_999999"}},
+	"/consola/recordatorios/recargos":             {"percent": {"5"}, "graceDays": {"5"}, "currency": {"MXN"}},
+	"/consola/recordatorios/recargos/quitar":      {"regla": {"fee_999999"}},
+	"/consola/recordatorios/dias/quitar":          {"dia": {"2026-08-14"}, "day": {"2026-08-14"}},
+}
 
 // reminderDocuments are those of what concerns reminders.
 var reminderDocuments = map[string]string{

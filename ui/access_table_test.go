@@ -180,11 +180,12 @@ type someone struct {
 
 type table struct {
 	*world
-	fiscal *fiscal.Service
-	actors []someone
-	fill   *strings.Replacer
-	things map[string]string // ids of the client's own things, by the part of an address before them
-	serial int
+	fiscal   *fiscal.Service
+	actors   []someone
+	fill     *strings.Replacer
+	delivery id.Delivery       // a reminder that waits
+	things   map[string]string // ids of the client's own things, by the part of an address before them
+	serial   int
 }
 
 func newTable(t *testing.T) *table {
@@ -261,6 +262,11 @@ func (tb *table) addThings() {
 	tb.must(err)
 	service, err := tb.billing.AddService(ctx, billing.ServiceInput{ClientID: tb.client.ID, ProductID: product.ID, StartsOn: "2027-01-01", RequestKey: "table-service"})
 	tb.must(err)
+	_, err = tb.store.Plan(ctx, db.PlanInput{Now: now, Client: tb.client.ID, Immediate: true})
+	tb.must(err)
+	planned, err := tb.store.Deliveries(ctx, db.DeliveryFilter{Reach: access.Reach{All: true}}, db.Page{First: 1})
+	tb.must(err)
+	tb.delivery = planned.Rows[0].ID
 	tb.things = map[string]string{"/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
 		"/consola/productos/": product.ID.String(), "/consola/servicios/": service.ID.String()}
 }
@@ -372,6 +378,9 @@ func TestAccessTable(t *testing.T) {
 			for name, values := range forms[route.Path] {
 				form.Set(name, tb.fill.Replace(values[0]))
 			}
+			if query := form.Get("?"); query != "" {
+				path += "?" + query
+			}
 			response := tb.ask(who, route.Method, path, form.Encode(), "application/x-www-form-urlencoded")
 			_ = response.Body.Close()
 			return outcome(response)
@@ -425,7 +434,7 @@ func (tb *table) path(pattern string) string {
 		pattern = strings.Replace(pattern, "{file}", now.Format("2006-01")+".zip", 1)
 	}
 	for section, key := range map[string]string{"/clientes/{id}": tb.client.ID.String(), "/contactos/{id}": tb.contacts[bookkeeperless].ID.String(),
-		"/facturas/{id}": tb.invoice.ID.String(), "/fiscal/{id}": tb.fill.Replace("{cfdi}"), "/recordatorios/{id}": "del_999999", "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
+		"/facturas/{id}": tb.invoice.ID.String(), "/fiscal/{id}": tb.fill.Replace("{cfdi}"), "/recordatorios/{id}": tb.delivery.String(), "/personal/{id}": "stf_999999", "/tokens/{id}": "tok_999999"} {
 		if strings.HasPrefix(pattern, "/consola"+section) {
 			pattern = strings.Replace(pattern, "{id}", key, 1)
 		}

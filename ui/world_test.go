@@ -27,6 +27,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/internal/secret"
+	"github.com/nubedigitalmx/avisa/ui/email"
 )
 
 const (
@@ -150,7 +151,10 @@ func newWorld(tb testing.TB) *world {
 func (w *world) serve(c Config) {
 	clock := func() time.Time { return now }
 	c.Account, c.Billing, c.Now = w.account, w.billing, clock
-	c.Reminder = &reminder.Service{Store: w.store, Billing: w.billing, Now: clock}
+	c.Reminder = &reminder.Service{Store: w.store, Billing: w.billing, Now: clock, Mailer: discard{}, LinkURL: MailLinkPath,
+		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+			return email.Reminder(ctx, r, email.Links{BaseURL: c.BaseURL})
+		}}
 	c.Log = slog.New(slog.NewTextHandler(w.log, nil))
 	w.server = httptest.NewUnstartedServer(nil)
 	c.BaseURL = "http://" + w.server.Listener.Addr().String()
