@@ -112,7 +112,7 @@ func (c *Console) templateOf(r *http.Request) (form templateForm, ok bool, err e
 	days, malformed := strconv.Atoi(q.Get("dias"))
 	form.TemplateInput = reminder.TemplateInput{Anchor: q.Get("ancla"), Days: days, Language: q.Get("idioma")}
 	if malformed != nil || form.Anchor != db.AnchorDue && form.Anchor != db.AnchorIssue || !locale.Valid(form.Language) {
-		return form, false, nil
+		return form, false, nil //nolint:nilerr // an address that names no mail is no failure
 	}
 	if form.Versions, err = c.Reminder.Templates(ctx, form.Anchor, form.Days, form.Language); err != nil {
 		return form, false, err
