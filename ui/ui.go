@@ -17,6 +17,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/asset"
 	"github.com/nubedigitalmx/avisa/ui/console"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 	"github.com/nubedigitalmx/avisa/ui/mailbox"
@@ -60,7 +61,8 @@ func New(config Config) http.Handler {
 	if s.GraphQL != nil {
 		mux.Handle("/graphql", s.GraphQL)
 	}
-	mux.Handle(static.Prefix, static.Handler())
+	assets := asset.New(static.Dist())
+	mux.Handle(asset.Prefix, assets)
 	mux.Handle("/", s.serve(layout.Route{Handle: notFound}))
 
 	secure := !strings.HasPrefix(config.BaseURL, "http://")
@@ -69,7 +71,7 @@ func New(config Config) http.Handler {
 		config.Log.Warn("base URL is no origin: requests are compared with their Host header alone", "base", config.BaseURL)
 	}
 	origins.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
-	return headers(secure)(locate(config.TrustedProxies)(s.branded(s.recovering(origins.Handler(s.authenticated(mux))))))
+	return headers(secure)(assets.With(locate(config.TrustedProxies)(s.branded(s.recovering(origins.Handler(s.authenticated(mux)))))))
 }
 
 // Routes is the table of all routes but the GraphQL endpoint and the browser files, which have

@@ -1,4 +1,4 @@
-package static
+package asset
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/nubedigitalmx/avisa/ui/static"
 )
 
 func packed(t *testing.T, text string) *fstest.MapFile {
@@ -25,9 +27,9 @@ func packed(t *testing.T, text string) *fstest.MapFile {
 	return &fstest.MapFile{Data: buffer.Bytes()}
 }
 
-func testFiles(t *testing.T) *files {
+func testFiles(t *testing.T) *Files {
 	t.Helper()
-	return load(fstest.MapFS{
+	return New(fstest.MapFS{
 		"manifest.json":    {Data: []byte(`{"app.css":"app.AAAA.css","inter.woff2":"inter.BBBB.woff2","lost.js":"lost.CCCC.js"}`)},
 		"app.AAAA.css.gz":  packed(t, "body{}"),
 		"inter.BBBB.woff2": {Data: []byte("wOF2")},
@@ -96,31 +98,50 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// seen is the address that a page below f gives for a file.
+func seen(f *Files, name string) string {
+	var url string
+	page := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { url = URL(r.Context(), name) })
+	f.With(page).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	return url
+}
+
 func TestURL(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"app.css": "/static/app.AAAA.css", "unknown.js": "/static/unknown.js"} {
-		if got := testFiles(t).url(name); got != want {
-			t.Errorf("url(%q) = %q, want %q", name, got, want)
+		if got := seen(testFiles(t), name); got != want {
+			t.Errorf("URL(%q) = %q, want %q", name, got, want)
 		}
 	}
-	if got := load(fstest.MapFS{}).url("app.css"); got != "/static/app.css" {
+	if got := seen(New(fstest.MapFS{}), "app.css"); got != "/static/app.css" {
 		t.Errorf("before the first build: %q", got)
 	}
+	if got := URL(t.Context(), "app.css"); got != "/static/app.css" {
+		t.Errorf("a page outside: %q", got)
+	}
+}
+
+// built are the files of the binary.
+func built(t *testing.T) *Files {
+	t.Helper()
+	f := New(static.Dist())
+	if len(f.manifest) == 0 {
+		t.Skip("not built: run make assets")
+	}
+	return f
 }
 
 // What the pages name must be in the build, packed and typed.
 func TestBuiltFiles(t *testing.T) {
 	t.Parallel()
-	if len(built().manifest) == 0 {
-		t.Skip("not built: run make assets")
-	}
+	files := built(t)
 	for _, name := range []string{"app.css", "app.js", "explorer.css", "explorer.js"} {
-		url := URL(name)
+		url := seen(files, name)
 		if !regexp.MustCompile(`^/static/[a-z]+\.[A-Z0-9]{8}\.(css|js)$`).MatchString(url) {
 			t.Errorf("URL(%q) = %q", name, url)
 		}
 		recorder := httptest.NewRecorder()
-		Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, url, nil))
+		files.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, url, nil))
 		if recorder.Code != http.StatusOK || recorder.Body.Len() == 0 {
 			t.Errorf("%s: status %d, %d bytes", url, recorder.Code, recorder.Body.Len())
 		}
@@ -133,7 +154,7 @@ func TestBuiltFiles(t *testing.T) {
 
 func TestEveryServedTypeIsKnown(t *testing.T) {
 	t.Parallel()
-	for _, file := range built().manifest {
+	for _, file := range built(t).manifest {
 		if extension := file[strings.LastIndex(file, "."):]; contentTypes[extension] == "" {
 			t.Errorf("no content type for %s", file)
 		}
