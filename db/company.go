@@ -24,7 +24,8 @@ type Company struct {
 	PaymentDetails string     `bun:"payment_details" json:"paymentDetails"`
 	CLABE          string     `bun:"clabe" json:"clabe"` // account for transfers, 18 digits; "" for none
 	BrandColour    string     `bun:"brand_colour" json:"brandColour"`
-	Logo           []byte     `bun:"logo" json:"-"`
+	LogoHash       string     `bun:"logo_hash" json:"logoHash,omitempty"` // of the picture, "" for none: see [Store.WithLogo]
+	Logo           []byte     `bun:"-" json:"-"`
 	PDFFooter      string     `bun:"pdf_footer" json:"pdfFooter"`
 	Timezone       string     `bun:"timezone" json:"timezone"`
 	Language       string     `bun:"language,nullzero,default:'es-MX'" json:"-"` // of pages for who has chosen none
@@ -62,7 +63,7 @@ type Brand struct {
 // Brand returns what anybody sees of the company; NotFound before it is set up.
 func (s *Store) Brand(ctx context.Context) (Brand, error) {
 	var b Brand
-	err := s.idb.NewRaw("SELECT name, email, website, brand_colour, language, coalesce(octet_length(logo), 0) > 0 AS has_logo, "+
+	err := s.idb.NewRaw("SELECT name, email, website, brand_colour, language, logo_hash <> '' AS has_logo, "+
 		"(extract(epoch FROM updated_at) * 1000)::bigint AS version FROM company WHERE id = 1").Scan(ctx, &b)
 	return b, translate(err)
 }
@@ -74,7 +75,7 @@ func (s *Store) SaveCompany(ctx context.Context, c *Company) error {
 		Set("name = EXCLUDED.name, legal_name = EXCLUDED.legal_name, tax_id = EXCLUDED.tax_id, email = EXCLUDED.email").
 		Set("phonenumber = EXCLUDED.phonenumber, website = EXCLUDED.website, address = EXCLUDED.address").
 		Set("signature = EXCLUDED.signature, payment_details = EXCLUDED.payment_details, clabe = EXCLUDED.clabe").
-		Set("brand_colour = EXCLUDED.brand_colour, logo = EXCLUDED.logo, timezone = EXCLUDED.timezone").
+		Set("brand_colour = EXCLUDED.brand_colour, logo_hash = EXCLUDED.logo_hash, timezone = EXCLUDED.timezone").
 		Set("pdf_footer = EXCLUDED.pdf_footer, language = EXCLUDED.language, updated_at = now()").
 		Exec(ctx)
 	return translate(err)

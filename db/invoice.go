@@ -178,6 +178,13 @@ func (s *Store) NextFolios(ctx context.Context, series string, count int) (first
 	return first, translate(err)
 }
 
+// InvoicesByFolio returns the invoices of a series from one folio to another, both included.
+func (s *Store) InvoicesByFolio(ctx context.Context, series string, first, last int64) ([]Invoice, error) {
+	rows := []Invoice{}
+	err := s.idb.NewSelect().Model(&rows).Where("series = ?", series).Where("folio BETWEEN ? AND ?", first, last).OrderExpr("folio").Scan(ctx)
+	return rows, translate(err)
+}
+
 // AddInvoice inserts an invoice with its lines and sets the ids.
 func (s *Store) AddInvoice(ctx context.Context, row *Invoice, lines []InvoiceLine) error {
 	if _, err := s.idb.NewInsert().Model(row).Exec(ctx); err != nil {

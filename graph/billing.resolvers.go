@@ -121,7 +121,7 @@ func (r *paymentResolver) Allocations(ctx context.Context, obj *model.Payment) (
 	parts, err := load(ctx).parts.Load(ctx, obj.ID)
 	list := make([]*model.PaymentAllocation, 0, len(parts))
 	for _, part := range parts {
-		list = append(list, &model.PaymentAllocation{Settled: part, Currency: obj.Currency})
+		list = append(list, &model.PaymentAllocation{PaymentAllocation: part, Currency: obj.Currency})
 	}
 	return list, err
 }

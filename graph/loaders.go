@@ -29,7 +29,7 @@ type loaders struct {
 	cfdis     *dataloadgen.Loader[id.Invoice, []db.CFDI]
 	mailed    *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
 	askings   *dataloadgen.Loader[id.Invoice, fiscal.Asking]
-	parts     *dataloadgen.Loader[id.Payment, []db.Settled]
+	parts     *dataloadgen.Loader[id.Payment, []db.PaymentAllocation]
 	steps     *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	notes     *dataloadgen.Loader[id.Invoice, []db.CreditNote]
 	payments  *dataloadgen.Loader[id.Invoice, []db.Payment]
@@ -61,9 +61,7 @@ func (r *resolver) newLoaders() *loaders {
 		lines: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.InvoiceLine, error) {
 			return r.Billing.Lines(ctx, ids...)
 		}),
-		parts: mapLoader(func(ctx context.Context, ids []id.Payment) (map[id.Payment][]db.Settled, error) {
-			return r.Billing.PartsByPayment(ctx, ids...)
-		}),
+		parts:    mapLoader(r.Billing.PaymentAllocations),
 		payments: mapLoader(r.Billing.InvoicePayments),
 		notes:    mapLoader(r.Billing.InvoiceCreditNotes),
 		transfers: mapLoader(func(ctx context.Context, ids []id.Client) (map[id.Client]*model.TransferInstructions, error) {

@@ -79,18 +79,19 @@ func New(config Config) *Worker {
 	}
 	// Jobs that services enqueue, by kind.
 	w.handlers = map[string]func(context.Context, json.RawMessage) error{
-		billing.RenderJob{}.Kind():  handle(w.Billing.RenderPDF),
-		account.LinkJob{}.Kind():    handle(w.Account.SendLink),
-		account.AlertJob{}.Kind():   handle(w.Account.SendAlert),
-		account.AccessJob{}.Kind():  handle(w.Account.SendAccess),
-		account.ResetJob{}.Kind():   handle(w.Account.SendReset),
-		reminder.NoticeJob{}.Kind(): handle(w.Reminder.SendNotice),
-		reminder.VerifyJob{}.Kind(): handle(w.Reminder.SendVerification),
-		billing.ChangedJob{}.Kind(): handle(w.Fiscal.Follow),
-		fiscal.StampJob{}.Kind():    handle(w.Fiscal.Stamp),
-		fiscal.MailJob{}.Kind():     handle(w.Fiscal.Mail),
-		fiscal.TakeBackJob{}.Kind(): handle(w.Fiscal.TakeBack),
-		fiscal.CancelJob{}.Kind():   handle(w.Fiscal.SendCancellation),
+		billing.RenderJob{}.Kind():   handle(w.Billing.RenderPDF),
+		billing.ImportedJob{}.Kind(): handle(w.Billing.FollowImport),
+		account.LinkJob{}.Kind():     handle(w.Account.SendLink),
+		account.AlertJob{}.Kind():    handle(w.Account.SendAlert),
+		account.AccessJob{}.Kind():   handle(w.Account.SendAccess),
+		account.ResetJob{}.Kind():    handle(w.Account.SendReset),
+		reminder.NoticeJob{}.Kind():  handle(w.Reminder.SendNotice),
+		reminder.VerifyJob{}.Kind():  handle(w.Reminder.SendVerification),
+		billing.ChangedJob{}.Kind():  handle(w.Fiscal.Follow),
+		fiscal.StampJob{}.Kind():     handle(w.Fiscal.Stamp),
+		fiscal.MailJob{}.Kind():      handle(w.Fiscal.Mail),
+		fiscal.TakeBackJob{}.Kind():  handle(w.Fiscal.TakeBack),
+		fiscal.CancelJob{}.Kind():    handle(w.Fiscal.SendCancellation),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{

@@ -23,12 +23,12 @@ func (p Payment) Amount() Money { return Money{p.Payment.Amount, p.Currency} }
 
 // PaymentAllocation is a part of a payment with its currency.
 type PaymentAllocation struct {
-	db.Settled
+	db.PaymentAllocation
 	Currency money.Currency
 }
 
 // Amount is how much of the payment it is.
-func (a PaymentAllocation) Amount() Money { return Money{a.Settled.Amount, a.Currency} }
+func (a PaymentAllocation) Amount() Money { return Money{a.PaymentAllocation.Amount, a.Currency} }
 
 // Refund is a row whose amount has its currency.
 type Refund struct{ db.Refund }

@@ -126,9 +126,14 @@ func (a Actor) missing(client id.Client) error {
 
 // RequireOwner is nil for the owner of the client, staff and the system.
 func RequireOwner(ctx context.Context, client id.Client) error {
+	return RequireOwnerOr(ctx, client, ReadClients)
+}
+
+// RequireOwnerOr is nil for the owner of the client, staff with the capability and the system.
+func RequireOwnerOr(ctx context.Context, client id.Client, c Capability) error {
 	a := From(ctx)
 	if a.Kind != Login {
-		return RequireCapability(ctx, ReadClients)
+		return RequireCapability(ctx, c)
 	}
 	g, ok := a.Grant(client)
 	if !ok {

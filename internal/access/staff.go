@@ -137,7 +137,8 @@ func RequireCapability(ctx context.Context, c Capability) error {
 
 // reading is the capability with which staff see what a login sees with the permission.
 func reading(p Permission) Capability {
-	if p == Invoices {
+	switch p {
+	case Invoices, Products, ManageProducts:
 		return ReadBilling
 	}
 	return ReadClients

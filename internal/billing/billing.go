@@ -51,7 +51,7 @@ func (s *Service) Invoice(ctx context.Context, invoiceID id.Invoice) (db.Invoice
 	if err := access.Require(ctx, access.Invoices, row.ClientID); err != nil {
 		return db.Invoice{}, err
 	}
-	if row.Status == db.InvoiceDraft && access.RequireStaff(ctx) != nil {
+	if row.Status == db.InvoiceDraft && access.RequireCapability(ctx, access.ReadBilling) != nil {
 		return db.Invoice{}, fault.Missing() // clients see what was issued to them
 	}
 	return s.current(row), nil
@@ -68,7 +68,7 @@ func (s *Service) InvoicesByID(ctx context.Context, ids []id.Invoice) ([]db.Invo
 	}
 	seen := rows[:0]
 	for _, row := range rows {
-		if access.Can(ctx, access.Invoices, row.ClientID) && (row.Status != db.InvoiceDraft || access.RequireStaff(ctx) == nil) {
+		if access.Can(ctx, access.Invoices, row.ClientID) && (row.Status != db.InvoiceDraft || access.RequireCapability(ctx, access.ReadBilling) == nil) {
 			seen = append(seen, s.current(row))
 		}
 	}
@@ -141,7 +141,7 @@ func (s *Service) Downloads(ctx context.Context, invoiceID id.Invoice) ([]db.Inv
 	if err != nil {
 		return nil, err
 	}
-	if err := access.RequireOwner(ctx, row.ClientID); err != nil {
+	if err := access.RequireOwnerOr(ctx, row.ClientID, access.ReadBilling); err != nil {
 		return nil, err
 	}
 	return s.Store.Downloads(ctx, invoiceID)

@@ -57,9 +57,13 @@ func (s *Service) Brand(ctx context.Context) (db.Brand, error) { return s.Store.
 // Logo returns the company's picture, PNG or JPEG; NotFound when there is none.
 func (s *Service) Logo(ctx context.Context) ([]byte, error) {
 	company, err := s.Store.Company(ctx)
-	if err == nil && len(company.Logo) == 0 {
-		err = fault.Missing()
+	if err != nil {
+		return nil, err
 	}
+	if company.LogoHash == "" {
+		return nil, fault.Missing()
+	}
+	company, err = s.Store.WithLogo(ctx, company)
 	return company.Logo, err
 }
 
@@ -82,16 +86,16 @@ func (s *Service) UpdateCompany(ctx context.Context, in CompanyInput) (db.Compan
 	if err := checks.Err(); err != nil {
 		return db.Company{}, err
 	}
-	return s.changeCompany(ctx, "company.update", func(c *db.Company) (before, after any) {
+	return s.changeCompany(ctx, "company.update", func(_ *db.Store, c *db.Company) (before, after any, err error) {
 		before = CompanyOf(*c)
 		c.Name, c.LegalName, c.TaxID, c.Email, c.Phonenumber, c.Website = in.Name, in.LegalName, in.TaxID, in.Email, in.Phonenumber, in.Website
 		c.Address, c.Signature, c.PaymentDetails, c.CLABE, c.BrandColour = in.Address, in.Signature, in.PaymentDetails, in.CLABE, in.BrandColour
 		c.PDFFooter, c.Timezone, c.Language = in.PDFFooter, in.Timezone, in.Language
-		return before, in
+		return before, in, nil
 	})
 }
 
-// SetLogo sets the company's picture, or removes it when raw is empty. It is decoded and written anew, so that
+// SetLogo sets the company's picture, or removes it when raw is empty; documents that were issued keep theirs. It is decoded and written anew, so that
 // nothing else that the file carries is kept. Field faults on "logo": LOGO_TOO_LARGE, LOGO_INVALID.
 func (s *Service) SetLogo(ctx context.Context, raw []byte) (db.Company, error) {
 	if err := access.RequireCapability(ctx, access.ManageCompany); err != nil {
@@ -106,22 +110,25 @@ func (s *Service) SetLogo(ctx context.Context, raw []byte) (db.Company, error) {
 			return db.Company{}, checks.Err()
 		}
 	}
-	return s.changeCompany(ctx, "company.logo", func(c *db.Company) (before, after any) {
-		before = map[string]any{"bytes": len(c.Logo)}
-		c.Logo = logo
-		return before, map[string]any{"bytes": len(logo)}
+	return s.changeCompany(ctx, "company.logo", func(tx *db.Store, c *db.Company) (before, after any, err error) {
+		before = map[string]any{"logo": c.LogoHash}
+		c.LogoHash, err = tx.AddLogo(ctx, logo)
+		return before, map[string]any{"logo": c.LogoHash, "bytes": len(logo)}, err
 	})
 }
 
 // changeCompany changes the settings in a transaction, with what the audit log keeps of it.
-func (s *Service) changeCompany(ctx context.Context, verb string, change func(c *db.Company) (before, after any)) (db.Company, error) {
+func (s *Service) changeCompany(ctx context.Context, verb string, change func(tx *db.Store, c *db.Company) (before, after any, err error)) (db.Company, error) {
 	var row db.Company
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		var err error
 		if row, err = tx.LockCompany(ctx); err != nil {
 			return err
 		}
-		before, after := change(&row)
+		before, after, err := change(tx, &row)
+		if err != nil {
+			return err
+		}
 		if err := tx.SaveCompany(ctx, &row); err != nil {
 			return err
 		}

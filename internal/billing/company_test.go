@@ -6,9 +6,11 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
@@ -113,5 +115,49 @@ func TestCompanySettings(t *testing.T) {
 	}
 	if verbs != "company.update"+strings.Repeat(" company.logo", 3) || !strings.Contains(kept, "032180000118359719") || strings.Contains(kept, `"Email"`) {
 		t.Errorf("audit %s: %s", verbs, kept)
+	}
+}
+
+// A document keeps the logo that the company had when it was issued, whatever it has later.
+func TestInvoiceKeepsLogo(t *testing.T) {
+	w := newWorld(t)
+	admin := access.With(t.Context(), access.Actor{Kind: access.Staff, Role: access.Admin, Staff: 1})
+	preview := func(row db.Invoice) []byte {
+		file := must(t, func() (billing.Download, error) { return w.PreviewPDF(w.staff(), row.ID) })
+		return must(t, func() ([]byte, error) { return io.ReadAll(file) })
+	}
+	pictures := func(file []byte) int { return bytes.Count(file, []byte("/Subtype/Image")) }
+	set := func(raw []byte) {
+		must(t, func() (db.Company, error) { return w.SetLogo(admin, raw) })
+	}
+
+	plain := w.issue("100")
+	set(picture(t, "png", 120, 40))
+	first := w.issue("100")
+	note := must(t, func() (db.CreditNote, error) {
+		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: first.ID, Lines: []billing.LineInput{line("10")}, Reason: "x", RequestKey: w.key()})
+	})
+	before := preview(first)
+	if pictures(before) == 0 || pictures(preview(plain)) != 0 {
+		t.Fatal("the logo is on the wrong invoices")
+	}
+	set(picture(t, "jpeg", 90, 90))
+	second := w.issue("100")
+	if !bytes.Equal(preview(first), before) {
+		t.Error("an old invoice changed with the logo")
+	}
+	if file := preview(second); !bytes.Contains(file, []byte("/DCTDecode")) {
+		t.Error("the new invoice lacks the new logo")
+	}
+	set(nil)
+	if !bytes.Equal(preview(first), before) || pictures(preview(second)) == 0 || pictures(preview(w.issue("100"))) != 0 {
+		t.Error("removing the logo changed an old invoice, or did not change a new one")
+	}
+	file := must(t, func() (billing.Download, error) { return w.OpenCreditNotePDF(w.staff(), note.ID) })
+	if raw := must(t, func() ([]byte, error) { return io.ReadAll(file) }); pictures(raw) == 0 {
+		t.Error("the credit note lacks the logo")
+	}
+	if _, err := w.sql.Exec("UPDATE logo SET picture = 'x'"); err == nil {
+		t.Error("a logo under the hash of another")
 	}
 }

@@ -149,7 +149,7 @@ func (s *Service) OpenCreditNotePDF(ctx context.Context, noteID id.CreditNote) (
 		return Download{}, err
 	}
 	var out bytes.Buffer
-	if err := writeCreditNote(&out, note, invoice.Number); err != nil {
+	if err := s.writeCreditNote(ctx, &out, note, invoice.Number); err != nil {
 		return Download{}, err
 	}
 	return Download{Name: note.Number + ".pdf", Size: int64(out.Len()), ReadCloser: io.NopCloser(&out)}, nil

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"strings"
 
@@ -14,8 +15,12 @@ import (
 
 // writePDF draws an invoice from its own snapshots, in the client's language, so that it looks the
 // same whatever happens to client and company later.
-func writePDF(w io.Writer, row db.Invoice, lines []db.InvoiceLine, today date.Date) error {
-	return pdf.Render(w, document(row, lines, today))
+func (s *Service) writePDF(ctx context.Context, w io.Writer, row db.Invoice, lines []db.InvoiceLine) error {
+	var err error
+	if row.IssuerSnapshot, err = s.Store.WithLogo(ctx, row.IssuerSnapshot); err != nil {
+		return err
+	}
+	return pdf.Render(w, document(row, lines, date.Today(s.Now(), row.ClientSnapshot.Timezone)))
 }
 
 func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Document {
@@ -58,6 +63,7 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 	if row.Currency != money.MXN {
 		doc.Facts = append(doc.Facts, pdf.Fact{Label: t("exchange_rate"), Value: joined(" · ", row.ExchangeRate.String()+" MXN", row.RateSource)})
 	}
+	doc.StatusText = t("mark." + string(doc.Status))
 	if row.Open() {
 		doc.Payment = pdf.Payment{Title: t("how_to_pay"), Text: issuer.PaymentDetails}
 		if issuer.CLABE != "" {
@@ -65,14 +71,21 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 		}
 		doc.Payment.Facts = append(doc.Payment.Facts, pdf.Fact{Label: t("reference"), Value: PaymentReference(row.ClientID)},
 			pdf.Fact{Label: t("concept"), Value: row.Number})
-	} else if row.Status == db.InvoicePaid {
-		doc.Headline = pdf.Headline{Label: t("total"), Value: amount(row.Total), Note: t("paid_in_full")}
+	} else { // nothing is asked for
+		doc.Headline = pdf.Headline{Label: t("total"), Value: amount(row.Total)}
+		if row.Status == db.InvoicePaid {
+			doc.Headline.Note = t("paid_in_full")
+		}
 	}
 	return doc
 }
 
 // writeCreditNote draws a credit note from its own snapshots.
-func writeCreditNote(w io.Writer, note db.CreditNote, invoiceNumber string) error {
+func (s *Service) writeCreditNote(ctx context.Context, w io.Writer, note db.CreditNote, invoiceNumber string) error {
+	var err error
+	if note.IssuerSnapshot, err = s.Store.WithLogo(ctx, note.IssuerSnapshot); err != nil {
+		return err
+	}
 	lines := make([]db.InvoiceLine, len(note.Lines))
 	for i, l := range note.Lines {
 		lines[i] = db.InvoiceLine{Description: l.Description, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount, Amount: l.Amount,

@@ -39,7 +39,8 @@ type ImportResult struct {
 // another and share its reference. The file is read as a stream, so its size does not matter, in one
 // transaction: with any error nothing is saved, and the returned fault names rows and fields (the first
 // hundred). A reference that was imported before is left alone, so the same file can be sent again. Imported invoices are
-// numbered in a series of their own, which stays locked meanwhile; other issues do not wait. Staff only.
+// numbered in a series of their own, which stays locked meanwhile; other issues do not wait. What follows an
+// issue (PDF, fiscal documents) is done afterwards in the background, a batch at a time. Staff only.
 func (s *Service) ImportInvoices(ctx context.Context, file io.Reader) (ImportResult, error) {
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return ImportResult{}, err
@@ -61,6 +62,11 @@ func (s *Service) ImportInvoices(ctx context.Context, file io.Reader) (ImportRes
 		if err := im.checks.Err(); err != nil {
 			return err // undoes everything
 		}
+		if im.result.Invoices > 0 {
+			if err := tx.Enqueue(ctx, im.folios); err != nil {
+				return err
+			}
+		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "import.invoices", After: map[string]any{"invoices": im.result.Invoices, "existing": im.result.Existing}})
 	})
 	im.result.Latin1 = rows.Latin1
@@ -78,6 +84,7 @@ type importer struct {
 	sheet   *sheet
 	company db.Company
 	result  ImportResult
+	folios  ImportedJob // of the invoices so far
 	checks  fault.Checks
 	batch   []imported
 	current *imported
@@ -299,6 +306,10 @@ func (im *importer) flush() error {
 	for i := range rows {
 		im.s.setNumber(&rows[i], importSeries, first+int64(i))
 	}
+	if im.result.Invoices == 0 {
+		im.folios.First = first
+	}
+	im.folios.Last = first + int64(kept) - 1
 	im.result.Invoices += kept
 	return im.tx.AddInvoices(im.ctx, rows, lines)
 }

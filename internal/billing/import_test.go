@@ -219,3 +219,56 @@ func TestBankStatement(t *testing.T) {
 	wrong(t, err, "rows[4].amount", "AMOUNT_INVALID")
 	w.balanced()
 }
+
+// What was imported is followed as what is issued otherwise: a PDF and a fiscal look for each invoice, a
+// batch after the other, however often a batch is repeated.
+func TestImportIsFollowed(t *testing.T) {
+	w := newWorld(t)
+	before := w.issue("1")
+	const count = 1203
+	var file strings.Builder
+	file.WriteString("reference,client,due_date,description,unit_price\n")
+	for n := range count {
+		fmt.Fprintf(&file, "P-%d,cafe@cliente.example,2026-03-31,Hospedaje,10\n", n)
+	}
+	if _, err := w.imports(file.String()); err != nil {
+		t.Fatal(err)
+	}
+	waiting := func(kind string) (n int) {
+		if err := w.sql.QueryRow("SELECT count(*) FROM outbox WHERE kind = $1 AND payload->>'invoiceId' IS DISTINCT FROM $2", kind, before.ID.String()).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	render, changed, imported := billing.RenderJob{}.Kind(), billing.ChangedJob{}.Kind(), billing.ImportedJob{}.Kind()
+	if waiting(imported) != 1 || waiting(render) != 0 {
+		t.Fatalf("%d jobs follow the import, %d PDF", waiting(imported), waiting(render))
+	}
+	for job, batches := (billing.ImportedJob{First: 1, Last: count}), 0; ; batches++ {
+		if job.First > count {
+			if batches != 3 {
+				t.Errorf("%d batches", batches)
+			}
+			break
+		}
+		for range 2 {
+			if err := w.FollowImport(w.system(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		job.First += 500
+		if n := min(int(job.First)-1, count); waiting(render) != n || waiting(changed) != n {
+			t.Fatalf("%d PDF and %d changes wait, want %d", waiting(render), waiting(changed), n)
+		}
+	}
+	if waiting(imported) != 3 { // the import's own and one after each batch but the last
+		t.Errorf("%d jobs follow", waiting(imported))
+	}
+	if err := w.FollowImport(w.staff(), billing.ImportedJob{First: 1, Last: 1}); !fault.Is(err, fault.Forbidden) {
+		t.Error(err)
+	}
+	// Importing the same file again follows nothing.
+	if _, err := w.imports(file.String()); err != nil || waiting(imported) != 3 {
+		t.Errorf("%v, %d jobs", err, waiting(imported))
+	}
+}

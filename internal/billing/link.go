@@ -174,14 +174,14 @@ func (s *Service) follow(ctx context.Context, token string) (context.Context, db
 	return access.With(ctx, actor), row, nil
 }
 
-// RevokePayLinks makes every personal link of an invoice void that was made until now. Staff may, and
-// the client's owner.
+// RevokePayLinks makes every personal link of an invoice void that was made until now. Staff of
+// billing may, and the client's owner.
 func (s *Service) RevokePayLinks(ctx context.Context, invoiceID id.Invoice) error {
 	row, err := s.Invoice(ctx, invoiceID)
 	if err != nil {
 		return err
 	}
-	if err := access.RequireOwner(ctx, row.ClientID); err != nil {
+	if err := access.RequireOwnerChange(ctx, row.ClientID, access.ManageBilling); err != nil {
 		return err
 	}
 	return s.Store.RevokeLinks(ctx, row.ID, s.Now())

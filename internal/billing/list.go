@@ -52,7 +52,7 @@ func (s *Service) filter(ctx context.Context, query InvoiceQuery) (db.InvoiceFil
 	}
 	return db.InvoiceFilter{Reach: reach, Client: query.Client, IDs: query.IDs, Origin: query.Origin, Status: query.Status, Currency: query.Currency,
 		IssuedFrom: query.IssuedFrom, IssuedTo: query.IssuedTo, DueFrom: query.DueFrom, DueTo: query.DueTo, MinTotal: query.MinTotal, MaxTotal: query.MaxTotal,
-		Search: query.Search, Order: query.Order, Today: s.Today(), NoDrafts: access.RequireStaff(ctx) != nil}, checks.Err()
+		Search: query.Search, Order: query.Order, Today: s.Today(), NoDrafts: access.RequireCapability(ctx, access.ReadBilling) != nil}, checks.Err()
 }
 
 // Invoices lists invoices, by default the newest first.

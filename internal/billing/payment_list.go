@@ -71,25 +71,3 @@ func (s *Service) Payment(ctx context.Context, paymentID id.Payment) (db.Payment
 	}
 	return row, access.Require(ctx, access.Invoices, row.ClientID)
 }
-
-// PaymentParts says where the money of a payment is now: on invoices, and as the client's credit (no invoice).
-func (s *Service) PaymentParts(ctx context.Context, paymentID id.Payment) ([]db.Settled, error) {
-	if _, err := s.Payment(ctx, paymentID); err != nil {
-		return nil, err
-	}
-	return s.Store.SettledBy(ctx, paymentID)
-}
-
-// PartsByPayment is PaymentParts for many payments, by payment. They must come from this service, which
-// has decided that the actor may see them.
-func (s *Service) PartsByPayment(ctx context.Context, payments ...id.Payment) (map[id.Payment][]db.Settled, error) {
-	if err := access.RequireSignedIn(ctx); err != nil {
-		return nil, err
-	}
-	rows, err := s.Store.SettledBy(ctx, payments...)
-	byPayment := map[id.Payment][]db.Settled{}
-	for _, row := range rows {
-		byPayment[row.PaymentID] = append(byPayment[row.PaymentID], row)
-	}
-	return byPayment, err
-}

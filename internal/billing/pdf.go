@@ -105,7 +105,7 @@ func (s *Service) render(ctx context.Context, row db.Invoice) ([]byte, error) {
 		return nil, err
 	}
 	var out bytes.Buffer
-	if err := writePDF(&out, row, lines, date.Today(s.Now(), row.ClientSnapshot.Timezone)); err != nil {
+	if err := s.writePDF(ctx, &out, row, lines); err != nil {
 		return nil, fmt.Errorf("render %s: %w", row.Number, err)
 	}
 	key := fmt.Sprintf("invoices/%s/%d-%s.pdf", row.ID, row.UpdatedAt.UnixMicro(), s.mark(row))
@@ -137,7 +137,7 @@ func (s *Service) PreviewPDF(ctx context.Context, invoiceID id.Invoice) (Downloa
 		return Download{}, err
 	}
 	var out bytes.Buffer
-	if err := writePDF(&out, row, lines, date.Today(s.Now(), row.ClientSnapshot.Timezone)); err != nil {
+	if err := s.writePDF(ctx, &out, row, lines); err != nil {
 		return Download{}, fmt.Errorf("preview %s: %w", row.ID, err)
 	}
 	return Download{Name: fileName(row), Size: int64(out.Len()), ReadCloser: io.NopCloser(&out)}, nil

@@ -198,9 +198,9 @@ func TestDocumentMarks(t *testing.T) {
 	}
 	expect(open(), "F-1", "Por pagar", "DOS MIL CIENTO CUARENTA Y TRES PESOS 68/100 M.N.", billing.PaymentReference(w.client.ID), "2,143.68", "Café Ficticio")
 	w.at("2026-04-01T18:00:00Z") // nothing but the date has changed
-	expect(open(), "Vencido")
+	expect(open(), "Vencida")
 	w.pay(row, 214368)
-	expect(open(), "Pagado", "Pagada por completo")
+	expect(open(), "Pagada", "Pagada por completo")
 	note := must(t, func() (db.CreditNote, error) {
 		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: row.ID, Lines: []billing.LineInput{line("100")}, Reason: "Descuento acordado", RequestKey: w.key()})
 	})
@@ -212,14 +212,14 @@ func TestDocumentMarks(t *testing.T) {
 	must(t, func() (db.Invoice, error) {
 		return w.CancelInvoice(w.staff(), billing.CloseInput{InvoiceID: row.ID, Reason: "x"})
 	})
-	expect(open(), "Cancelado")
+	expect(open(), "Cancelada")
 	if _, err := w.sql.Exec("UPDATE client SET language = 'en'"); err != nil {
 		t.Fatal(err)
 	}
 	in.RequestKey = w.key()
 	row = must(t, func() (db.Invoice, error) { return w.SaveDraft(w.staff(), billing.SaveDraftInput{IssueInput: in}) })
 	must(t, func() (db.Invoice, error) { return w.RequestInvoicePDF(w.staff(), row.ID) })
-	expect(open(), "Invoice", "Draft", "Balance due")
+	expect(open(), "Invoice", "Draft", "MX$1.16")
 }
 
 func TestStatementFiles(t *testing.T) {

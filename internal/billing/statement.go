@@ -133,6 +133,9 @@ func (s *Service) OpenStatementPDF(ctx context.Context, query StatementQuery) (D
 	if err != nil {
 		return Download{}, err
 	}
+	if company, err = s.Store.WithLogo(ctx, company); err != nil {
+		return Download{}, err
+	}
 	var out bytes.Buffer
 	if err := pdf.Render(&out, statementDocument(statement, company)); err != nil {
 		return Download{}, err

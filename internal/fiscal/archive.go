@@ -49,7 +49,7 @@ func (s *Service) Archive(ctx context.Context, in FolderFilter) (Archive, error)
 	if len(first) == 0 {
 		return Archive{}, fault.Missing()
 	}
-	company, err := s.Store.Company(ctx)
+	company, err := s.company(ctx)
 	if err != nil {
 		return Archive{}, err
 	}

@@ -67,9 +67,18 @@ func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, 
 	return file, s.Store.LogCFDIDownload(ctx, &db.CFDIDownload{CFDIID: row.ID, Format: format, LoginID: actor.Login, StaffID: actor.Staff, Address: actor.Address})
 }
 
+// company is the company with its logo, for what is printed.
+func (s *Service) company(ctx context.Context) (db.Company, error) {
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return company, err
+	}
+	return s.Store.WithLogo(ctx, company)
+}
+
 // printer is who a document is printed for: the company's look and the client's language.
 func (s *Service) printer(ctx context.Context, row db.CFDI) (db.Company, string, error) {
-	company, err := s.Store.Company(ctx)
+	company, err := s.company(ctx)
 	if err != nil || row.ClientID == 0 {
 		return company, "", err
 	}

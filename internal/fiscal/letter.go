@@ -131,7 +131,7 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 // compoundLetter fills the mail; reason says why it must not be sent any more.
 func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) (letter Letter, reason string, err error) {
 	contactID := job.Contact
-	company, err := s.Store.Company(ctx)
+	company, err := s.company(ctx)
 	if err != nil {
 		return letter, "", err
 	}

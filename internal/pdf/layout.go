@@ -342,6 +342,9 @@ func (l *layout) watermark() {
 	default:
 		return
 	}
+	if word := l.doc.StatusText; word != "" && !strings.Contains(word, " ") { // "Cancelada" rather than "Cancelado"
+		text = word
+	}
 	text = strings.ToUpper(text)
 	const diagonal = 0.70711 // 45 degrees
 	f := font{bold, 96}

@@ -28,7 +28,7 @@ func (c *Console) showCompany(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	if view.HasLogo = len(row.Logo) > 0; view.Errors == nil {
+	if view.HasLogo = row.LogoHash != ""; view.Errors == nil {
 		view.In = billing.CompanyOf(row)
 	}
 	return c.show(w, r, status, t(ctx, "nav.company"), companyForm(view))

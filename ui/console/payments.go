@@ -190,11 +190,11 @@ func (c *Console) showPayment(w http.ResponseWriter, r *http.Request, status int
 	if view.Client, err = c.Account.Client(ctx, view.Payment.ClientID); err != nil {
 		return err
 	}
-	parts, err := c.Billing.PaymentParts(ctx, view.Payment.ID)
+	allocations, err := c.Billing.PaymentAllocations(ctx, []id.Payment{view.Payment.ID})
 	if err != nil {
 		return err
 	}
-	var ids []id.Invoice
+	parts, ids := allocations[view.Payment.ID], []id.Invoice{}
 	for _, part := range parts {
 		if part.InvoiceID != 0 {
 			ids = append(ids, part.InvoiceID)
