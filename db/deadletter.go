@@ -23,7 +23,8 @@ func (s *Store) FailureCounts(ctx context.Context) ([]FailureCount, error) {
 	return rows, translate(err)
 }
 
-// ReplayFilter selects failed deliveries: these, or (nil) all that were planned since the moment.
+// ReplayFilter selects failed deliveries: these, with those that failed in the same mail, or (nil) all
+// that were planned since the moment.
 type ReplayFilter struct {
 	IDs    []id.Delivery
 	Since  time.Time
@@ -36,7 +37,8 @@ func (s *Store) ReplayDeliveries(ctx context.Context, filter ReplayFilter, by st
 	q := s.idb.NewUpdate().Table("delivery").Set("status = 'planned'").Set("reason = ''").Set("due_at = now()").Set("send_at = now()").
 		Set("history = history || ?::jsonb", string(historyEvent("replayed", by))).Where("status = 'failed'")
 	if filter.IDs != nil {
-		q = q.Where("id IN (?)", bun.List(append([]id.Delivery{0}, filter.IDs...)))
+		ids := bun.List(append([]id.Delivery{0}, filter.IDs...))
+		q = q.Where("id IN (?0) OR (client_id, message_id) IN (SELECT client_id, message_id FROM delivery WHERE id IN (?0) AND message_id <> '')", ids)
 	} else {
 		q = q.Where("created_at >= ?", filter.Since)
 	}

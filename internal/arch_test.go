@@ -151,6 +151,9 @@ var free = map[string]string{
 	"reminder.VerifyAddress":         "whoever holds the link owns the address",
 	"reminder.LinkedPayURL":          "whoever holds the link was sent the invoice",
 	"reminder.OpenLinkedPDF":         "whoever holds the link was sent the invoice",
+	"reminder.LinkedInvoices":        "whoever holds the link was sent the invoices",
+	"reminder.PayLinkedInvoices":     "whoever holds the link was sent the invoices",
+	"reminder.LinkedCheckout":        "whoever holds the link was sent the invoices",
 }
 
 // Every verb of a service asks internal/access before it touches the store.

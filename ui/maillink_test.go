@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,8 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/ui/email"
 )
 
 // What the links of mails open, for people who are not signed in.
@@ -78,6 +82,11 @@ func TestMailLinks(t *testing.T) {
 			t.Errorf("no PDF: %s", got)
 		}
 	})
+	t.Run("preview", func(t *testing.T) {
+		for _, kind := range []string{reminder.LinkInvoice, reminder.LinkInvoices, reminder.LinkPreferences} {
+			w.visit().get(MailLinkPath(kind, "vista-previa")).want(t, http.StatusNotFound).shows(t, "Este enlace es de una vista previa")
+		}
+	})
 	t.Run("a link opens its own page alone", func(t *testing.T) {
 		_, token, _ := strings.Cut(strings.TrimPrefix(link(reminder.LinkInvoice), "/"), "/")
 		_, token, _ = strings.Cut(token, "/")
@@ -93,4 +102,91 @@ func TestMailLinks(t *testing.T) {
 		w.visit().get(MailLinkPath(reminder.LinkInvoice, foreign)).want(t, http.StatusNotFound)
 		w.visit().get(MailLinkPath(reminder.LinkInvoice, foreign)+"/pdf").want(t, http.StatusNotFound)
 	})
+}
+
+// outbox keeps what is sent.
+type outbox struct{ sent []mail.Message }
+
+func (o *outbox) Send(_ context.Context, m mail.Message) (mail.Receipt, error) {
+	o.sent = append(o.sent, m)
+	return mail.Receipt{Reply: "250 ok"}, nil
+}
+
+// Whoever is mailed about several invoices sees, downloads and pays them from the mail, without a login.
+func TestPayFromMailOfSeveral(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cashier := w.cashier()
+	first, second := w.another(w.client, "uno", "500"), w.another(w.client, "dos", "300")
+	third := w.another(w.client, "tres", "100")
+	box := &outbox{}
+	rules := &reminder.Service{Store: w.store, Billing: w.billing, Now: func() time.Time { return now }, Mailer: box, Lease: time.Minute,
+		LinkURL: func(kind, token string) string { return w.server.URL + MailLinkPath(kind, token) },
+		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+			return email.Reminder(ctx, r, email.Links{BaseURL: w.server.URL})
+		}}
+	ctx := system(t.Context())
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := rules.SavePolicy(ctx, reminder.PolicyInput{Name: "Juntas", SendFrom: "00:00", SendUntil: "23:59", Consolidate: true, Steps: []reminder.StepInput{{Anchor: db.AnchorIssue}}})
+	must(err)
+	for _, row := range []db.Invoice{first, second} {
+		_, err = rules.SendReminders(ctx, reminder.RunInput{InvoiceID: row.ID, Immediate: true})
+		must(err)
+	}
+	taken, err := rules.Dispatch(ctx, 100, 100)
+	must(err)
+	ids := []id.Delivery{}
+	for _, row := range taken {
+		ids = append(ids, row.ID)
+	}
+	must(rules.Send(ctx, ids))
+	path := ""
+	for _, m := range box.sent {
+		_, token, _ := strings.Cut(m.Text, w.server.URL+"/correo/facturas/")
+		path, _, _ = strings.Cut("/correo/facturas/"+token, "\n")
+	}
+	if len(box.sent) != 1 || path == "/correo/facturas/" {
+		t.Fatalf("%d mails, the link %q", len(box.sent), path)
+	}
+	v := w.visit()
+	shown := v.get(path).want(t, http.StatusOK).shows(t, first.Number, second.Number, "$928.00 MXN", "2 facturas elegidas", "Pagar con tarjeta", "Referencia numérica").hides(t, third.Number, w.invoice.Number)
+	for name, want := range map[string]string{"Referrer-Policy": "no-referrer", "Cache-Control": "private, no-store"} {
+		if got := shown.Header.Get(name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if csp := shown.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https:;") {
+		t.Errorf("the browser would not follow to the gateway: %s", csp)
+	}
+	v.get(path+"?elegir=1&factura="+second.ID.String()).want(t, http.StatusOK).shows(t, "$348.00 MXN", "1 factura elegida")
+	v.get(path+"?pago=sin-terminar").want(t, http.StatusOK).shows(t, "El pago con tarjeta no se terminó")
+	v.post(path, url.Values{"elegir": {"1"}}).want(t, http.StatusUnprocessableEntity).shows(t, "Elija al menos una factura")
+	v.post(path, url.Values{"factura": {third.ID.String()}}).want(t, http.StatusNotFound)
+	v.post(path, url.Values{"factura": {w.alien.ID.String()}}).want(t, http.StatusNotFound)
+	detail, _, _ := strings.Cut(strings.SplitN(shown.body, `href="/correo/factura/`, 2)[1], `"`)
+	v.get("/correo/factura/"+detail).want(t, http.StatusSeeOther)
+
+	ref := page(t, v.post(path, url.Values{"factura": {first.ID.String(), second.ID.String()}}).want(t, http.StatusSeeOther))
+	session, _ := cashier.Session(ref)
+	if session.AmountTotal != 92800 {
+		t.Fatalf("%+v", session)
+	}
+	back := strings.TrimPrefix(session.SuccessURL, w.server.URL)
+	if !strings.HasPrefix(back, path+"/") || session.CancelURL != w.server.URL+path+"?pago=sin-terminar" {
+		t.Fatalf("comes back to %s or %s", back, session.CancelURL)
+	}
+	v.get(back).want(t, http.StatusOK).shows(t, "Esperamos la confirmación")
+	paid, event := cashier.Finish(ref, "paid")
+	must(cashier.Post(t.Context(), cashier.Event("evt_1", event, paid)))
+	v.get(back).want(t, http.StatusOK).shows(t, "Pago recibido", "$928.00 MXN", first.Number+", "+second.Number)
+	v.get(path).want(t, http.StatusOK).shows(t, "Todas están pagadas").hides(t, "Pagar con tarjeta")
+	// A payment of other invoices stays closed.
+	other := page(t, w.as(bookkeeper).post("/clientes/"+w.client.ID.String()+"/pagar", url.Values{"factura": {third.ID.String()}}).want(t, http.StatusSeeOther))
+	foreign, _ := cashier.Session(other)
+	v.get(path+"/"+foreign.SuccessURL[strings.LastIndex(foreign.SuccessURL, "/")+1:]).want(t, http.StatusNotFound)
 }

@@ -87,7 +87,7 @@ func Routes(c Config) []layout.Route {
 		{Method: "POST", Path: "/consola/idioma", Who: layout.Everybody, Handle: pages.setLanguage},
 		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
-	table = append(table, maillinks{c.Reminder}.routes()...)
+	table = append(table, maillinks{c.Reminder, c.Now}.routes()...)
 	table = append(table, pages.paymentRoutes()...)
 	table = append(table, pages.bounceRoute())
 	if c.Fiscal != nil {

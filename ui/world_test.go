@@ -151,7 +151,7 @@ func newWorld(tb testing.TB) *world {
 func (w *world) serve(c Config) {
 	clock := func() time.Time { return now }
 	c.Account, c.Billing, c.Now = w.account, w.billing, clock
-	c.Reminder = &reminder.Service{Store: w.store, Billing: w.billing, Now: clock, Mailer: discard{}, LinkURL: MailLinkPath,
+	c.Reminder = &reminder.Service{Store: w.store, Billing: w.billing, Now: clock, Mailer: discard{}, LinkURL: func(kind, token string) string { return c.BaseURL + MailLinkPath(kind, token) },
 		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
 			return email.Reminder(ctx, r, email.Links{BaseURL: c.BaseURL})
 		}}

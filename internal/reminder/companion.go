@@ -15,7 +15,8 @@ const companionPause = 2 * time.Second
 // sendClaimed sends a claimed delivery, together with its companions where the policy says so, and says
 // how each of them ended.
 func (s *Service) sendClaimed(ctx context.Context, row db.Sending) ([]db.Outcome, error) {
-	if !row.Policy.Consolidate {
+	// A mail that held several keeps holding them, whatever the policy says now.
+	if !row.Policy.Consolidate && row.MessageID == "" {
 		return s.sendRows(ctx, []db.Sending{row})
 	}
 	company, err := s.company(ctx)
@@ -54,9 +55,9 @@ func combine(parts []Reminder) Reminder {
 		return r
 	}
 	r.Invoices, r.Total, r.Balance, r.LateFees = parts, 0, 0, nil
-	numbers, links := make([]string, len(parts)), make([]string, len(parts))
+	numbers := make([]string, len(parts))
 	for i, part := range parts {
-		numbers[i], links[i] = part.Number, part.Link
+		numbers[i] = part.Number
 		r.Total, r.Balance = r.Total+part.Total, r.Balance+part.Balance
 		for _, fee := range part.LateFees {
 			fee.Name = locale.T(r.Language, "mail.late_fee.line", "name", fee.Name, "number", part.Number)
@@ -65,6 +66,5 @@ func combine(parts []Reminder) Reminder {
 	}
 	last := len(numbers) - 1
 	r.Number = strings.Join(numbers[:last], ", ") + " " + locale.T(r.Language, "mail.and") + " " + numbers[last]
-	r.Link = strings.Join(links, "\n")
 	return r
 }

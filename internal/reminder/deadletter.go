@@ -2,7 +2,6 @@ package reminder
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -21,37 +20,45 @@ func (s *Service) Failures(ctx context.Context) ([]db.FailureCount, error) {
 }
 
 // PreviewDelivery writes the mail of a delivery as it would go out now, with the address, the template
-// and the data of now, without storing or sending anything. Staff only.
+// and the data of now, and with the invoices that its mail would hold, without storing or sending
+// anything. Its personal links open nothing, because they would act for the recipient. Staff only.
 func (s *Service) PreviewDelivery(ctx context.Context, deliveryID id.Delivery) (mail.Message, error) {
 	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return mail.Message{}, err
 	}
-	row, err := s.Store.Delivery(ctx, deliveryID)
+	if _, err := s.Store.Delivery(ctx, deliveryID); err != nil {
+		return mail.Message{}, err
+	}
+	rows, err := s.Store.MailOf(ctx, deliveryID)
 	if err != nil {
 		return mail.Message{}, err
 	}
-	steps, err := s.Store.StepsByID(ctx, []id.Step{row.StepID})
-	if err != nil || len(steps) == 0 {
-		return mail.Message{}, fmt.Errorf("step of %s: %w", deliveryID, err)
-	}
-	sending, err := s.sending(ctx, row.InvoiceID, row.ContactID, steps[0])
+	templates, err := s.Store.TemplatesInForce(ctx)
 	if err != nil {
 		return mail.Message{}, err
 	}
-	company, err := s.company(ctx)
-	if err != nil {
-		return mail.Message{}, err
-	}
-	reminder := compose(sending, company, s.Now())
-	if reminder.LateFees, err = s.lateFees(ctx, row.InvoiceID); err != nil {
-		return mail.Message{}, err
-	}
-	message, err := s.write(ctx, []db.Sending{sending}, []Reminder{reminder})
+	message, err := s.draft(ctx, rows, templates)
 	if err != nil {
 		// What makes the mail impossible is what the reader wants to know.
 		return mail.Message{}, fault.New(fault.Conflict, "DELIVERY_RENDER").With("cause", err.Error()).Because(err)
 	}
 	return message, nil
+}
+
+// draft writes the mail of the rows with links that open nothing.
+func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.MailTemplate) (mail.Message, error) {
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	parts := make([]Reminder, len(rows))
+	for i, row := range rows {
+		parts[i] = compose(row, company, s.Now())
+		if parts[i].LateFees, err = s.Store.PendingLateFees(ctx, s.Now(), false, row.InvoiceID, 10); err != nil {
+			return mail.Message{}, err
+		}
+	}
+	return s.write(ctx, rows, parts, templates, func(context.Context, Link) (string, error) { return previewToken, nil })
 }
 
 // sending is what a worker that claims a mail of the invoice and step for the recipient (contact 0: the

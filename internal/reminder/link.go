@@ -23,21 +23,23 @@ import (
 // What a personal link opens.
 const (
 	LinkInvoice     = "invoice"     // one invoice's documents, for 60 days
+	LinkInvoices    = "invoices"    // those of a mail about several invoices, for 60 days
 	LinkPreferences = "preferences" // the email preferences of one address; unsubscribing must go on working
 	LinkVerify      = "verify"      // confirms an address, for 7 days
 )
 
-var linkKinds = []string{LinkInvoice, LinkPreferences, LinkVerify}
+var linkKinds = []string{LinkInvoice, LinkPreferences, LinkVerify, LinkInvoices} // its place is in the token
 
-var linkAge = map[string]time.Duration{LinkInvoice: 60 * 24 * time.Hour, LinkPreferences: 3 * 365 * 24 * time.Hour, LinkVerify: 7 * 24 * time.Hour}
+var linkAge = map[string]time.Duration{LinkInvoice: 60 * 24 * time.Hour, LinkInvoices: 60 * 24 * time.Hour, LinkPreferences: 3 * 365 * 24 * time.Hour, LinkVerify: 7 * 24 * time.Hour}
 
 // Link is what a personal link says: who may open what without signing in.
 type Link struct {
 	Kind      string
 	ClientID  id.Client
 	ContactID id.Contact // 0: the client's own address
-	InvoiceID id.Invoice // of LinkInvoice
-	Made      time.Time  // to the second
+	InvoiceID id.Invoice // of LinkInvoice; of LinkInvoices the first one
+	StepID    id.Step    // of LinkInvoices: with the others it names the mail
+	Made      time.Time  // to the second; the zero value: now
 	Email     string     // the address it was sent to; a link dies when the address changes
 }
 
@@ -56,10 +58,26 @@ func (s *Service) sign(ctx context.Context, l Link) (string, error) {
 		return "", err
 	}
 	body := []byte{1, byte(slices.Index(linkKinds, l.Kind))}
-	for _, n := range []int64{int64(l.ClientID), int64(l.ContactID), int64(l.InvoiceID), s.Now().Unix()} {
-		body = binary.AppendVarint(body, n)
+	if l.Made.IsZero() {
+		l.Made = s.Now()
+	}
+	made := l.Made.Unix()
+	for _, n := range l.numbers(&made) {
+		body = binary.AppendVarint(body, *n)
 	}
 	return base64.RawURLEncoding.EncodeToString(append(body, signature(key, body, l.Email)...)), nil
+}
+
+// previewToken stands in the links of previews and test mails. It opens nothing.
+const previewToken = "vista-previa"
+
+// numbers are the parts of a token, in order.
+func (l *Link) numbers(made *int64) []*int64 {
+	list := []*int64{(*int64)(&l.ClientID), (*int64)(&l.ContactID), (*int64)(&l.InvoiceID), made}
+	if l.Kind == LinkInvoices {
+		list = append(list, (*int64)(&l.StepID))
+	}
+	return list
 }
 
 const signatureSize = 16 // 128 bits of the HMAC
@@ -93,6 +111,9 @@ func linkInvalid() error { return fault.New(fault.NotFound, "MAIL_LINK_INVALID")
 // same error.
 func (s *Service) OpenLink(ctx context.Context, token string, kind string) (Link, error) {
 	invalid := linkInvalid()
+	if token == previewToken {
+		return Link{}, fault.New(fault.NotFound, "MAIL_LINK_PREVIEW")
+	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) < 2+signatureSize || raw[0] != 1 || int(raw[1]) >= len(linkKinds) || linkKinds[raw[1]] != kind {
 		return Link{}, invalid
@@ -101,7 +122,7 @@ func (s *Service) OpenLink(ctx context.Context, token string, kind string) (Link
 	var made int64
 	l := Link{Kind: kind}
 	rest := body[2:]
-	for _, to := range []*int64{(*int64)(&l.ClientID), (*int64)(&l.ContactID), (*int64)(&l.InvoiceID), &made} {
+	for _, to := range l.numbers(&made) {
 		n, size := binary.Varint(rest)
 		if size <= 0 {
 			return Link{}, invalid

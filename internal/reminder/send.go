@@ -34,11 +34,20 @@ type Reminder struct {
 	Currency  money.Currency
 	Issued    bool         // announces the invoice; otherwise it reminds of it
 	LateFees  []db.LateFee // that the invoice will bear if it stays unpaid
-	Link      string       // the invoice's page, "" where the installation has no address
-	Company   db.Company
+	Link      string       // the personal page of the invoice, or of all of them; "" where the installation has no address
+	// Preferences is the personal page on which the recipient turns these mails off, "" as with Link.
+	Preferences string
+	Company     db.Company
+	Words       *Words // of the company's own template; nil: the built-in ones
 	// Invoices are the parts of a mail about several invoices that are due on the same day: Number names
 	// them all, Total and Balance are their sums. It is nil in a mail about one.
 	Invoices []Reminder
+}
+
+// Words are the words of a template, filled in. All of it is plain text.
+type Words struct {
+	Subject string
+	Body    string // paragraphs are parted by an empty line
 }
 
 // A mail that the server puts off is given up after maxAttempts that span at least maxAge. With
@@ -163,7 +172,10 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 			return end, err // the database, not the mail
 		}
 	}
-	message, err := s.write(ctx, rows, parts)
+	s.cached.Lock()
+	templates := s.cached.templates
+	s.cached.Unlock()
+	message, err := s.write(ctx, rows, parts, templates, s.sign)
 	if err != nil {
 		leave(nil)
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "render", err.Error()
@@ -189,18 +201,33 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 	return end, nil
 }
 
-// write makes the mail: the built-in one, with the words of the step's template where there is one, and
-// with the link by which a mail program unsubscribes in one click (RFC 8058).
-func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder) (mail.Message, error) {
-	row := rows[0]
-	for i := range parts {
-		link, err := s.invoiceLink(ctx, rows[i], parts[i].To)
+// signer makes the token of a personal link: a real one, or one of a preview, which opens nothing.
+type signer func(context.Context, Link) (string, error)
+
+// write makes the mail: with the words of the step's template where one of the templates is for it, with
+// the documents that the policy attaches, and with the link by which a mail program unsubscribes in one
+// click (RFC 8058).
+func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder, templates []db.MailTemplate, sign signer) (mail.Message, error) {
+	if err := s.addLinks(ctx, rows, parts, sign); err != nil {
+		return mail.Message{}, err
+	}
+	r := combine(parts)
+	if len(rows) > 1 && s.LinkURL != nil {
+		link, err := s.personal(ctx, rows[0], r.To, LinkInvoices, sign)
 		if err != nil {
 			return mail.Message{}, err
 		}
-		parts[i].Link = link
+		r.Link = link
 	}
-	r := combine(parts)
+	for _, t := range templates {
+		if t.Anchor == rows[0].Anchor && t.Days == rows[0].Days && t.Language == r.Language && t.Body != "" {
+			words, err := fill(t, r)
+			if err != nil {
+				return mail.Message{}, err
+			}
+			r.Words = &words
+		}
+	}
 	message, err := s.Render(ctx, r)
 	if err != nil {
 		return message, err
@@ -216,39 +243,38 @@ func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder
 			message.Attachments = append(message.Attachments, mail.Attachment{Name: row.InvoiceNumber + ".xml", ContentType: "application/xml", Data: row.XML})
 		}
 	}
-	s.cached.Lock()
-	templates := s.cached.templates
-	s.cached.Unlock()
-	for _, t := range templates {
-		if t.Anchor == row.Anchor && t.Days == row.Days && t.Language == r.Language && t.Body != "" {
-			if err := applyTemplate(t, r, &message); err != nil {
-				return message, err
-			}
-		}
+	if r.Preferences != "" {
+		message.Unsubscribe = "<" + r.Preferences + ">"
+		message.Headers = map[string]string{"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 	}
-	if s.LinkURL == nil {
-		return message, nil
-	}
-	token, err := s.sign(ctx, Link{Kind: LinkPreferences, ClientID: row.ClientID, ContactID: row.ContactID, Email: r.To})
-	if err != nil {
-		return message, err
-	}
-	message.Unsubscribe = "<" + s.LinkURL(LinkPreferences, token) + ">"
-	message.Headers = map[string]string{"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 	return message, nil
 }
 
-// invoiceLink is the recipient's personal, expiring link to the invoice, "" where the installation has
-// no pages.
-func (s *Service) invoiceLink(ctx context.Context, row db.Sending, email string) (string, error) {
+// addLinks gives the parts of a mail their personal links, where the installation has pages.
+func (s *Service) addLinks(ctx context.Context, rows []db.Sending, parts []Reminder, sign signer) (err error) {
 	if s.LinkURL == nil {
-		return "", nil
+		return nil
 	}
-	token, err := s.sign(ctx, Link{Kind: LinkInvoice, ClientID: row.ClientID, ContactID: row.ContactID, InvoiceID: row.InvoiceID, Email: email})
-	if err != nil {
-		return "", err
+	for i := range parts {
+		if parts[i].Link, err = s.personal(ctx, rows[i], parts[i].To, LinkInvoice, sign); err != nil {
+			return err
+		}
 	}
-	return s.LinkURL(LinkInvoice, token), nil
+	parts[0].Preferences, err = s.personal(ctx, rows[0], parts[0].To, LinkPreferences, sign)
+	return err
+}
+
+// personal is a link of the kind for the recipient of a row.
+func (s *Service) personal(ctx context.Context, row db.Sending, email, kind string, sign signer) (string, error) {
+	l := Link{Kind: kind, ClientID: row.ClientID, ContactID: row.ContactID, Email: email}
+	switch kind {
+	case LinkInvoice:
+		l.InvoiceID = row.InvoiceID
+	case LinkInvoices:
+		l.InvoiceID, l.StepID = row.InvoiceID, row.StepID
+	}
+	token, err := sign(ctx, l)
+	return s.LinkURL(kind, token), err
 }
 
 // lastLook is the reason not to send, "" to send: the world may have changed since the plan.

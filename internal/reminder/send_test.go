@@ -42,6 +42,9 @@ func newOutside(t *testing.T) *outside {
 	t.Cleanup(smtp.Close)
 	o.rules.Mailer, o.rules.Worker, o.rules.Lease = smtp, "test", 3*time.Second
 	o.rules.Render = func(_ context.Context, r reminder.Reminder) (mail.Message, error) {
+		if r.Words != nil {
+			return mail.Message{ID: r.MessageID, From: r.Company.Email, To: r.To, Subject: r.Words.Subject, Text: r.Words.Body}, nil
+		}
 		return mail.Message{ID: r.MessageID, From: r.Company.Email, FromName: r.Company.Name, To: r.To, ToName: r.Name, Subject: "Recordatorio " + r.Number, Text: "Saldo"}, nil
 	}
 	o.client = dbtest.Client(t, o.store, "Cliente\r\nBcc: intruso@envio.example", recipient)

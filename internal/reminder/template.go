@@ -2,7 +2,6 @@ package reminder
 
 import (
 	"context"
-	"html"
 	"maps"
 	"slices"
 	"strconv"
@@ -155,28 +154,21 @@ func fillTemplate(nodes []node, r Reminder, out *strings.Builder) {
 	}
 }
 
-// applyTemplate puts the words of a template into a mail. The HTML is made of the filled text, all of
-// it escaped: no value and no template can bring markup in.
-func applyTemplate(t db.MailTemplate, r Reminder, m *mail.Message) error {
+// fill writes a template with the reminder's values. It is text: whoever shows it escapes all of it, so
+// that no value and no template can bring markup in.
+func fill(t db.MailTemplate, r Reminder) (Words, error) {
 	var checks fault.Checks
 	subject, body := parseTemplate(t.Subject, "subject", &checks), parseTemplate(t.Body, "body", &checks)
 	if err := checks.Err(); err != nil {
-		return err
+		return Words{}, err
 	}
 	var out strings.Builder
 	fillTemplate(subject, r, &out)
-	m.Subject = strings.Join(strings.Fields(out.String()), " ")
+	words := Words{Subject: strings.Join(strings.Fields(out.String()), " ")}
 	out.Reset()
 	fillTemplate(body, r, &out)
-	m.Text = out.String()
-	out.Reset()
-	out.WriteString(`<!doctype html><html lang="` + html.EscapeString(r.Language) + `"><body style="font-family:sans-serif;line-height:1.5;max-width:40em">`)
-	for _, paragraph := range strings.Split(strings.ReplaceAll(m.Text, "\r\n", "\n"), "\n\n") {
-		out.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(paragraph), "\n", "<br>") + "</p>")
-	}
-	out.WriteString("</body></html>")
-	m.HTML = out.String()
-	return nil
+	words.Body = strings.ReplaceAll(out.String(), "\r\n", "\n")
+	return words, nil
 }
 
 // TemplateInput is the text of a step's mail in a language.
@@ -294,7 +286,7 @@ func (s *Service) Templates(ctx context.Context, anchor string, days int, langua
 }
 
 // PreviewTemplate writes the mail of an invoice to the client's own address without storing or
-// sending anything. Staff only.
+// sending anything; its personal links open nothing. Staff only.
 func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoiceID id.Invoice) (mail.Message, error) {
 	if err := access.RequireStaff(ctx); err != nil {
 		return mail.Message{}, err
@@ -306,20 +298,8 @@ func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoice
 	if err != nil {
 		return mail.Message{}, err
 	}
-	company, err := s.Store.Company(ctx)
-	if err != nil {
-		return mail.Message{}, err
-	}
 	row.Recipient.Language = in.Language
-	r := compose(row, company, s.Now())
-	if r.Link, err = s.invoiceLink(ctx, row, r.To); err != nil {
-		return mail.Message{}, err
-	}
-	message, err := s.Render(ctx, r)
-	if err != nil {
-		return mail.Message{}, err
-	}
-	return message, applyTemplate(in.row(), r, &message)
+	return s.draft(ctx, []db.Sending{row}, []db.MailTemplate{in.row()})
 }
 
 // SendTestMail sends the preview to the member of staff who asks for it. Staff only.

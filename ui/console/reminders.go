@@ -63,6 +63,7 @@ func (c *Console) reminderRoutes() []layout.Route {
 		get(templateFormPath, c.templatePage),
 		post(templateFormPath, c.saveTemplate),
 		post(templatesPath+"/vista", c.templatePreview), get(templatesPath+"/vista", c.templatePage),
+		post(templatesPath+"/carta", c.templateMail), get(templatesPath+"/carta", c.templatePage),
 		post(templatesPath+"/prueba", c.testTemplate), get(templatesPath+"/prueba", c.templatePage),
 		post(templatesPath+"/original", c.resetTemplate), get(templatesPath+"/original", c.templatePage),
 		post(templatesPath+"/restaurar", c.restoreTemplate), get(templatesPath+"/restaurar", c.templatePage),

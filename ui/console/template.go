@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"html"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -291,6 +292,24 @@ func (c *Console) templatePreview(w http.ResponseWriter, r *http.Request) error 
 	return c.showTemplate(w, r, http.StatusOK, form)
 }
 
+// templateMail is the mail of the form as it looks: a document for the frame of the preview.
+func (c *Console) templateMail(w http.ResponseWriter, r *http.Request) error {
+	form, ok, err := c.templateOf(r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.Missing()
+	}
+	if err := c.render(r.Context(), &form); err != nil {
+		return err
+	}
+	if form.Preview == nil {
+		return layout.WriteMail(w, "<p>"+html.EscapeString(rt(r.Context(), "preview.wrong"))+"</p>")
+	}
+	return layout.WriteMail(w, form.Preview.HTML)
+}
+
 // invoiceOptions are the invoices whose data the preview can show.
 func (f templateForm) invoiceOptions() []component.Option {
 	options := []component.Option{}
@@ -298,15 +317,4 @@ func (f templateForm) invoiceOptions() []component.Option {
 		options = append(options, component.Option{Value: row.ID.String(), Label: row.Number + " · " + row.ClientSnapshot.Name})
 	}
 	return options
-}
-
-// paragraphs of a mail's text, which an empty line parts.
-func paragraphs(text string) []string {
-	list := []string{}
-	for part := range strings.SplitSeq(text, "\n\n") {
-		if part = strings.Trim(part, "\n"); part != "" {
-			list = append(list, part)
-		}
-	}
-	return list
 }

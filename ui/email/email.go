@@ -36,6 +36,11 @@ func Reminder(ctx context.Context, r reminder.Reminder, links Links) (mail.Messa
 		r.Language = locale.Spanish
 	}
 	r.Name, r.Client, r.Number, r.Company.Name = line(r.Name), line(r.Client), line(r.Number), line(r.Company.Name)
+	for _, url := range []string{r.Link, r.Preferences} {
+		if url != "" && !(Links{BaseURL: url}).valid() {
+			return mail.Message{}, fmt.Errorf("personal link %q is no web address", url)
+		}
+	}
 	l := newLetter(r, links)
 	var html strings.Builder
 	if err := document(l).Render(ctx, &html); err != nil {

@@ -47,6 +47,61 @@ func several(r *reminder.Reminder) {
 	r.ClientID, r.Number, r.Total, r.Balance = 4, "F-102, F-103 y F-110", 3*r.Total, 3*r.Balance
 }
 
+// own gives it the words of a template and personal links.
+func own(r *reminder.Reminder) {
+	r.Link, r.Preferences = "https://clientes.nube.example/correo/factura/AQAx", "https://clientes.nube.example/correo/preferencias/AQBy"
+	r.Words = &reminder.Words{Subject: "Factura " + r.Number + " <pendiente>", Body: "Estimada Laura & compañía:\n\nSu factura <b>" + r.Number + "</b> vence pronto.\nVéala aquí: " + r.Link +
+		" cuando guste.\n \n\n" + r.Company.Signature}
+}
+
+// The words of a template stand in the designed letter: with its button, its table of all invoices and
+// its way out. What the words say themselves is not said twice, and nothing that people wrote is markup.
+func TestReminderOwnWords(t *testing.T) {
+	r := sample()
+	several(&r)
+	own(&r)
+	r.Words.Subject, r.Words.Body = "Uno\r\nBcc: x@y.example", r.Words.Body+"\n\nhttps://malo.example/ <script>alert(1)</script>\u202e"
+	m, err := Reminder(t.Context(), r, links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Subject != "Uno Bcc: x@y.example" {
+		t.Errorf("subject %q", m.Subject)
+	}
+	for part, body := range map[string]string{"text": m.Text, "html": m.HTML} {
+		for _, want := range []string{"F-102", "F-103", "F-110", "ejemplo-F-103", r.Link, r.Preferences, "CLABE 000", "Nube Ejemplo, S.A. de C.V.", "https://malo.example/"} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s part lacks %q", part, want)
+			}
+		}
+		if n := strings.Count(body, "Equipo de Cobranza"); n != 1 {
+			t.Errorf("%s part: the signature stands %d times", part, n)
+		}
+		for _, not := range []string{"Buen día", "/clientes/contactos", "/clientes/cli_", "\u202e"} {
+			if strings.Contains(body, not) {
+				t.Errorf("%s part has %q", part, not)
+			}
+		}
+	}
+	parsed, err := html.Parse(strings.NewReader(m.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for node := range parsed.Descendants() {
+		switch {
+		case node.Type != html.ElementNode:
+		case node.Data == "script" || node.Data == "b":
+			t.Errorf("<%s> in the HTML part", node.Data)
+		case node.Data == "a" && strings.Contains(node.Attr[0].Val+node.Attr[1].Val, "malo.example"):
+			t.Error("an address that somebody typed became a link")
+		}
+	}
+	r.Words.Body = r.Company.PaymentDetails + "\n\nAtentamente"
+	if m, err = Reminder(t.Context(), r, links); err != nil || strings.Count(m.Text, "CLABE 000") != 1 || !strings.Contains(m.Text, "Atentamente") {
+		t.Errorf("payment details: %v\n%s", err, m.Text)
+	}
+}
+
 func TestReminderGolden(t *testing.T) {
 	cases := map[string]func(*reminder.Reminder){
 		"issued":    func(r *reminder.Reminder) { r.Issued, r.DaysLeft = true, 15 },
@@ -63,6 +118,11 @@ func TestReminderGolden(t *testing.T) {
 		"several-overdue": func(r *reminder.Reminder) {
 			several(r)
 			r.DaysLeft, r.Balance = -1, r.Balance-50000
+		},
+		"own": func(r *reminder.Reminder) { own(r) },
+		"several-own": func(r *reminder.Reminder) {
+			several(r)
+			own(r)
 		},
 	}
 	for name, change := range cases {
@@ -218,6 +278,8 @@ func TestReminderRefuses(t *testing.T) {
 		"header in id":        func(r *reminder.Reminder, _ *Links) { r.MessageID = "a@b>\r\nBcc: c@d" },
 		"id without a host":   func(r *reminder.Reminder, _ *Links) { r.MessageID = "reminder" },
 		"id with two hosts":   func(r *reminder.Reminder, _ *Links) { r.MessageID = "a@b@c" },
+		"personal link":       func(r *reminder.Reminder, _ *Links) { r.Link = "javascript:alert(1)" },
+		"preferences":         func(r *reminder.Reminder, _ *Links) { r.Preferences = "/correo/preferencias/x" },
 		"id outside of ASCII": func(r *reminder.Reminder, _ *Links) { r.MessageID = "a@ñ.example" },
 	}
 	for name, change := range cases {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -24,6 +25,7 @@ type letter struct {
 	Title     string
 	Greeting  string
 	Lead      string
+	Words     []paragraph // of the company's own template, in the place of greeting and lead
 	Facts     []fact
 	Balance   fact
 	Action    link
@@ -31,12 +33,18 @@ type letter struct {
 	Reference string   // what to name in the payment
 	Signature []string
 	Why       string
+	HowToStop string // before Change
 	Change    link
 	Email     string
 	Legal     []string // who sends this: name, RFC, address, telephone
 }
 
 type fact struct{ Label, Value, URL string }
+
+// paragraph is lines of passages; a passage with a URL is a link.
+type paragraph [][]passage
+
+type passage struct{ Text, URL string }
 
 type link struct{ Label, URL string }
 
@@ -69,7 +77,10 @@ func newLetter(r reminder.Reminder, links Links) letter {
 		Balance: fact{Label: t("balance"), Value: amount(r.Balance)}, Reference: about("reference"),
 		Action:  link{t("view"), cmp.Or(r.Link, links.Invoice(r.InvoiceID))}, // the personal one opens without a login
 		Payment: lines(r.Company.PaymentDetails), Signature: lines(r.Company.Signature),
-		Why: t("why"), Change: link{t("change.link"), links.Contacts()},
+		Why: t("why"), HowToStop: t("change"), Change: link{t("change.link"), links.Contacts()},
+	}
+	if r.Preferences != "" { // opens without a login too
+		l.HowToStop, l.Change = t("change.personal"), link{t("change.personal.link"), r.Preferences}
 	}
 	l.OnColour = readableOn(l.Colour)
 	if tone == "issued" {
@@ -83,7 +94,7 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	}
 	due := fact{Label: t("due_on"), Value: longDate(lang, r.DueDate)}
 	if len(r.Invoices) > 0 {
-		l.Action = link{about("view"), links.Invoices(r.ClientID)}
+		l.Action = link{about("view"), cmp.Or(r.Link, links.Invoices(r.ClientID))}
 		l.Facts = []fact{{Label: t("client"), Value: r.Client}, due}
 		for _, one := range r.Invoices {
 			l.Facts = append(l.Facts, fact{t("invoice") + " " + line(one.Number), amount(one.Balance), cmp.Or(one.Link, links.Invoice(one.InvoiceID))})
@@ -97,6 +108,7 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	for _, fee := range r.LateFees {
 		l.Facts = append(l.Facts, fact{Label: locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), Value: money.Format(fee.Amount, fee.Currency, lang)})
 	}
+	l.use(r.Words, r.Company)
 	taxID := ""
 	if r.Company.TaxID != "" {
 		taxID = locale.T(lang, "mail.rfc", "rfc", line(r.Company.TaxID))
@@ -108,6 +120,51 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	l.Legal = joinPresent(joinedBy(" · ", legal, taxID), strings.Join(lines(r.Company.Address), ", "),
 		joinedBy(" · ", line(r.Company.Phonenumber), line(r.Company.Email), line(r.Company.Website)))
 	return l
+}
+
+// use puts the words of a template into the letter. What they say themselves, the rest of the letter does
+// not say again.
+func (l *letter) use(words *reminder.Words, company db.Company) {
+	if words == nil {
+		return
+	}
+	l.Subject = line(words.Subject)
+	l.Title = l.Subject
+	body := words.Body
+	says := func(text string) bool { return text != "" && strings.Contains(body, text) }
+	if says(strings.TrimSpace(strings.ReplaceAll(company.PaymentDetails, "\r\n", "\n"))) {
+		l.Payment = nil
+	}
+	if signature := strings.TrimSpace(strings.ReplaceAll(company.Signature, "\r\n", "\n")); says(signature) {
+		cut, last := strings.CutSuffix(strings.TrimSpace(body), signature)
+		if body = cut; !last { // it stays where the words have it; at their end it goes to the letter's
+			l.Signature = nil
+		}
+	}
+	part := paragraph{}
+	for text := range strings.Lines(body + "\n\n") {
+		switch {
+		case strings.TrimSpace(text) != "":
+			part = append(part, l.passages(text))
+		case len(part) > 0:
+			l.Words, part = append(l.Words, part), paragraph{}
+		}
+	}
+}
+
+// passages parts a line of a template at the address of the letter's button, which becomes a link with
+// the button's words. Nothing else that people typed becomes one.
+func (l *letter) passages(text string) []passage {
+	list := []passage{}
+	for i, plain := range strings.Split(text, l.Action.URL) {
+		if i > 0 {
+			list = append(list, passage{l.Action.Label, l.Action.URL})
+		}
+		if words := line(plain); words != "" {
+			list = append(list, passage{Text: words})
+		}
+	}
+	return list
 }
 
 // number is the part of a text's key for several invoices.

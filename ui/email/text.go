@@ -1,6 +1,7 @@
 package email
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -22,8 +23,21 @@ func text(l letter) string {
 		b.WriteString("\n")
 	}
 
-	paragraph(l.Greeting)
-	paragraph(l.Lead)
+	if l.Words == nil {
+		paragraph(l.Greeting)
+		paragraph(l.Lead)
+	}
+	linked := false
+	for _, part := range l.Words {
+		for _, passages := range part {
+			words := make([]string, len(passages))
+			for i, p := range passages {
+				words[i], linked = cmp.Or(p.URL, p.Text), linked || p.URL != ""
+			}
+			b.WriteString(wrap(strings.Join(words, " ")) + "\n")
+		}
+		b.WriteString("\n")
+	}
 	facts := append(append([]fact{}, l.Facts...), l.Balance)
 	longest := 0
 	for _, f := range facts {
@@ -35,16 +49,21 @@ func text(l letter) string {
 			b.WriteString("  " + f.URL + "\n")
 		}
 	}
-	b.WriteString("\n" + l.Action.Label + ":\n" + l.Action.URL + "\n\n")
+	b.WriteString("\n")
+	if !linked {
+		b.WriteString(l.Action.Label + ":\n" + l.Action.URL + "\n\n")
+	}
 	if len(l.Payment) > 0 {
 		title := t("how_to_pay")
 		b.WriteString(title + "\n" + strings.Repeat("-", utf8.RuneCountInString(title)) + "\n")
 		block(append(append([]string{}, l.Payment...), l.Reference))
 	}
-	block(l.Signature)
+	if len(l.Signature) > 0 {
+		block(l.Signature)
+	}
 	b.WriteString("-- \n") // the signature mark: replies leave out what follows
 	paragraph(l.Why)
-	paragraph(t("change") + " " + l.Change.Label + " (" + l.Change.URL + "), " + t("change.reply"))
+	paragraph(l.HowToStop + " " + l.Change.Label + " (" + l.Change.URL + "), " + t("change.reply"))
 	block(l.Legal)
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }

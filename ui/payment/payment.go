@@ -84,3 +84,24 @@ func Sum(rows []db.Invoice) money.Minor {
 	}
 	return sum
 }
+
+// Chosen says how many invoices are about to be paid.
+func Chosen(ctx context.Context, n int) string {
+	if n == 1 {
+		return t(ctx, "chosen.one")
+	}
+	return component.T(ctx, "payment.chosen.many", "n", n)
+}
+
+// Concept is what a payer writes into a transfer: the numbers, as far as banks take them.
+func Concept(rows []db.Invoice) string {
+	text := ""
+	for _, row := range rows {
+		next := strings.TrimSpace(text + " " + row.Number)
+		if len(next) > 40 { // of SPEI
+			break
+		}
+		text = next
+	}
+	return text
+}

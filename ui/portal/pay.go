@@ -168,26 +168,6 @@ func (p *Portal) PaymentStatus(w http.ResponseWriter, r *http.Request) error {
 	return p.show(w, r, http.StatusOK, client, sectionPay, pt(ctx, "status.page"), payment.Status(view))
 }
 
-func chosenText(ctx context.Context, n int) string {
-	if n == 1 {
-		return pt(ctx, "chosen.one")
-	}
-	return pt(ctx, "chosen.many", "n", n)
-}
-
-// concept is what a payer writes into a transfer: the numbers, as far as banks take them.
-func concept(rows []db.Invoice) string {
-	text := ""
-	for _, row := range rows {
-		next := joined(" ", text, row.Number)
-		if len(next) > 40 { // of SPEI
-			break
-		}
-		text = next
-	}
-	return text
-}
-
 func payURL(client id.Client, invoice id.Invoice) templ.SafeURL {
 	return at(client, "pagar") + templ.SafeURL("?"+url.Values{fieldInvoice: {invoice.String()}}.Encode())
 }

@@ -489,7 +489,7 @@ func paySummary(view payView, group payGroup) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = component.Stat(pt(ctx, "total"), component.Money(ctx, payment.Sum(group.Chosen), group.Currency), chosenText(ctx, len(group.Chosen))).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Stat(pt(ctx, "total"), component.Money(ctx, payment.Sum(group.Chosen), group.Currency), payment.Chosen(ctx, len(group.Chosen))).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -562,7 +562,7 @@ func paySummary(view payView, group payGroup) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if len(group.Chosen) > 0 {
-			templ_7745c5c3_Err = payment.Transfer(view.Transfer, component.Money(ctx, payment.Sum(group.Chosen), group.Currency), concept(group.Chosen)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = payment.Transfer(view.Transfer, component.Money(ctx, payment.Sum(group.Chosen), group.Currency), payment.Concept(group.Chosen)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

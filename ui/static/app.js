@@ -81,7 +81,16 @@ document.addEventListener('htmx:after:swap', ({ detail }) => {
   alert.tabIndex = -1;
   alert.focus();
 });
+
+// A form that asks for the document of a frame is sent as soon as it is there: the preview of a mail.
+const fillFrames = () =>
+  document.querySelectorAll('form[data-frame=""]').forEach((form) => {
+    form.dataset.frame = 'filled';
+    form.submit();
+  });
+document.addEventListener('htmx:after:swap', fillFrames);
 document.addEventListener('DOMContentLoaded', () => {
+  fillFrames();
   focusFirstError();
   sayFlash();
 });
