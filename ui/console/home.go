@@ -7,11 +7,16 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
-// homeDays is how far back the figures of the home page look.
-const homeDays = 7
+// homeDays is how far back the figures of the home page look, homeDue how many invoices it lists.
+const (
+	homeDays = 7
+	homeDue  = 6
+)
 
 type homeView struct {
 	Name     string
@@ -22,6 +27,8 @@ type homeView struct {
 	Outbox   *db.OutboxState
 	Problems []deliveryRow
 	Latest   []deliveryRow
+	Due      []db.Invoice // still owed, the first to fall due first
+	Today    date.Date
 	Run      *db.PlanResult
 }
 
@@ -65,6 +72,11 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	if view.Morning, err = c.morning(ctx); err != nil {
 		return err
 	}
+	due, err := c.Billing.Invoices(ctx, billing.InvoiceQuery{Status: "open", Order: db.InvoiceOrder{By: "due_date", Ascending: true}}, db.Page{First: homeDue})
+	if err != nil {
+		return err
+	}
+	view.Due, view.Today = due.Rows, c.Billing.Today()
 	if c.Outbox != nil {
 		state, err := c.Outbox(ctx)
 		if err != nil {
@@ -75,7 +87,7 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	if view.Problems, err = c.latest(ctx, 5, db.DeliveryFailed, db.DeliveryBounced); err != nil {
 		return err
 	}
-	if view.Latest, err = c.latest(ctx, 8); err != nil {
+	if view.Latest, err = c.latest(ctx, 5); err != nil {
 		return err
 	}
 	return c.show(w, r, http.StatusOK, t(ctx, "home.title"), homePage(view))

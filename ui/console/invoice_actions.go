@@ -270,7 +270,7 @@ func (c *Console) issueCreditNote(w http.ResponseWriter, r *http.Request) error 
 
 // closeReason is the field of a closing form; only the one that was sent keeps what was typed.
 func closeReason(ctx context.Context, v invoiceView, how string) component.Field {
-	field := component.Field{Name: "reason", Label: bt(ctx, "reason"), Required: true, Maxlength: "500"}
+	field := component.Field{Name: "reason", Key: how, Label: bt(ctx, "reason"), Required: true, Maxlength: "500"}
 	if v.Close.How == how {
 		field.Value, field.Error = v.Close.Reason, v.Close.Errors["reason"]
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -262,4 +263,9 @@ func (c *Console) morning(ctx context.Context) (morning, error) {
 		}
 	}
 	return out, err
+}
+
+// overdue reports whether anything is late.
+func overdue(totals []db.InvoiceTotals) bool {
+	return slices.ContainsFunc(totals, func(row db.InvoiceTotals) bool { return row.Overdue > 0 })
 }

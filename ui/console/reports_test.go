@@ -30,7 +30,10 @@ func TestReports(t *testing.T) {
 	if strings.Contains(p.body, " style=") {
 		t.Error("a chart has a style attribute, which the policy of the pages refuses")
 	}
-	w.get("/consola").want(t, 200, "Vencido más de 60 días", "$182.00 MXN", "0 borradores")
+	home := w.get("/consola").want(t, 200, "$182.00 MXN con más de 60 días", "0 borradores", "Quién debe", "$530.00 MXN", "5 facturas abiertas")
+	if owed := text(home.all("td", "class", "hidden whitespace-nowrap sm:table-cell")); !strings.HasPrefix(owed, "10 dic 2025") {
+		t.Errorf("who owes does not begin with what is latest: %q", owed)
+	}
 
 	address := clientPath(client.ID) + "/estado-de-cuenta"
 	w.get(address).want(t, 200, "$580.00 MXN", "$50.00 MXN", "$530.00 MXN")

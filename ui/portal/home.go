@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 
@@ -9,12 +8,16 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
-// shownOnHome is how many contacts and invoices the home page lists.
-const shownOnHome = 5
+// shownOnHome is how many contacts and invoices the home page lists, documentsOnHome how many fiscal documents.
+const (
+	shownOnHome     = 5
+	documentsOnHome = 3
+)
 
 type homeView struct {
 	Client       db.Client
@@ -25,7 +28,7 @@ type homeView struct {
 	MoreContacts bool
 	Totals       []db.InvoiceTotals
 	Next         []db.Invoice // still owed, the first to fall due first
-	MoreInvoices bool
+	Documents    []db.CFDI    // the newest of the fiscal folder
 }
 
 // Home is the client's start page: what is owed, and "Su Información" with the contacts.
@@ -65,12 +68,17 @@ func (p *Portal) owed(r *http.Request, client id.Client, view *homeView) error {
 	if view.Totals, err = p.Billing.OpenTotals(r.Context(), client); err != nil {
 		return err
 	}
-	list, err := p.Billing.Invoices(r.Context(), openInvoices(client), db.Page{First: db.MaxPage})
+	query := openInvoices(client)
+	query.Order = db.InvoiceOrder{By: "due_date", Ascending: true}
+	list, err := p.Billing.Invoices(r.Context(), query, db.Page{First: shownOnHome})
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(list.Rows, func(a, b db.Invoice) int { return cmp.Compare(a.DueDate, b.DueDate) })
-	view.Next = list.Rows[:min(len(list.Rows), shownOnHome)]
-	view.MoreInvoices = len(list.Rows) > shownOnHome
-	return nil
+	view.Next = list.Rows
+	if p.Fiscal == nil {
+		return nil
+	}
+	documents, err := p.Fiscal.Folder(r.Context(), fiscal.FolderFilter{Client: client}, db.Page{First: documentsOnHome})
+	view.Documents = documents.Rows
+	return err
 }
