@@ -39,19 +39,6 @@ type Movement struct {
 	DecidedAt   *time.Time     `bun:"decided_at"`
 }
 
-// AddMovements inserts those movements that are new and returns how many were.
-func (s *Store) AddMovements(ctx context.Context, rows []Movement) (int, error) {
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	result, err := s.idb.NewInsert().Model(&rows).On("CONFLICT (fingerprint) DO NOTHING").Returning("NULL").Exec(ctx)
-	if err != nil {
-		return 0, translate(err)
-	}
-	added, err := result.RowsAffected()
-	return int(added), err
-}
-
 // Movement returns one movement.
 func (s *Store) Movement(ctx context.Context, movementID id.Movement) (Movement, error) {
 	var row Movement
@@ -106,23 +93,4 @@ func (s *Store) Movements(ctx context.Context, status string, page Page) (List[M
 		return List[Movement]{}, translate(err)
 	}
 	return newList(rows, page, func(m Movement) []any { return []any{string(m.ReceivedOn), int64(m.ID)} }), nil
-}
-
-// OpenInvoice is what matching needs of an invoice that is still owed.
-type OpenInvoice struct {
-	ID       id.Invoice     `bun:"id"`
-	ClientID id.Client      `bun:"client_id"`
-	Number   string         `bun:"number"`
-	Currency money.Currency `bun:"currency"`
-	Balance  money.Minor    `bun:"balance"`
-}
-
-// OpenInvoices returns the open invoices with these numbers or of these clients, the first due first.
-func (s *Store) OpenInvoices(ctx context.Context, numbers []string, clients []id.Client) ([]OpenInvoice, error) {
-	rows := []OpenInvoice{}
-	err := s.idb.NewSelect().Table("invoice").Column("id", "client_id", "number", "currency", "balance").
-		Where("status IN ('issued', 'partly_paid')").
-		Where("number IN (?) OR client_id IN (?)", bun.List(append(numbers, "")), bun.List(orNone(clients))).
-		OrderExpr("due_date, id").Scan(ctx, &rows)
-	return rows, translate(err)
 }

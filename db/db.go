@@ -17,8 +17,9 @@ import (
 
 // Store is the database, or one transaction of it.
 type Store struct {
-	idb bun.IDB
-	bun *bun.DB
+	idb  bun.IDB
+	bun  *bun.DB
+	conn *sql.Conn // of a transaction of InBulkTx
 }
 
 // Roles that migrations make: what the web server and the workers may do at most.

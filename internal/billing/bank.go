@@ -18,20 +18,18 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
-// maxStatement is how many movements one statement may have: far above what a bank exports at once.
-const maxStatement = 200_000
-
 // StatementResult says what a bank statement brought.
 type StatementResult struct {
 	Added     int // movements that wait for review
 	Known     int // in an earlier statement already
 	Withdrawn int // rows that are no deposits: left out
+	Errors    int // all errors, also those beyond the ones that are returned
 	Latin1    bool
 }
 
 // ImportStatement reads the deposits of a bank statement (CSV with the columns date, amount and
-// optionally reference, description, currency), proposes what each paid and leaves the decision to a person. With any error
-// nothing is saved; a movement of an earlier statement is not added again. Staff only.
+// optionally reference, description, currency), proposes what each paid and leaves the decision to a person. The file is
+// read as a stream, so its size does not matter. With any error nothing is saved; a movement of an earlier statement is not added again. Staff only.
 func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (StatementResult, error) {
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return StatementResult{}, err
@@ -44,85 +42,102 @@ func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (Statemen
 }
 
 func (s *Service) importStatement(ctx context.Context, rows *sheet) (StatementResult, error) {
-	var result StatementResult
-	var checks fault.Checks
-	movements, wrong := []db.Movement{}, 0
-	seen := map[[32]byte]int{}
-	fail := func(field, code string) {
-		if wrong++; wrong <= maxImportErrors {
-			checks.Add(rowPath(rows.row, field), code)
+	im := statementImport{sheet: rows}
+	err := s.Store.InBulkTx(ctx, func(tx *db.Store) error {
+		var err error
+		if im.result.Added, im.result.Known, err = tx.AddStatement(ctx, im.next); err != nil {
+			return err
 		}
+		if err := im.checks.Err(); err != nil {
+			return err // undoes everything
+		}
+		return tx.Audit(ctx, db.AuditEntry{Verb: "import.statement", After: map[string]any{"added": im.result.Added, "known": im.result.Known, "withdrawn": im.result.Withdrawn}})
+	})
+	if err != nil {
+		return StatementResult{Errors: im.result.Errors}, err
 	}
+	im.result.Latin1 = rows.Latin1
+	return im.result, nil
+}
+
+// statementImport reads deposits from a statement, one after the other.
+type statementImport struct {
+	sheet  *sheet
+	result StatementResult
+	checks fault.Checks
+}
+
+func (im *statementImport) fail(field, code string) {
+	if im.result.Errors++; im.result.Errors <= maxImportErrors {
+		im.checks.Add(rowPath(im.sheet.row, field), code)
+	}
+}
+
+// next returns the next deposit, nil at the end. After an error the rest is read for its errors alone.
+func (im *statementImport) next() (*db.Deposit, error) {
 	for {
-		cell, err := rows.next()
+		cell, err := im.sheet.next()
 		if errors.Is(err, io.EOF) {
-			break
+			return nil, nil
 		}
 		if f, ok := fault.As(err); ok {
 			for _, field := range f.Fields {
-				fail(strings.TrimPrefix(strings.TrimPrefix(field.Path, rowPath(rows.row, "")), "."), field.Code)
+				im.fail(strings.TrimPrefix(strings.TrimPrefix(field.Path, rowPath(im.sheet.row, "")), "."), field.Code)
 			}
 			continue
 		}
 		if err != nil {
-			return result, err
+			return nil, err
 		}
-		if rows.mapped && cell("amount") == "" { // a withdrawal, or a row of text
-			result.Withdrawn++
-			continue
-		}
-		m := db.Movement{Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
-		if m.Currency == "" {
-			m.Currency = money.MXN
-		}
-		if !m.Currency.Valid() {
-			fail("currency", "CURRENCY_UNKNOWN")
-			continue
-		}
-		if m.ReceivedOn, err = parseDay(cell("date")); err != nil {
-			fail("date", "DATE_MALFORMED")
-			continue
-		}
-		var bad *money.Error
-		if m.Amount, err = money.ParseMinor(cell("amount"), m.Currency); errors.As(err, &bad) {
-			fail("amount", strings.ToUpper(bad.Code))
-			continue
-		}
-		if m.Amount <= 0 {
-			result.Withdrawn++
-			continue
-		}
-		// Two equal deposits on one day are two deposits: they differ by their occurrence in the file.
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s|%d|%s|%s|%s", m.ReceivedOn, m.Amount, m.Currency, m.Reference, m.Description))
-		seen[sum]++
-		once := sha256.Sum256(fmt.Appendf(sum[:], "|%d", seen[sum]))
-		m.Fingerprint = once[:]
-		if movements = append(movements, m); len(movements) > maxStatement {
-			return result, errSheet(rows.row, "LINES_TOO_MANY", "max", maxStatement)
+		if d := im.deposit(cell); d != nil && im.result.Errors == 0 {
+			return d, nil
 		}
 	}
-	result.Latin1 = rows.Latin1
-	if err := checks.Err(); err != nil {
-		return StatementResult{}, err
+}
+
+// deposit reads a row; nil for one that is no deposit, or wrong.
+func (im *statementImport) deposit(cell func(string) string) *db.Deposit {
+	if im.sheet.mapped && cell("amount") == "" { // a withdrawal, or a row of text
+		im.result.Withdrawn++
+		return nil
 	}
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		for start := 0; start < len(movements); start += importBatch {
-			batch := movements[start:min(start+importBatch, len(movements))]
-			if err := match(ctx, tx, batch); err != nil {
-				return err
-			}
-			added, err := tx.AddMovements(ctx, batch)
-			if err != nil {
-				return err
-			}
-			result.Added, result.Known = result.Added+added, result.Known+len(batch)-added
-		}
-		return tx.Audit(ctx, db.AuditEntry{Verb: "import.statement", After: map[string]any{"added": result.Added, "known": result.Known, "withdrawn": result.Withdrawn}})
-	})
-	if err != nil {
-		return StatementResult{}, err
+	d := db.Deposit{Row: im.sheet.row, Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
+	if d.Currency == "" {
+		d.Currency = money.MXN
 	}
-	return result, nil
+	if !d.Currency.Valid() {
+		im.fail("currency", "CURRENCY_UNKNOWN")
+		return nil
+	}
+	var err error
+	if d.ReceivedOn, err = parseDay(cell("date")); err != nil {
+		im.fail("date", "DATE_MALFORMED")
+	}
+	var bad *money.Error
+	if d.Amount, err = money.ParseMinor(decimalPoint(cell("amount")), d.Currency); errors.As(err, &bad) {
+		im.fail("amount", strings.ToUpper(bad.Code))
+		return nil
+	}
+	if d.Amount <= 0 {
+		im.result.Withdrawn++
+		return nil
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%d|%s|%s|%s", d.ReceivedOn, d.Amount, d.Currency, d.Reference, d.Description))
+	d.Content = sum[:]
+	d.Numbers, d.Clients = tokens(d.Reference + " " + d.Description)
+	return &d
+}
+
+// commaDecimals is an amount whose decimals follow a comma: 1.234,56 or 1234,56. In Mexico a comma comes
+// before three digits, so two of them say that it is none of the thousands.
+var commaDecimals = regexp.MustCompile(`^\D*(?:\d{1,3}(?:\.\d{3})+|\d+),\d{2}\D*$`)
+
+// decimalPoint writes an amount as in Mexico: 1,234.56.
+func decimalPoint(text string) string {
+	if commaDecimals.MatchString(text) {
+		return strings.NewReplacer(".", ",", ",", ".").Replace(text)
+	}
+	return text
 }
 
 // shortest keeps a bank's text within what people can read.
@@ -137,9 +152,12 @@ func shortest(text string) string {
 // months are the abbreviations that Mexican banks write.
 var months = map[string]string{"ene": "01", "feb": "02", "mar": "03", "abr": "04", "may": "05", "jun": "06", "jul": "07", "ago": "08", "sep": "09", "oct": "10", "nov": "11", "dic": "12"}
 
-// parseDay reads 2026-03-31 and what Mexican banks write: 31/03/2026, 31-03-2026, 31/mar/2026, 31 mar 2026.
+// parseDay reads 2026-03-31 and what Mexican banks write: 31/03/2026, 31-03-26, 31/mar/2026, 31 mar 2026.
 func parseDay(text string) (date.Date, error) {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '-' || r == ' ' || r == '.' })
+	if len(parts) == 3 && len(parts[0]) <= 2 && len(parts[2]) == 2 {
+		parts[2] = "20" + parts[2]
+	}
 	if len(parts) == 3 && len(parts[2]) == 4 {
 		month := strings.ToLower(parts[1])
 		if number, ok := months[month]; ok {
@@ -155,35 +173,9 @@ var (
 	referenceToken = regexp.MustCompile(`\b[0-9]{7,19}\b`)
 )
 
-// match proposes the client and invoice that each movement paid, for a batch with two queries.
-func match(ctx context.Context, tx *db.Store, batch []db.Movement) error {
-	numbers, clients := []string{}, []id.Client{}
-	for _, m := range batch {
-		ns, cs := tokens(m)
-		numbers, clients = append(numbers, ns...), append(clients, cs...)
-	}
-	known, err := tx.ClientsByID(ctx, clients)
-	if err != nil {
-		return err
-	}
-	exists := map[id.Client]bool{}
-	for _, c := range known {
-		exists[c.ID] = true
-	}
-	open, err := tx.OpenInvoices(ctx, numbers, clients)
-	if err != nil {
-		return err
-	}
-	taken := map[id.Invoice]bool{}
-	for i := range batch {
-		propose(&batch[i], open, exists, taken)
-	}
-	return nil
-}
-
 // tokens reads invoice numbers and payment references from what the payer wrote.
-func tokens(m db.Movement) (numbers []string, clients []id.Client) {
-	text := strings.ToUpper(m.Reference + " " + m.Description)
+func tokens(text string) (numbers []string, clients []id.Client) {
+	text = strings.ToUpper(text)
 	for _, token := range numberToken.FindAllString(text, 10) {
 		if !strings.Contains(token, "-") { // banks drop hyphens: F1042 is F-1042
 			cut := strings.IndexAny(token, "0123456789")
@@ -197,50 +189,6 @@ func tokens(m db.Movement) (numbers []string, clients []id.Client) {
 		}
 	}
 	return numbers, clients
-}
-
-// propose decides by number first, then by the client's reference and the amount. An invoice is
-// proposed to one movement only.
-func propose(m *db.Movement, open []db.OpenInvoice, exists map[id.Client]bool, taken map[id.Invoice]bool) {
-	m.Status = db.MovementUnmatched
-	numbers, clients := tokens(*m)
-	take := func(why string, fits func(db.OpenInvoice) bool) bool {
-		for _, row := range open {
-			if row.Currency == m.Currency && !taken[row.ID] && fits(row) {
-				m.Status, m.Match, m.ClientID, m.InvoiceID = db.MovementMatched, why, row.ClientID, row.ID
-				taken[row.ID] = true
-				return true
-			}
-		}
-		return false
-	}
-	named := func(row db.OpenInvoice) bool {
-		for _, number := range numbers {
-			if row.Number == number {
-				return true
-			}
-		}
-		return false
-	}
-	ofClient := func(row db.OpenInvoice) bool {
-		for _, client := range clients {
-			if row.ClientID == client {
-				return true
-			}
-		}
-		return false
-	}
-	if take("number_and_amount", func(row db.OpenInvoice) bool { return named(row) && row.Balance == m.Amount }) ||
-		take("number", named) ||
-		take("client_and_amount", func(row db.OpenInvoice) bool { return ofClient(row) && row.Balance == m.Amount }) {
-		return
-	}
-	for _, client := range clients {
-		if exists[client] {
-			m.Status, m.Match, m.ClientID = db.MovementMatched, "client", client
-			return
-		}
-	}
 }
 
 // Movements lists the movements of bank statements, the oldest first; status "" is any. Staff only.

@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -130,15 +129,12 @@ func (s *Service) StageStatement(ctx context.Context, file io.Reader) (Statement
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return StatementFile{}, err
 	}
-	content, err := io.ReadAll(file)
-	if err != nil {
+	ctx, stop := context.WithCancel(ctx) // what is not whole is not kept
+	defer stop()
+	if err := s.Files.Upload(ctx, stagedStatement(ctx), file, &blob.WriterOptions{ContentType: "text/csv"}); err != nil {
 		return StatementFile{}, err
 	}
-	head, err := readStatementFile(bytes.NewReader(content))
-	if err != nil {
-		return StatementFile{}, err
-	}
-	return head, s.Files.WriteAll(ctx, stagedStatement(ctx), content, &blob.WriterOptions{ContentType: "text/csv"})
+	return s.StagedStatement(ctx)
 }
 
 // StagedStatement returns the beginning of the statement that the actor has staged. Staff only.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,8 +19,8 @@ import (
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
-// maxUpload is the largest CSV file that the pages take, in bytes: some hundred thousand rows.
-const maxUpload = 64 << 20
+// maxUpload is the largest CSV file that the pages take, in bytes: some million rows. It is read as it arrives.
+const maxUpload = 1 << 30
 
 func (c *Console) bankTable() []layout.Route {
 	return []layout.Route{
@@ -71,19 +72,30 @@ func pairs(args map[string]any) []any {
 	return list
 }
 
-// csvFile is the file of a form; a fault when none was chosen.
+// csvFile is the file of a form, read as it arrives; a fault when none was chosen.
 func csvFile(r *http.Request) (io.ReadCloser, error) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, err
+	form, err := r.MultipartReader()
+	for err == nil {
+		var part *multipart.Part
+		if part, err = form.NextPart(); err == nil && part.FormName() == "file" && part.FileName() != "" {
+			return arriving{part}, nil
 		}
-		var checks fault.Checks
-		checks.Add("file", "FILE_REQUIRED")
-		return nil, checks.Err()
 	}
-	return file, nil
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, err
+	}
+	var checks fault.Checks
+	checks.Add("file", "FILE_REQUIRED")
+	return nil, checks.Err()
+}
+
+// arriving is a file that arrives. Its rest is read when it is closed: browsers show no answer before they
+// have sent everything.
+type arriving struct{ *multipart.Part }
+
+func (u arriving) Close() error {
+	_, err := io.Copy(io.Discard, u.Part)
+	return errors.Join(err, u.Part.Close())
 }
 
 // movementFilters are the states that the list can be filtered by, in the order of the page.
