@@ -66,6 +66,9 @@ type CFDI struct {
 	Attempts          int              `bun:"attempts"`
 	Code              string           `bun:"code"`
 	Message           string           `bun:"message"`
+	Failure           string           `bun:"failure"`       // kind of what the last attempt to stamp failed with
+	FailingSince      *time.Time       `bun:"failing_since"` // its first attempt that failed, of those without an answer since
+	FailedAt          *time.Time       `bun:"failed_at"`     // its last one
 	Log               []CFDIAttempt    `bun:"log,type:jsonb"`
 	CancelMotivo      string           `bun:"cancel_motivo"`
 	CancelSustitucion string           `bun:"cancel_sustitucion"`

@@ -31,6 +31,7 @@ type FiscalIssuer struct {
 	SerieGlobal     string    `bun:"serie_global"`
 	When            string    `bun:"cfdi_when"`
 	Periodicidad    string    `bun:"global_periodicidad"` // of global invoices, c_Periodicidad; "" makes none
+	CreditAlert     int       `bun:"credit_alert"`        // fewer stamps left are too few; 0 never warns
 	AutomaticSince  time.Time `bun:"automatic_since,nullzero,default:now()"`
 	UpdatedAt       time.Time `bun:"updated_at,nullzero,default:now()"`
 }
@@ -48,7 +49,7 @@ func (s *Store) SaveFiscalIssuer(ctx context.Context, row *FiscalIssuer) error {
 	_, err := s.idb.NewInsert().Model(row).ExcludeColumn("updated_at").On("CONFLICT (id) DO UPDATE").
 		Set("rfc = EXCLUDED.rfc, nombre = EXCLUDED.nombre, regimen_fiscal = EXCLUDED.regimen_fiscal, lugar_expedicion = EXCLUDED.lugar_expedicion").
 		Set("serie_ingreso = EXCLUDED.serie_ingreso, serie_egreso = EXCLUDED.serie_egreso, serie_pago = EXCLUDED.serie_pago, serie_global = EXCLUDED.serie_global").
-		Set("cfdi_when = EXCLUDED.cfdi_when, global_periodicidad = EXCLUDED.global_periodicidad, updated_at = now()").Returning("automatic_since").Exec(ctx)
+		Set("cfdi_when = EXCLUDED.cfdi_when, global_periodicidad = EXCLUDED.global_periodicidad, credit_alert = EXCLUDED.credit_alert, updated_at = now()").Returning("automatic_since").Exec(ctx)
 	return translate(err)
 }
 

@@ -92,6 +92,7 @@ func New(config Config) *Worker {
 		fiscal.MailJob{}.Kind():      handle(w.Fiscal.Mail),
 		fiscal.TakeBackJob{}.Kind():  handle(w.Fiscal.TakeBack),
 		fiscal.CancelJob{}.Kind():    handle(w.Fiscal.SendCancellation),
+		fiscal.ExpiryJob{}.Kind():    handle(w.Fiscal.SendExpiry),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{
@@ -100,6 +101,8 @@ func New(config Config) *Worker {
 		{"billing:checkouts", 10 * time.Minute, w.Billing.ReviewCheckouts},
 		{"reminder:late-fees", time.Hour, w.chargeLateFees},
 		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
+		{"fiscal:credits", time.Hour, w.Fiscal.CheckCredits},
+		{"fiscal:csd-expiry", 6 * time.Hour, w.Fiscal.WarnExpiry},
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
 		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},

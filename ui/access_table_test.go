@@ -83,6 +83,7 @@ var documents = map[string]string{
 	"Query.service":           `{ service(id: "{service}") { id } }`,
 	"Query.services":          `{ services(client: "{client}") { nodes { id } } }`,
 	"Query.upcomingRenewals":  `{ upcomingRenewals(until: "2026-12-31") { nodes { id } } }`,
+	"Query.stamping":          `{ stamping { waiting documents { nodes { attempts } } } }`,
 	"Query.bankMovements":     `{ bankMovements { nodes { id } } }`,
 
 	"Query.checkout":              `{ checkout(id: "chk_999999") { id } }`,
@@ -167,6 +168,8 @@ var documents = map[string]string{
 	"Mutation.sendReminders":            `mutation { sendReminders(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
 	"Mutation.cancelFiscalDocument":     `mutation { cancelFiscalDocument(input: {fiscalDocumentId: "{cfdi}", motivo: "02"}) { userErrors { code } } }`,
 	"Mutation.substituteFiscalDocument": `mutation { substituteFiscalDocument(input: {fiscalDocumentId: "{cfdi}"}) { userErrors { code } } }`,
+	"Mutation.retryFiscalDocument":      `mutation { retryFiscalDocument(input: {fiscalDocumentId: "{cfdi}"}) { userErrors { code } } }`,
+	"Mutation.retryFiscalDocuments":     `mutation { retryFiscalDocuments(input: {which: WAITING}) { documents userErrors { code } } }`,
 	"Mutation.checkFiscalDocument":      `mutation { checkFiscalDocument(input: {fiscalDocumentId: "{cfdi}"}) { userErrors { code } } }`,
 }
 

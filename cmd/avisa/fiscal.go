@@ -20,6 +20,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/consulta"
@@ -93,7 +94,7 @@ func (a *app) openFiscal(links email.Links) (*fiscal.Service, error) {
 	c := a.config.Fiscal
 	s := &fiscal.Service{Store: a.store, Now: time.Now, Log: a.log, Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
 		return email.FiscalDocument(ctx, l, links)
-	}}
+	}, RenderNotice: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	if a.smtp != nil {
 		s.Mailer = a.smtp
 	}
@@ -175,6 +176,15 @@ func (l *lazySandbox) Status(ctx context.Context, q fiscal.StatusQuery) (*fiscal
 	return s.Status(ctx, q)
 }
 
+// Credits implements fiscal.CreditReporter.
+func (l *lazySandbox) Credits(ctx context.Context, rfc string) (int, error) {
+	s, err := l.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Credits(ctx, rfc)
+}
+
 // demoSecret gives the demo a key of its own, kept beside its other data.
 func demoSecret(c *config) error {
 	if c.Fiscal.PAC == "" {
@@ -211,7 +221,7 @@ func (a *app) seedFiscal(ctx context.Context, client db.Client) error {
 	if _, err := a.store.FiscalIssuer(ctx); err == nil || !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	if _, err := a.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", Periodicidad: "04"}); err != nil {
+	if _, err := a.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", Periodicidad: "04", CreditAlert: 100}); err != nil {
 		return err
 	}
 	csd, err := testCSD(demoIssuer)

@@ -52,6 +52,7 @@ type ResolverRoot interface {
 	ReminderPolicyPreview() ReminderPolicyPreviewResolver
 	Service() ServiceResolver
 	Session() SessionResolver
+	Stamping() StampingResolver
 	SubAccount() SubAccountResolver
 	Viewer() ViewerResolver
 }
@@ -788,6 +789,8 @@ type ComplexityRoot struct {
 		ResetStaffFactors        func(childComplexity int, input model.ResetStaffFactorsInput) int
 		RestoreMailTemplate      func(childComplexity int, input model.RestoreMailTemplateInput) int
 		ResumeAccess             func(childComplexity int, input model.ResumeAccessInput) int
+		RetryFiscalDocument      func(childComplexity int, input model.RetryFiscalDocumentInput) int
+		RetryFiscalDocuments     func(childComplexity int, input model.RetryFiscalDocumentsInput) int
 		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
 		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
 		SaveFiscalProfile        func(childComplexity int, input model.SaveFiscalProfileInput) int
@@ -951,6 +954,7 @@ type ComplexityRoot struct {
 		Sessions              func(childComplexity int) int
 		Staff                 func(childComplexity int) int
 		StaffSecondFactor     func(childComplexity int) int
+		Stamping              func(childComplexity int) int
 		Tokens                func(childComplexity int) int
 		Topics                func(childComplexity int) int
 		UpcomingRenewals      func(childComplexity int, until date.Date, first int, after *string) int
@@ -1145,6 +1149,16 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RetryFiscalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
+	}
+
+	RetryFiscalDocumentsPayload struct {
+		Documents  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	RevokeTokenPayload struct {
 		APIToken   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1186,6 +1200,13 @@ type ComplexityRoot struct {
 	SaveReminderPolicyPayload struct {
 		Policy     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SealCertificate struct {
+		DaysLeft      func(childComplexity int) int
+		NoCertificado func(childComplexity int) int
+		Rfc           func(childComplexity int) int
+		ValidUntil    func(childComplexity int) int
 	}
 
 	SecondFactors struct {
@@ -1332,6 +1353,34 @@ type ComplexityRoot struct {
 		Role      func(childComplexity int) int
 	}
 
+	StampCredit struct {
+		AlertBelow func(childComplexity int) int
+		CheckedAt  func(childComplexity int) int
+		Left       func(childComplexity int) int
+		Low        func(childComplexity int) int
+	}
+
+	Stamping struct {
+		Certificate   func(childComplexity int) int
+		Credit        func(childComplexity int) int
+		Documents     func(childComplexity int, which string, first int, after *string) int
+		Failing       func(childComplexity int) int
+		LastStampedAt func(childComplexity int) int
+		Oldest        func(childComplexity int) int
+		Outage        func(childComplexity int) int
+		Refused       func(childComplexity int) int
+		Waiting       func(childComplexity int) int
+	}
+
+	StampingOutage struct {
+		Code      func(childComplexity int) int
+		Documents func(childComplexity int) int
+		Failure   func(childComplexity int) int
+		Last      func(childComplexity int) int
+		Message   func(childComplexity int) int
+		Since     func(childComplexity int) int
+	}
+
 	StartCheckoutPayload struct {
 		Checkout   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1388,6 +1437,26 @@ type ComplexityRoot struct {
 		Details   func(childComplexity int) int
 		Name      func(childComplexity int) int
 		Reference func(childComplexity int) int
+	}
+
+	UnstampedDocument struct {
+		Attempts      func(childComplexity int) int
+		Cause         func(childComplexity int) int
+		Document      func(childComplexity int) int
+		FailedAt      func(childComplexity int) int
+		Failure       func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+	}
+
+	UnstampedDocumentConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	UnstampedDocumentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	UpdateContactPayload struct {
@@ -4707,6 +4776,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResumeAccess(childComplexity, args["input"].(model.ResumeAccessInput)), true
+	case "Mutation.retryFiscalDocument":
+		if e.ComplexityRoot.Mutation.RetryFiscalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryFiscalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryFiscalDocument(childComplexity, args["input"].(model.RetryFiscalDocumentInput)), true
+	case "Mutation.retryFiscalDocuments":
+		if e.ComplexityRoot.Mutation.RetryFiscalDocuments == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retryFiscalDocuments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetryFiscalDocuments(childComplexity, args["input"].(model.RetryFiscalDocumentsInput)), true
 	case "Mutation.revokeToken":
 		if e.ComplexityRoot.Mutation.RevokeToken == nil {
 			break
@@ -5760,6 +5851,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.StaffSecondFactor(childComplexity), true
+	case "Query.stamping":
+		if e.ComplexityRoot.Query.Stamping == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Stamping(childComplexity), true
 	case "Query.tokens":
 		if e.ComplexityRoot.Query.Tokens == nil {
 			break
@@ -6391,6 +6488,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ResumeAccessPayload.UserErrors(childComplexity), true
 
+	case "RetryFiscalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.RetryFiscalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryFiscalDocumentPayload.FiscalDocument(childComplexity), true
+	case "RetryFiscalDocumentPayload.userErrors":
+		if e.ComplexityRoot.RetryFiscalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryFiscalDocumentPayload.UserErrors(childComplexity), true
+
+	case "RetryFiscalDocumentsPayload.documents":
+		if e.ComplexityRoot.RetryFiscalDocumentsPayload.Documents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryFiscalDocumentsPayload.Documents(childComplexity), true
+	case "RetryFiscalDocumentsPayload.userErrors":
+		if e.ComplexityRoot.RetryFiscalDocumentsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetryFiscalDocumentsPayload.UserErrors(childComplexity), true
+
 	case "RevokeTokenPayload.apiToken":
 		if e.ComplexityRoot.RevokeTokenPayload.APIToken == nil {
 			break
@@ -6512,6 +6635,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SaveReminderPolicyPayload.UserErrors(childComplexity), true
+
+	case "SealCertificate.daysLeft":
+		if e.ComplexityRoot.SealCertificate.DaysLeft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SealCertificate.DaysLeft(childComplexity), true
+	case "SealCertificate.noCertificado":
+		if e.ComplexityRoot.SealCertificate.NoCertificado == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SealCertificate.NoCertificado(childComplexity), true
+	case "SealCertificate.rfc":
+		if e.ComplexityRoot.SealCertificate.Rfc == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SealCertificate.Rfc(childComplexity), true
+	case "SealCertificate.validUntil":
+		if e.ComplexityRoot.SealCertificate.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SealCertificate.ValidUntil(childComplexity), true
 
 	case "SecondFactors.passkeys":
 		if e.ComplexityRoot.SecondFactors.Passkeys == nil {
@@ -6986,6 +7134,128 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StaffMember.Role(childComplexity), true
 
+	case "StampCredit.alertBelow":
+		if e.ComplexityRoot.StampCredit.AlertBelow == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampCredit.AlertBelow(childComplexity), true
+	case "StampCredit.checkedAt":
+		if e.ComplexityRoot.StampCredit.CheckedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampCredit.CheckedAt(childComplexity), true
+	case "StampCredit.left":
+		if e.ComplexityRoot.StampCredit.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampCredit.Left(childComplexity), true
+	case "StampCredit.low":
+		if e.ComplexityRoot.StampCredit.Low == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampCredit.Low(childComplexity), true
+
+	case "Stamping.certificate":
+		if e.ComplexityRoot.Stamping.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Certificate(childComplexity), true
+	case "Stamping.credit":
+		if e.ComplexityRoot.Stamping.Credit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Credit(childComplexity), true
+	case "Stamping.documents":
+		if e.ComplexityRoot.Stamping.Documents == nil {
+			break
+		}
+
+		args, err := ec.field_Stamping_documents_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Stamping.Documents(childComplexity, args["which"].(string), args["first"].(int), args["after"].(*string)), true
+	case "Stamping.failing":
+		if e.ComplexityRoot.Stamping.Failing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Failing(childComplexity), true
+	case "Stamping.lastStampedAt":
+		if e.ComplexityRoot.Stamping.LastStampedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.LastStampedAt(childComplexity), true
+	case "Stamping.oldest":
+		if e.ComplexityRoot.Stamping.Oldest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Oldest(childComplexity), true
+	case "Stamping.outage":
+		if e.ComplexityRoot.Stamping.Outage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Outage(childComplexity), true
+	case "Stamping.refused":
+		if e.ComplexityRoot.Stamping.Refused == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Refused(childComplexity), true
+	case "Stamping.waiting":
+		if e.ComplexityRoot.Stamping.Waiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Stamping.Waiting(childComplexity), true
+
+	case "StampingOutage.code":
+		if e.ComplexityRoot.StampingOutage.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Code(childComplexity), true
+	case "StampingOutage.documents":
+		if e.ComplexityRoot.StampingOutage.Documents == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Documents(childComplexity), true
+	case "StampingOutage.failure":
+		if e.ComplexityRoot.StampingOutage.Failure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Failure(childComplexity), true
+	case "StampingOutage.last":
+		if e.ComplexityRoot.StampingOutage.Last == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Last(childComplexity), true
+	case "StampingOutage.message":
+		if e.ComplexityRoot.StampingOutage.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Message(childComplexity), true
+	case "StampingOutage.since":
+		if e.ComplexityRoot.StampingOutage.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StampingOutage.Since(childComplexity), true
+
 	case "StartCheckoutPayload.checkout":
 		if e.ComplexityRoot.StartCheckoutPayload.Checkout == nil {
 			break
@@ -7197,6 +7467,75 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TransferInstructions.Reference(childComplexity), true
+
+	case "UnstampedDocument.attempts":
+		if e.ComplexityRoot.UnstampedDocument.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.Attempts(childComplexity), true
+	case "UnstampedDocument.cause":
+		if e.ComplexityRoot.UnstampedDocument.Cause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.Cause(childComplexity), true
+	case "UnstampedDocument.document":
+		if e.ComplexityRoot.UnstampedDocument.Document == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.Document(childComplexity), true
+	case "UnstampedDocument.failedAt":
+		if e.ComplexityRoot.UnstampedDocument.FailedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.FailedAt(childComplexity), true
+	case "UnstampedDocument.failure":
+		if e.ComplexityRoot.UnstampedDocument.Failure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.Failure(childComplexity), true
+	case "UnstampedDocument.nextAttemptAt":
+		if e.ComplexityRoot.UnstampedDocument.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocument.NextAttemptAt(childComplexity), true
+
+	case "UnstampedDocumentConnection.edges":
+		if e.ComplexityRoot.UnstampedDocumentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentConnection.Edges(childComplexity), true
+	case "UnstampedDocumentConnection.nodes":
+		if e.ComplexityRoot.UnstampedDocumentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentConnection.Nodes(childComplexity), true
+	case "UnstampedDocumentConnection.pageInfo":
+		if e.ComplexityRoot.UnstampedDocumentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentConnection.PageInfo(childComplexity), true
+
+	case "UnstampedDocumentEdge.cursor":
+		if e.ComplexityRoot.UnstampedDocumentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentEdge.Cursor(childComplexity), true
+	case "UnstampedDocumentEdge.node":
+		if e.ComplexityRoot.UnstampedDocumentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentEdge.Node(childComplexity), true
 
 	case "UpdateContactPayload.contact":
 		if e.ComplexityRoot.UpdateContactPayload.Contact == nil {
@@ -7429,6 +7768,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResetStaffFactorsInput", ec.unmarshalInputResetStaffFactorsInput),
 			graphql.NewInputUnmarshaler("RestoreMailTemplateInput", ec.unmarshalInputRestoreMailTemplateInput),
 			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
+			graphql.NewInputUnmarshaler("RetryFiscalDocumentInput", ec.unmarshalInputRetryFiscalDocumentInput),
+			graphql.NewInputUnmarshaler("RetryFiscalDocumentsInput", ec.unmarshalInputRetryFiscalDocumentsInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("SaveDraftInvoiceInput", ec.unmarshalInputSaveDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
@@ -11669,6 +12010,177 @@ extend type Mutation {
   ): ViewAsPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/stamping.graphqls", Input: `"How the stamping of fiscal documents goes."
+type Stamping {
+  "How many documents wait for a stamp."
+  waiting: Int!
+  "How many of them failed at their last attempt."
+  failing: Int!
+  "How many were refused by the SAT's rules or the provider: data must be corrected."
+  refused: Int!
+  "Since when the document that waits longest waits; null when none does."
+  oldest: DateTime
+  "When a document was last stamped; null when none was."
+  lastStampedAt: DateTime
+  "What the attempts say of a provider that does not stamp; null while it does."
+  outage: StampingOutage
+  "How many stamps are left; null before the provider was asked."
+  credit: StampCredit
+  "The certificate in use; null before one is uploaded."
+  certificate: SealCertificate
+  "Documents without a stamp, the oldest first."
+  documents(
+    "Which of them."
+    which: UnstampedFilter! = ALL
+    "How many, at most 100."
+    first: Int! = 20
+    "The cursor to continue after."
+    after: String
+  ): UnstampedDocumentConnection
+}
+
+"Documents without a stamp."
+enum UnstampedFilter {
+  "Those that wait and those that were refused."
+  ALL
+  "Those that wait for their stamp."
+  WAITING
+  "Those that were refused."
+  REFUSED
+}
+
+"A provider that does not stamp. Documents wait and are stamped once when it is back."
+type StampingOutage {
+  "The first attempt that failed."
+  since: DateTime!
+  "The newest attempt."
+  last: DateTime!
+  "How many documents failed."
+  documents: Int!
+  "What the newest attempt failed with."
+  failure: StampingFailure!
+  "The provider's code, or ours."
+  code: String!
+  "What the provider answered."
+  message: String!
+}
+
+"What an attempt to stamp failed with."
+enum StampingFailure {
+  "The data were refused: somebody must correct them."
+  REJECTED
+  "The account was refused: credentials or contract."
+  AUTH
+  "The provider was down."
+  UNAVAILABLE
+  "The answer was lost: the same bytes are sent again."
+  UNKNOWN
+}
+
+"How many stamps are left at the provider."
+type StampCredit {
+  "How many; null without limit."
+  left: Int
+  "When the provider said so."
+  checkedAt: DateTime!
+  "Fewer than these are too few; 0 never warns."
+  alertBelow: Int!
+  "Whether they are too few."
+  low: Boolean!
+}
+
+"The certificate (CSD) that seals the company's documents."
+type SealCertificate {
+  "Its number, 20 digits."
+  noCertificado: String!
+  "The RFC that it is for."
+  rfc: String!
+  "Until when it holds."
+  validUntil: DateTime!
+  "Whole days left; negative when it has expired."
+  daysLeft: Int!
+}
+
+"A document without a stamp."
+type UnstampedDocument {
+  "The document."
+  document: FiscalDocument!
+  "How often it was tried."
+  attempts: Int!
+  "What the last attempt failed with; null when none failed."
+  failure: StampingFailure
+  "Why, in the words of the provider or of the rule."
+  cause: String!
+  "When the last attempt failed; null when none did."
+  failedAt: DateTime
+  "When it is tried next; null when it is being stamped, or data must be corrected first."
+  nextAttemptAt: DateTime
+}
+
+"A page of documents without a stamp."
+type UnstampedDocumentConnection {
+  "The documents with their cursors."
+  edges: [UnstampedDocumentEdge!]!
+  "The documents."
+  nodes: [UnstampedDocument!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A document without a stamp in a list."
+type UnstampedDocumentEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The document."
+  node: UnstampedDocument!
+}
+
+extend type Query {
+  "How the stamping of fiscal documents goes. Staff who read billing."
+  stamping: Stamping
+}
+
+"A document to try again."
+input RetryFiscalDocumentInput {
+  "The document's id."
+  fiscalDocumentId: ID!
+}
+
+"The result of trying a document again."
+type RetryFiscalDocumentPayload {
+  "The document, which is stamped in the background; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Documents to try again."
+input RetryFiscalDocumentsInput {
+  "Which of those without a stamp."
+  which: UnstampedFilter! = ALL
+}
+
+"The result of trying documents again."
+type RetryFiscalDocumentsPayload {
+  "How many are tried again in the background."
+  documents: Int!
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Tries a document without a stamp again now: one that waits with the same bytes, one that was refused built anew. Staff who change billing."
+  retryFiscalDocument(
+    "The document."
+    input: RetryFiscalDocumentInput!
+  ): RetryFiscalDocumentPayload!
+  "Tries many documents without a stamp again now. Staff who change billing."
+  retryFiscalDocuments(
+    "Which of them."
+    input: RetryFiscalDocumentsInput!
+  ): RetryFiscalDocumentsPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/template.graphqls", Input: `"A version of the text of a step's mail in a language. The newest holds; an empty body means that the built-in mail goes out."
 type MailTemplate {
   "The id, ` + "`" + `tpl_...` + "`" + `."
@@ -13894,6 +14406,26 @@ func (ec *executionContext) childFields_ResumeAccessPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ResumeAccessPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RetryFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_RetryFiscalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryFiscalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryFiscalDocumentPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RetryFiscalDocumentsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "documents":
+		return ec.fieldContext_RetryFiscalDocumentsPayload_documents(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RetryFiscalDocumentsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetryFiscalDocumentsPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiToken":
@@ -13978,6 +14510,20 @@ func (ec *executionContext) childFields_SaveReminderPolicyPayload(ctx context.Co
 		return ec.fieldContext_SaveReminderPolicyPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SaveReminderPolicyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SealCertificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "noCertificado":
+		return ec.fieldContext_SealCertificate_noCertificado(ctx, field)
+	case "rfc":
+		return ec.fieldContext_SealCertificate_rfc(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_SealCertificate_validUntil(ctx, field)
+	case "daysLeft":
+		return ec.fieldContext_SealCertificate_daysLeft(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SealCertificate", field.Name)
 }
 
 func (ec *executionContext) childFields_SecondFactors(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14268,6 +14814,62 @@ func (ec *executionContext) childFields_StaffMember(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type StaffMember", field.Name)
 }
 
+func (ec *executionContext) childFields_StampCredit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "left":
+		return ec.fieldContext_StampCredit_left(ctx, field)
+	case "checkedAt":
+		return ec.fieldContext_StampCredit_checkedAt(ctx, field)
+	case "alertBelow":
+		return ec.fieldContext_StampCredit_alertBelow(ctx, field)
+	case "low":
+		return ec.fieldContext_StampCredit_low(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StampCredit", field.Name)
+}
+
+func (ec *executionContext) childFields_Stamping(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "waiting":
+		return ec.fieldContext_Stamping_waiting(ctx, field)
+	case "failing":
+		return ec.fieldContext_Stamping_failing(ctx, field)
+	case "refused":
+		return ec.fieldContext_Stamping_refused(ctx, field)
+	case "oldest":
+		return ec.fieldContext_Stamping_oldest(ctx, field)
+	case "lastStampedAt":
+		return ec.fieldContext_Stamping_lastStampedAt(ctx, field)
+	case "outage":
+		return ec.fieldContext_Stamping_outage(ctx, field)
+	case "credit":
+		return ec.fieldContext_Stamping_credit(ctx, field)
+	case "certificate":
+		return ec.fieldContext_Stamping_certificate(ctx, field)
+	case "documents":
+		return ec.fieldContext_Stamping_documents(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Stamping", field.Name)
+}
+
+func (ec *executionContext) childFields_StampingOutage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "since":
+		return ec.fieldContext_StampingOutage_since(ctx, field)
+	case "last":
+		return ec.fieldContext_StampingOutage_last(ctx, field)
+	case "documents":
+		return ec.fieldContext_StampingOutage_documents(ctx, field)
+	case "failure":
+		return ec.fieldContext_StampingOutage_failure(ctx, field)
+	case "code":
+		return ec.fieldContext_StampingOutage_code(ctx, field)
+	case "message":
+		return ec.fieldContext_StampingOutage_message(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StampingOutage", field.Name)
+}
+
 func (ec *executionContext) childFields_StartCheckoutPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "checkout":
@@ -14382,6 +14984,46 @@ func (ec *executionContext) childFields_TransferInstructions(ctx context.Context
 		return ec.fieldContext_TransferInstructions_details(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TransferInstructions", field.Name)
+}
+
+func (ec *executionContext) childFields_UnstampedDocument(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "document":
+		return ec.fieldContext_UnstampedDocument_document(ctx, field)
+	case "attempts":
+		return ec.fieldContext_UnstampedDocument_attempts(ctx, field)
+	case "failure":
+		return ec.fieldContext_UnstampedDocument_failure(ctx, field)
+	case "cause":
+		return ec.fieldContext_UnstampedDocument_cause(ctx, field)
+	case "failedAt":
+		return ec.fieldContext_UnstampedDocument_failedAt(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_UnstampedDocument_nextAttemptAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnstampedDocument", field.Name)
+}
+
+func (ec *executionContext) childFields_UnstampedDocumentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_UnstampedDocumentConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_UnstampedDocumentConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_UnstampedDocumentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnstampedDocumentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_UnstampedDocumentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_UnstampedDocumentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_UnstampedDocumentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UnstampedDocumentEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -111,6 +111,8 @@ type MutationResolver interface {
 	AddStaff(ctx context.Context, input model.AddStaffInput) (*model.AddStaffPayload, error)
 	UpdateStaff(ctx context.Context, input model.UpdateStaffInput) (*model.UpdateStaffPayload, error)
 	ViewAs(ctx context.Context, input model.ViewAsInput) (*model.ViewAsPayload, error)
+	RetryFiscalDocument(ctx context.Context, input model.RetryFiscalDocumentInput) (*model.RetryFiscalDocumentPayload, error)
+	RetryFiscalDocuments(ctx context.Context, input model.RetryFiscalDocumentsInput) (*model.RetryFiscalDocumentsPayload, error)
 	SaveMailTemplate(ctx context.Context, input reminder.TemplateInput) (*model.SaveMailTemplatePayload, error)
 	RestoreMailTemplate(ctx context.Context, input model.RestoreMailTemplateInput) (*model.RestoreMailTemplatePayload, error)
 	ResetMailTemplate(ctx context.Context, input model.ResetMailTemplateInput) (*model.ResetMailTemplatePayload, error)
@@ -162,6 +164,7 @@ type QueryResolver interface {
 	Services(ctx context.Context, client *string, status *string, first int, after *string) (*model.ServiceConnection, error)
 	UpcomingRenewals(ctx context.Context, until date.Date, first int, after *string) (*model.ServiceConnection, error)
 	Staff(ctx context.Context) ([]*db.Staff, error)
+	Stamping(ctx context.Context) (*model.Stamping, error)
 	MailTemplates(ctx context.Context) ([]*db.MailTemplate, error)
 	MailTemplateVersions(ctx context.Context, anchor string, days int, language string) ([]*db.MailTemplate, error)
 	MergeValues(ctx context.Context) ([]string, error)
@@ -992,6 +995,34 @@ func (ec *executionContext) field_Mutation_resumeAccess_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ResumeAccessInput, error) {
 			return ec.unmarshalNResumeAccessInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐResumeAccessInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryFiscalDocument_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RetryFiscalDocumentInput, error) {
+			return ec.unmarshalNRetryFiscalDocumentInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRetryFiscalDocumentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_retryFiscalDocuments_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RetryFiscalDocumentsInput, error) {
+			return ec.unmarshalNRetryFiscalDocumentsInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRetryFiscalDocumentsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -5907,6 +5938,94 @@ func (ec *executionContext) fieldContext_Mutation_viewAs(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_retryFiscalDocument(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryFiscalDocument(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryFiscalDocument(ctx, fc.Args["input"].(model.RetryFiscalDocumentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RetryFiscalDocumentPayload) graphql.Marshaler {
+			return ec.marshalNRetryFiscalDocumentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRetryFiscalDocumentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryFiscalDocument(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryFiscalDocumentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryFiscalDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retryFiscalDocuments(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retryFiscalDocuments(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetryFiscalDocuments(ctx, fc.Args["input"].(model.RetryFiscalDocumentsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RetryFiscalDocumentsPayload) graphql.Marshaler {
+			return ec.marshalNRetryFiscalDocumentsPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRetryFiscalDocumentsPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retryFiscalDocuments(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RetryFiscalDocumentsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retryFiscalDocuments_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_saveMailTemplate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -7990,6 +8109,38 @@ func (ec *executionContext) fieldContext_Query_staff(_ context.Context, field gr
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_stamping(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_stamping(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Stamping(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Stamping) graphql.Marshaler {
+			return ec.marshalOStamping2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐStamping(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_stamping(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Stamping(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_mailTemplates(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9108,6 +9259,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "retryFiscalDocument":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryFiscalDocument(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retryFiscalDocuments":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retryFiscalDocuments(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "saveMailTemplate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_saveMailTemplate(ctx, field)
@@ -9521,6 +9686,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_staff(ctx, field)
+				})
+		case "stamping":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_stamping(ctx, field)
 				})
 		case "mailTemplates":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

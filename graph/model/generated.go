@@ -1268,6 +1268,34 @@ type ResumeAccessPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A document to try again.
+type RetryFiscalDocumentInput struct {
+	// The document's id.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+}
+
+// The result of trying a document again.
+type RetryFiscalDocumentPayload struct {
+	// The document, which is stamped in the background; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Documents to try again.
+type RetryFiscalDocumentsInput struct {
+	// Which of those without a stamp.
+	Which string `json:"which"`
+}
+
+// The result of trying documents again.
+type RetryFiscalDocumentsPayload struct {
+	// How many are tried again in the background.
+	Documents int `json:"documents"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An API token to be revoked.
 type RevokeTokenInput struct {
 	// The token's id.
@@ -1416,6 +1444,18 @@ type SaveReminderPolicyPayload struct {
 	Policy *reminder.Policy `json:"policy,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The certificate (CSD) that seals the company's documents.
+type SealCertificate struct {
+	// Its number, 20 digits.
+	NoCertificado string `json:"noCertificado"`
+	// The RFC that it is for.
+	Rfc string `json:"rfc"`
+	// Until when it holds.
+	ValidUntil time.Time `json:"validUntil"`
+	// Whole days left; negative when it has expired.
+	DaysLeft int `json:"daysLeft"`
 }
 
 // The result of sending the mail of a delivery to oneself.
@@ -1676,6 +1716,56 @@ type SignOutPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// How many stamps are left at the provider.
+type StampCredit struct {
+	// How many; null without limit.
+	Left *int `json:"left,omitempty"`
+	// When the provider said so.
+	CheckedAt time.Time `json:"checkedAt"`
+	// Fewer than these are too few; 0 never warns.
+	AlertBelow int `json:"alertBelow"`
+	// Whether they are too few.
+	Low bool `json:"low"`
+}
+
+// How the stamping of fiscal documents goes.
+type Stamping struct {
+	// How many documents wait for a stamp.
+	Waiting int `json:"waiting"`
+	// How many of them failed at their last attempt.
+	Failing int `json:"failing"`
+	// How many were refused by the SAT's rules or the provider: data must be corrected.
+	Refused int `json:"refused"`
+	// Since when the document that waits longest waits; null when none does.
+	Oldest *time.Time `json:"oldest,omitempty"`
+	// When a document was last stamped; null when none was.
+	LastStampedAt *time.Time `json:"lastStampedAt,omitempty"`
+	// What the attempts say of a provider that does not stamp; null while it does.
+	Outage *StampingOutage `json:"outage,omitempty"`
+	// How many stamps are left; null before the provider was asked.
+	Credit *StampCredit `json:"credit,omitempty"`
+	// The certificate in use; null before one is uploaded.
+	Certificate *SealCertificate `json:"certificate,omitempty"`
+	// Documents without a stamp, the oldest first.
+	Documents *UnstampedDocumentConnection `json:"documents,omitempty"`
+}
+
+// A provider that does not stamp. Documents wait and are stamped once when it is back.
+type StampingOutage struct {
+	// The first attempt that failed.
+	Since time.Time `json:"since"`
+	// The newest attempt.
+	Last time.Time `json:"last"`
+	// How many documents failed.
+	Documents int `json:"documents"`
+	// What the newest attempt failed with.
+	Failure string `json:"failure"`
+	// The provider's code, or ours.
+	Code string `json:"code"`
+	// What the provider answered.
+	Message string `json:"message"`
+}
+
 // Invoices to be paid by card.
 type StartCheckoutInput struct {
 	// The invoices, 1 to 50, of one client and one currency, all of them owed.
@@ -1728,6 +1818,40 @@ type TopicLabel struct {
 	Label string `json:"label"`
 	// What is sent, in the caller's language.
 	Detail string `json:"detail"`
+}
+
+// A document without a stamp.
+type UnstampedDocument struct {
+	// The document.
+	Document *db.CFDI `json:"document"`
+	// How often it was tried.
+	Attempts int `json:"attempts"`
+	// What the last attempt failed with; null when none failed.
+	Failure *string `json:"failure,omitempty"`
+	// Why, in the words of the provider or of the rule.
+	Cause string `json:"cause"`
+	// When the last attempt failed; null when none did.
+	FailedAt *time.Time `json:"failedAt,omitempty"`
+	// When it is tried next; null when it is being stamped, or data must be corrected first.
+	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
+}
+
+// A page of documents without a stamp.
+type UnstampedDocumentConnection struct {
+	// The documents with their cursors.
+	Edges []*UnstampedDocumentEdge `json:"edges"`
+	// The documents.
+	Nodes []*UnstampedDocument `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A document without a stamp in a list.
+type UnstampedDocumentEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The document.
+	Node *UnstampedDocument `json:"node"`
 }
 
 // Changes of a contact. What is left out stays as it is.

@@ -26,6 +26,7 @@ var runs = []struct {
 }{
 	{"sending", []string{"./jobs", "-run", "TestMailsPerSecond"}, []string{"AVISA_BENCH_MAILS=4000"}},
 	{"planning", []string{"./internal/reminder", "-run", "TestPlanMillion"}, []string{"AVISA_PLAN_INVOICES=100000"}},
+	{"stamping", []string{"./jobs", "-run", "TestStampsPerSecond"}, []string{"AVISA_BENCH_STAMPS=1000"}},
 	{"fiscal documents", []string{"./internal/fiscal", "-run", "^$", "-bench", "BareRSA|Seal"}, nil},
 	{"PDF", []string{"./internal/pdf", "-run", "^$", "-bench", "Render/one_page"}, nil},
 	{"GraphQL", []string{"./graph", "-run", "^$", "-bench", "ClientPage"}, nil},

@@ -211,6 +211,7 @@ func (s *Service) substituteAgain(ctx context.Context, tx *db.Store, row *db.CFD
 		return err
 	}
 	row.ProfileID, row.Status, row.Code, row.Message = to.ID, db.CFDIDraft, "", ""
+	row.Failure, row.FailingSince, row.FailedAt = "", nil, nil
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}

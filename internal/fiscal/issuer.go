@@ -71,6 +71,7 @@ type IssuerInput struct {
 	SerieIngreso, SerieEgreso, SeriePago, SerieGlobal string // "" is A, NC, P, G
 	When                                              string // db.CFDIOnPayment where nothing is said
 	Periodicidad                                      string // of global invoices, c_Periodicidad 01 to 05; "" makes none
+	CreditAlert                                       int    // fewer stamps left at the PAC are too few; 0 never warns
 }
 
 var (
@@ -84,7 +85,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 		return db.FiscalIssuer{}, err
 	}
 	row := db.FiscalIssuer{Rfc: NormalizeRfc(in.Rfc), Nombre: NormalizeNombre(in.Nombre), RegimenFiscal: strings.TrimSpace(in.RegimenFiscal),
-		LugarExpedicion: strings.TrimSpace(in.LugarExpedicion), When: in.When, AutomaticSince: s.Now(), Periodicidad: in.Periodicidad,
+		LugarExpedicion: strings.TrimSpace(in.LugarExpedicion), When: in.When, AutomaticSince: s.Now(), Periodicidad: in.Periodicidad, CreditAlert: in.CreditAlert,
 		SerieIngreso: or(in.SerieIngreso, "A"), SerieEgreso: or(in.SerieEgreso, "NC"), SeriePago: or(in.SeriePago, "P"), SerieGlobal: or(in.SerieGlobal, "G")}
 	var checks fault.Checks
 	_ = checkRfc(&checks, row.Rfc) // warnings: the CSD must have the same RFC
@@ -120,6 +121,9 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 	case row.Periodicidad == "05" && row.RegimenFiscal != "621":
 		checks.Add("periodicidad", "FISCAL_PERIODICIDAD")
 	}
+	if row.CreditAlert < 0 || row.CreditAlert > 1_000_000 {
+		checks.Add("creditAlert", "NUMBER_RANGE", "min", 0, "max", 1_000_000)
+	}
 	if err := checks.Err(); err != nil {
 		return row, err
 	}
@@ -128,7 +132,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 			return err
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "fiscal.issuer", Object: row.Rfc, After: map[string]any{"rfc": row.Rfc, "nombre": row.Nombre,
-			"regimenFiscal": row.RegimenFiscal, "lugarExpedicion": row.LugarExpedicion, "when": row.When, "periodicidad": row.Periodicidad}})
+			"regimenFiscal": row.RegimenFiscal, "lugarExpedicion": row.LugarExpedicion, "when": row.When, "periodicidad": row.Periodicidad, "creditAlert": row.CreditAlert}})
 	})
 }
 

@@ -268,6 +268,8 @@ func do(ctx context.Context, s *fiscal.Service, row db.OutboxRow) error {
 		return run(ctx, row, s.SendCancellation)
 	case fiscal.TakeBackJob{}.Kind():
 		return run(ctx, row, s.TakeBack)
+	case fiscal.ExpiryJob{}.Kind():
+		return run(ctx, row, s.SendExpiry)
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, er
 				return err
 			}
 			row.ProfileID, row.MetodoPago, row.Status, row.Code, row.Message = profile.ID, metodo(invoice), db.CFDIDraft, "", ""
+			row.Failure, row.FailingSince, row.FailedAt = "", nil, nil
 			if err := tx.SaveCFDI(ctx, &row); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -26,8 +27,10 @@ type Service struct {
 	Timeout time.Duration
 	Mailer  mail.Sender // nil: documents are not mailed
 	Render  func(ctx context.Context, l Letter) (mail.Message, error)
-	Printer func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print
-	Log     *slog.Logger                                                       // nil: slog.Default
+	// RenderNotice writes mails to staff; nil: none are sent.
+	RenderNotice func(ctx context.Context, n account.Notice) (mail.Message, error)
+	Printer      func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print
+	Log          *slog.Logger                                                       // nil: slog.Default
 }
 
 func (s *Service) timeout() time.Duration {

@@ -64,6 +64,7 @@ func (s *Service) claim(ctx context.Context, cfdi id.CFDI) (row db.CFDI, claimed
 			row.Attempts++
 			if wrong != nil {
 				row.Status, row.Code, row.Message = db.CFDIStampFailed, wrong.Code, wrong.ES
+				s.failing(&row, KindRejected)
 				s.log(&row, "refused_here", wrong.Code, wrong.ES, 0)
 				return tx.SaveCFDI(ctx, &row)
 			}
@@ -181,13 +182,14 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 		kind := KindOf(failure)
 		s.log(&row, string(kind), code, message, took)
 		row.Code, row.Message = code, message
+		s.failing(&row, kind)
 		switch kind {
 		case KindRejected:
 			row.Status = db.CFDIStampFailed
 			if code == "401" && StampExpired(row.Fecha, s.Now()) {
 				// It waited so long that it cannot be stamped any more, and the PAC has not stamped it: a
 				// repetition of what it stamped is answered with the first stamp. So it is built anew.
-				row.Status = db.CFDIDraft
+				row.Status, row.Failure, row.FailingSince, row.FailedAt = db.CFDIDraft, "", nil, nil
 				if err := tx.SaveCFDI(ctx, &row); err != nil {
 					return err
 				}
@@ -213,7 +215,7 @@ func (s *Service) noteStamped(ctx context.Context, tx *db.Store, row *db.CFDI, r
 	}
 	s.log(row, event, "", result.Timbre.UUID, took)
 	row.Status, row.UUID, row.XML, row.XMLSHA256, row.StampedAt = db.CFDIStamped, result.Timbre.UUID, result.XML, sum[:], &now
-	row.Code, row.Message = "", ""
+	row.Code, row.Message, row.Failure, row.FailingSince, row.FailedAt = "", "", "", nil, nil
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}
@@ -252,6 +254,15 @@ func (s *Service) enqueueFollowing(ctx context.Context, tx *db.Store, row db.CFD
 		jobs[i] = billing.ChangedJob{InvoiceID: part.InvoiceID, Version: version}
 	}
 	return tx.EnqueueAll(ctx, jobs)
+}
+
+// failing notes the kind of failure of an attempt, and since when they fail.
+func (s *Service) failing(row *db.CFDI, kind ErrorKind) {
+	now := s.Now()
+	if row.FailingSince == nil {
+		row.FailingSince = &now
+	}
+	row.Failure, row.FailedAt = string(kind), &now
 }
 
 // maxLog is how many attempts a record keeps: the first half and the newest.

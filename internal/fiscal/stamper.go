@@ -33,8 +33,13 @@ type StatusChecker interface {
 
 // CreditReporter tells how many stamps are left to buy from.
 type CreditReporter interface {
-	Credits(ctx context.Context) (int, error)
+	// Credits returns the stamps left to the issuer with that RFC; Unlimited where they are paid for afterwards.
+	// Errors are [*PACError].
+	Credits(ctx context.Context, rfc string) (int, error)
 }
+
+// Unlimited is a credit that does not end.
+const Unlimited = -1
 
 // StampResult is a stamped document.
 type StampResult struct {

@@ -152,7 +152,11 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 	if err != nil && !fault.Is(err, fault.Forbidden) { // who must still prove a second factor sees none
 		return err
 	}
-	return layout.Write(w, r, status, page, templ.Join(alertBanner(alerts), body))
+	stamping, err := c.stampingBanner(ctx)
+	if err != nil {
+		return err
+	}
+	return layout.Write(w, r, status, page, templ.Join(alertBanner(alerts), stamping, body))
 }
 
 // marked notes which of the links leads to where the reader is.

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
-	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/ui/component"
@@ -32,6 +32,8 @@ func (c *Console) fiscalTable() []layout.Route {
 		}},
 		{Method: "POST", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: c.setFiscalWhen},
 		{Method: "GET", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: toParent},
+		{Method: "GET", Path: stampingPath, Who: layout.Staff, Handle: c.stamping},
+		{Method: "POST", Path: stampingPath, Who: layout.Staff, Handle: c.retryStamps},
 		{Method: "POST", Path: "/consola/fiscal/{id}/timbrar", Who: layout.Staff, Handle: c.retryCFDI},
 	}
 }
@@ -96,23 +98,6 @@ func (c *Console) fiscalList(w http.ResponseWriter, r *http.Request) error {
 	return c.show(w, r, http.StatusOK, ft(ctx, "console.title"), fiscalListPage(view))
 }
 
-// retryCFDI builds a refused document anew.
-func (c *Console) retryCFDI(w http.ResponseWriter, r *http.Request) error {
-	cfdi, err := id.ParseCFDI(r.PathValue("id"))
-	if err != nil {
-		return fault.Missing()
-	}
-	row, err := c.Fiscal.Document(r.Context(), cfdi)
-	if err != nil {
-		return err
-	}
-	if _, err := c.Fiscal.RequestCFDI(r.Context(), fiscal.RequestInput{InvoiceID: row.InvoiceID, ProfileID: row.ProfileID}); err != nil {
-		return err
-	}
-	layout.Flash(w, r, "fiscal.flash.retry")
-	return layout.Redirect(w, r, "/consola/fiscal")
-}
-
 // clientFiscal is the part of a client's page about its fiscal documents.
 type clientFiscal struct {
 	Profiles []db.FiscalProfile
@@ -172,9 +157,9 @@ func (c *Console) showIssuer(w http.ResponseWriter, r *http.Request, status int,
 	}
 	view := issuerView{Issuer: issuer, Errors: errs, CSD: csd, In: fiscal.IssuerInput{Rfc: issuer.Rfc, Nombre: issuer.Nombre, RegimenFiscal: issuer.RegimenFiscal,
 		LugarExpedicion: issuer.LugarExpedicion, SerieIngreso: issuer.SerieIngreso, SerieEgreso: issuer.SerieEgreso, SeriePago: issuer.SeriePago,
-		SerieGlobal: issuer.SerieGlobal, When: issuer.When, Periodicidad: issuer.Periodicidad}}
+		SerieGlobal: issuer.SerieGlobal, When: issuer.When, Periodicidad: issuer.Periodicidad, CreditAlert: issuer.CreditAlert}}
 	if view.In.SerieIngreso == "" {
-		view.In.Periodicidad = "04"
+		view.In.Periodicidad, view.In.CreditAlert = "04", 100
 		view.In.SerieIngreso, view.In.SerieEgreso, view.In.SeriePago, view.In.SerieGlobal = "A", "NC", "P", "G"
 	}
 	if in != nil {
@@ -189,6 +174,13 @@ func (c *Console) saveIssuer(w http.ResponseWriter, r *http.Request) error {
 		LugarExpedicion: r.PostFormValue("lugarExpedicion"), SerieIngreso: r.PostFormValue("serieIngreso"), SerieEgreso: r.PostFormValue("serieEgreso"),
 		SeriePago: r.PostFormValue("seriePago"), SerieGlobal: r.PostFormValue("serieGlobal"), When: r.PostFormValue("when"),
 		Periodicidad: r.PostFormValue("periodicidad")}
+	if text := strings.TrimSpace(r.PostFormValue("creditAlert")); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			n = -1 // refused as a number out of range
+		}
+		in.CreditAlert = n
+	}
 	_, err := c.Fiscal.SaveIssuer(ctx, in)
 	if errs, ok := invalid(ctx, err); ok {
 		return c.showIssuer(w, r, http.StatusUnprocessableEntity, &in, errs, nil)
@@ -236,6 +228,14 @@ func upload(r *http.Request, name string, limit int64) ([]byte, error) {
 	}
 	defer func() { _ = file.Close() }()
 	return io.ReadAll(io.LimitReader(file, limit))
+}
+
+// creditAlert is the number as it was typed; nothing where it was none.
+func (v issuerView) creditAlert() string {
+	if v.In.CreditAlert < 0 {
+		return ""
+	}
+	return strconv.Itoa(v.In.CreditAlert)
 }
 
 func (v issuerView) field(ctx context.Context, name, label, value string) component.Field {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -35,6 +36,9 @@ func (l Links) Security(staff bool) string { return l.at(realm(staff) + "/seguri
 // SignIn is where people of clients sign in.
 func (l Links) SignIn() string { return l.at("/clientes/entrar") }
 
+// Issuer is where staff upload a certificate.
+func (l Links) Issuer() string { return l.at("/consola/fiscal/emisor") }
+
 func realm(staff bool) string {
 	if staff {
 		return "/consola"
@@ -42,7 +46,7 @@ func realm(staff bool) string {
 	return "/clientes"
 }
 
-// Notice writes a mail about access. Like Reminder, it refuses what could not arrive or would lead nowhere.
+// Notice writes a mail about access, or to staff about what they must do. Like Reminder, it refuses what could not arrive or would lead nowhere.
 func Notice(ctx context.Context, n account.Notice, links Links) (mail.Message, error) {
 	head := n.Head()
 	to, ok := mail.Address(head.To)
@@ -73,7 +77,7 @@ func Notice(ctx context.Context, n account.Notice, links Links) (mail.Message, e
 	l := letter{Language: lang, Company: company, Colour: brandColour(head.Company.BrandColour), Subject: line(t("subject")), Title: line(t("subject")),
 		Preheader: t("lead"), Lead: t("lead"), Action: link{t("action"), address}, Why: t("why"), Email: to,
 		Greeting: locale.T(lang, "mail.greeting", "name", name), Signature: lines(head.Company.Signature),
-		Legal: []string{locale.T(lang, "notice.legal", "company", company)}}
+		Legal: []string{t("legal")}}
 	l.OnColour = readableOn(l.Colour)
 	if name == "" {
 		l.Greeting = locale.T(lang, "mail.greeting.nobody")
@@ -108,6 +112,8 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 			device = locale.T(lang, "notice.unknown_device")
 		}
 		return "alert", links.Security(n.Staff), []any{"when", moment(n.At, lang, zone), "address", line(n.Address), "device", device}, nil
+	case fiscal.ExpiryNotice:
+		return "csd", links.Issuer(), []any{"number", n.NoCertificado, "days", n.Days, "until", longDate(lang, n.Until)}, nil
 	case account.AccessNotice:
 		return "access", links.SignIn(), []any{"by", line(n.GivenBy), "client", line(n.Client)}, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,8 +43,9 @@ type Client struct {
 }
 
 var (
-	_ fiscal.Stamper   = (*Client)(nil)
-	_ fiscal.Canceller = (*Client)(nil)
+	_ fiscal.Stamper        = (*Client)(nil)
+	_ fiscal.Canceller      = (*Client)(nil)
+	_ fiscal.CreditReporter = (*Client)(nil)
 )
 
 // New returns a client. Nothing is called yet.
@@ -109,15 +111,28 @@ type body struct {
 			CodEstatus string
 		} `xml:"cancel_signatureResult"`
 	} `xml:"cancel_signatureResponse"`
+	GetResponse struct {
+		Result *struct {
+			Message string `xml:"message"`
+			Users   []struct {
+				Rfc    string `xml:"taxpayer_id"`
+				Credit string `xml:"credit"` // -1: paid for afterwards
+			} `xml:"users>ResellerUser"`
+		} `xml:"getResult"`
+	} `xml:"getResponse"`
 }
 
-// call sends one operation of a service (stamp or cancel) and reads its answer.
+// call sends one operation of a service (stamp, cancel or registration) and reads its answer.
 func (c *Client) call(ctx context.Context, service, op string, fields ...[2]string) (*body, error) {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` +
 		`<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:op="http://facturacion.finkok.com/` + service + `">` +
 		`<soapenv:Header/><soapenv:Body><op:` + op + `>`)
-	for _, f := range append(fields, [2]string{"username", c.c.Username}, [2]string{"password", c.c.Password}) {
+	prefix := ""
+	if service == "registration" {
+		prefix = "reseller_"
+	}
+	for _, f := range append(fields, [2]string{prefix + "username", c.c.Username}, [2]string{prefix + "password", c.c.Password}) {
 		b.WriteString("<op:" + f[0] + ">")
 		_ = xml.EscapeText(&b, []byte(f[1])) // to memory: cannot fail
 		b.WriteString("</op:" + f[0] + ">")
@@ -237,4 +252,27 @@ func (c *Client) Cancel(ctx context.Context, r fiscal.CancelRequest) (*fiscal.Ca
 		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}
 	}
 	return nil, &fiscal.PACError{Kind: kindOf(code), Code: code, Message: c.http.Redact(result.CodEstatus)}
+}
+
+// Credits implements fiscal.CreditReporter: what the account has left for an issuer (registration, operation get).
+func (c *Client) Credits(ctx context.Context, rfc string) (int, error) {
+	b, err := c.call(ctx, "registration", "get", [2]string{"taxpayer_id", rfc})
+	if err != nil {
+		return 0, err
+	}
+	result := b.GetResponse.Result
+	if result == nil {
+		return 0, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "answer_malformed"}
+	}
+	for _, user := range result.Users {
+		if !strings.EqualFold(user.Rfc, rfc) {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(user.Credit))
+		if err != nil || n < fiscal.Unlimited {
+			return 0, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "answer_malformed"}
+		}
+		return n, nil
+	}
+	return 0, &fiscal.PACError{Kind: fiscal.KindAuth, Code: "issuer_unknown", Message: c.http.Redact(result.Message)}
 }

@@ -76,6 +76,9 @@ type call struct {
 			XML      string `xml:"xml"`
 			Username string `xml:"username"`
 			Password string `xml:"password"`
+			Reseller string `xml:"reseller_username"`
+			Secret   string `xml:"reseller_password"`
+			Taxpayer string `xml:"taxpayer_id"`
 		} `xml:",any"`
 	}
 }
@@ -104,6 +107,8 @@ func (s *stub) serve(w http.ResponseWriter, r *http.Request) {
 	op := c.Body.Op.XMLName.Local
 	document, err := base64.StdEncoding.DecodeString(c.Body.Op.XML)
 	switch {
+	case op == "get" && service == "registration":
+		s.registered(w, c.Body.Op.Taxpayer, c.Body.Op.Reseller == user && c.Body.Op.Secret == password)
 	case c.Body.Op.Username != user || c.Body.Op.Password != password:
 		s.stampAnswer(w, op, "", incident("300", "Usuario o contraseña inválidos: "+c.Body.Op.Password))
 	case err != nil:
@@ -336,5 +341,42 @@ func TestCancel(t *testing.T) {
 	req.CSD = nil
 	if _, err := c.Cancel(ctx, req); fiscal.KindOf(err) != fiscal.KindRejected {
 		t.Error(err)
+	}
+}
+
+// registered answers the operation get of registration: an account with credit, and one that pays afterwards.
+func (s *stub) registered(w http.ResponseWriter, rfc string, known bool) {
+	credit := map[string]string{"EKU9003173C9": "42", "URE180429TM6": "-1", "CACX7605101P8": "?"}[rfc]
+	users := ""
+	if known && credit != "" {
+		users = `<s0:users><s0:ResellerUser><s0:status>A</s0:status><s0:counter>8</s0:counter><s0:taxpayer_id>` + rfc + `</s0:taxpayer_id><s0:credit>` + credit + `</s0:credit></s0:ResellerUser></s0:users>`
+	}
+	s.envelope(w, `<tns:getResponse xmlns:tns="http://facturacion.finkok.com/registration"><tns:getResult xmlns:s0="apps.services.soap.core.views">`+users+
+		`<s0:message>`+map[bool]string{true: "Found", false: "Invalid user or password: " + esc(password)}[known]+`</s0:message></tns:getResult></tns:getResponse>`)
+}
+
+func TestCredits(t *testing.T) {
+	s := newStub(t)
+	c := s.client(time.Second)
+	for rfc, want := range map[string]int{"EKU9003173C9": 42, "URE180429TM6": fiscal.Unlimited} {
+		if n, err := c.Credits(t.Context(), rfc); n != want || err != nil {
+			t.Errorf("%s: %d %v, want %d", rfc, n, err, want)
+		}
+	}
+	for rfc, want := range map[string]fiscal.PACError{"CACX7605101P8": {Kind: fiscal.KindUnavailable, Code: "answer_malformed"}, "AAA010101AAA": {Kind: fiscal.KindAuth, Code: "issuer_unknown"}} {
+		if _, err := c.Credits(t.Context(), rfc); !errors.Is(err, &want) {
+			t.Errorf("%s: %v, want %v", rfc, err, &want)
+		}
+	}
+	stranger, err := finkok.New(finkok.Config{URL: s.URL, Username: "otro", Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stranger.Credits(t.Context(), "EKU9003173C9"); fiscal.KindOf(err) != fiscal.KindAuth || strings.Contains(err.Error(), password) {
+		t.Errorf("a stranger's account: %v", err)
+	}
+	s.fail = []int{503}
+	if _, err := c.Credits(t.Context(), "EKU9003173C9"); fiscal.KindOf(err) != fiscal.KindUnavailable {
+		t.Errorf("503: %v", err)
 	}
 }

@@ -285,11 +285,11 @@ func references(c *fiscal.Comprobante) []string {
 }
 
 // Credits implements fiscal.CreditReporter.
-func (s *Sandbox) Credits(context.Context) (int, error) {
+func (s *Sandbox) Credits(context.Context, string) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.c.Credits == 0 {
-		return 1_000_000, nil
+		return fiscal.Unlimited, nil
 	}
 	return s.c.Credits - s.used, nil
 }

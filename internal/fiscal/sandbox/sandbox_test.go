@@ -170,7 +170,7 @@ func TestConcurrentStamps(t *testing.T) {
 			t.Errorf("document %d has %d stamps", i, n)
 		}
 	}
-	if left, _ := p.Credits(ctx); p.store.Len() != len(docs) || left != 0 {
+	if left, _ := p.Credits(ctx, ""); p.store.Len() != len(docs) || left != 0 {
 		t.Errorf("%d stamps, %d credits left", p.store.Len(), left)
 	}
 	if _, err := p.Stamp(ctx, fiscaltest.Sealed(t, "4"), ""); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindAuth, Code: "no_credits"}) {

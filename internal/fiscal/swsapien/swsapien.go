@@ -338,8 +338,8 @@ func refusal(code, message string) error {
 	return &fiscal.PACError{Kind: kind, Code: code, Message: message}
 }
 
-// Credits implements fiscal.CreditReporter.
-func (c *Client) Credits(ctx context.Context) (int, error) {
+// Credits implements fiscal.CreditReporter: the balance of the account, which all its issuers share.
+func (c *Client) Credits(ctx context.Context, _ string) (int, error) {
 	r, err := c.call(ctx, c.services, http.MethodGet, "/account/balance", nil, nil)
 	if err != nil {
 		return 0, err

@@ -240,7 +240,7 @@ func TestStamp(t *testing.T) {
 	if s.logins != 1 {
 		t.Errorf("%d logins", s.logins)
 	}
-	if n, err := c.Credits(ctx); n != 42 || err != nil {
+	if n, err := c.Credits(ctx, "EKU9003173C9"); n != 42 || err != nil {
 		t.Error(n, err)
 	}
 }
@@ -290,7 +290,7 @@ func TestKeyOfAnotherDocument(t *testing.T) {
 func TestLostReply(t *testing.T) {
 	s := newStub(t)
 	c := s.client(t, nil)
-	if _, err := c.Credits(ctx); err != nil { // sign in before
+	if _, err := c.Credits(ctx, "EKU9003173C9"); err != nil { // sign in before
 		t.Fatal(err)
 	}
 	hasty := s.client(t, func(c *swsapien.Config) { c.Token, c.Timeout = s.token, time.Second })
@@ -376,12 +376,12 @@ func TestCredentials(t *testing.T) {
 	}
 	now := fiscaltest.Noon
 	aging := s.client(t, func(c *swsapien.Config) { c.Now = func() time.Time { return now } })
-	if _, err := aging.Credits(ctx); err != nil {
+	if _, err := aging.Credits(ctx, "EKU9003173C9"); err != nil {
 		t.Fatal(err)
 	}
 	before := s.logins
 	now = now.Add(2 * time.Hour)
-	if _, err := aging.Credits(ctx); err != nil || s.logins != before+1 {
+	if _, err := aging.Credits(ctx, "EKU9003173C9"); err != nil || s.logins != before+1 {
 		t.Errorf("%v, %d logins after two hours", err, s.logins-before)
 	}
 	if _, err := swsapien.New(swsapien.Config{URL: s.URL, APIURL: s.URL}); err == nil {

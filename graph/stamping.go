@@ -1,0 +1,62 @@
+package graph
+
+import (
+	"context"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+)
+
+// stampingOf translates how the stamping goes.
+func stampingOf(s fiscal.Stamping) *model.Stamping {
+	out := &model.Stamping{Waiting: s.Waiting, Failing: s.Failing, Refused: s.Refused, Oldest: inUTC(s.Oldest), LastStampedAt: inUTC(s.Last)}
+	if o := s.Outage; o != nil {
+		out.Outage = &model.StampingOutage{Since: o.Since.UTC(), Last: o.Last.UTC(), Documents: o.Documents, Failure: o.Failure, Code: o.Code, Message: o.Message}
+	}
+	if c := s.Credits; c != nil {
+		out.Credit = &model.StampCredit{Left: c.Credits, CheckedAt: c.CheckedAt.UTC(), AlertBelow: s.Issuer.CreditAlert, Low: s.Low()}
+	}
+	if c := s.Issuer.CSD; c != nil {
+		out.Certificate = &model.SealCertificate{NoCertificado: c.NoCertificado, Rfc: c.Rfc, ValidUntil: c.ValidUntil.UTC(), DaysLeft: s.Issuer.DaysLeft}
+	}
+	return out
+}
+
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc := at.UTC()
+	return &utc
+}
+
+// unstampedFilter is what the argument says; ALL is no limit.
+func unstampedFilter(which string) string {
+	if which == "all" {
+		return db.UnstampedAll
+	}
+	return which
+}
+
+func (r *resolver) unstampedDocuments(ctx context.Context, which string, first int, after *string) (*model.UnstampedDocumentConnection, error) {
+	page, err := pageOf(first, after)
+	if err != nil {
+		return nil, err
+	}
+	list, rows, err := r.Fiscal.Unstamped(ctx, unstampedFilter(which), page)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.UnstampedDocumentConnection{Nodes: make([]*model.UnstampedDocument, len(rows)), Edges: make([]*model.UnstampedDocumentEdge, len(rows)), PageInfo: &model.PageInfo{HasNextPage: list.HasNext}}
+	for i := range rows {
+		row, cursor := &rows[i], list.Cursor(list.Rows[i])
+		node := &model.UnstampedDocument{Document: &row.CFDI, Attempts: row.Attempts, Cause: row.Cause, FailedAt: inUTC(row.FailedAt), NextAttemptAt: inUTC(row.NextAttempt)}
+		if row.Failure != "" {
+			node.Failure = &row.Failure
+		}
+		out.Nodes[i], out.Edges[i], out.PageInfo.EndCursor = node, &model.UnstampedDocumentEdge{Cursor: cursor, Node: node}, &cursor
+	}
+	return out, nil
+}
