@@ -78,6 +78,7 @@ func (s *site) serve(route layout.Route) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
+		r.URL.RawQuery = strings.ReplaceAll(r.URL.RawQuery, "%00", url.QueryEscape(unreadable))
 		if r.Method == http.MethodPost {
 			limit := int64(maxForm)
 			if route.MaxBody > 0 { // a file: the server's time for forms would cut it off
@@ -90,11 +91,25 @@ func (s *site) serve(route layout.Route) http.Handler {
 				s.fail(w, r, malformed{err})
 				return
 			}
+			replaceNUL(r.PostForm)
+			replaceNUL(r.Form)
 		}
 		if err := route.Handle(w, r); err != nil {
 			s.fail(w, r, err)
 		}
 	})
+}
+
+// unreadable stands for NUL in what a form or an address carries: PostgreSQL stores no NUL, and texts refuse
+// this character at their field.
+const unreadable = "\uFFFD"
+
+func replaceNUL(form url.Values) {
+	for _, values := range form {
+		for i, value := range values {
+			values[i] = strings.ReplaceAll(value, "\x00", unreadable)
+		}
+	}
 }
 
 func admit(who layout.Who, kind access.Kind) error {

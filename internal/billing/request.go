@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"unicode"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -93,9 +94,15 @@ func checkText(checks *fault.Checks, path string, text *string, needed bool, lim
 		checks.Add(path, "REQUIRED")
 	case len([]rune(*text)) > limit:
 		checks.Add(path, "TOO_LONG", "max", limit)
-	case strings.ContainsFunc(*text, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }):
+	case strings.ContainsFunc(*text, deceives):
 		checks.Add(path, "CONTROL_CHARACTERS")
 	}
+}
+
+// deceives reports whether a character has no place in a text that people read: control characters but the
+// ends of lines, marks that turn the direction of what follows, and what stands for bytes that are no text.
+func deceives(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar
 }
 
 // number writes series and folio as people know them.

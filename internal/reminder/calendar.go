@@ -104,10 +104,16 @@ func (s *Service) Holidays(ctx context.Context, year int) ([]db.Holiday, error) 
 	if err := access.RequireStaff(ctx); err != nil {
 		return nil, err
 	}
+	from, err := date.Parse(fmt.Sprintf("%04d-01-01", year))
+	if err != nil {
+		var checks fault.Checks
+		checks.Add("year", "VALUE_INVALID")
+		return nil, checks.Err()
+	}
 	if err := s.keepHolidays(ctx); err != nil {
 		return nil, err
 	}
-	return s.Store.Holidays(ctx, date.Date(fmt.Sprintf("%04d-01-01", year)), date.Date(fmt.Sprintf("%04d-12-31", year)))
+	return s.Store.Holidays(ctx, from, date.Date(fmt.Sprintf("%04d-12-31", year)))
 }
 
 // AddHoliday adds a day on which the company does no business. Staff only.
