@@ -34,7 +34,8 @@ type Client struct {
 	SecondFactor  bool         `bun:"second_factor" json:"-"` // its people must prove a second factor
 	GroupID       id.Group     `bun:"group_id,nullzero" json:"-"`
 	Pause         `json:"-"`
-	LateFeeExempt bool `bun:"late_fee_exempt" json:"-"` // no late fees are charged
+	LateFeeExempt bool   `bun:"late_fee_exempt" json:"-"` // no late fees are charged
+	ExternalRef   string `bun:"external_ref" json:"-"`    // what another system calls it; unique unless empty
 	Bounce        `json:"-"`
 	CreatedAt     time.Time `bun:"created_at,nullzero,default:now()" json:"-"`
 	UpdatedAt     time.Time `bun:"updated_at,nullzero,default:now()" json:"-"`
@@ -42,8 +43,9 @@ type Client struct {
 
 // ClientFilter limits a list of clients.
 type ClientFilter struct {
-	Reach  access.Reach
-	Search string // part of name, email or RFC; any case
+	Reach       access.Reach
+	Search      string // part of name, email or RFC; any case
+	ExternalRef string // exactly; "" for all
 }
 
 // Client returns one client.
@@ -80,6 +82,9 @@ func (s *Store) Clients(ctx context.Context, filter ClientFilter, page Page) (Li
 	if words := strings.TrimSpace(filter.Search); words != "" {
 		q = q.Where("lower(name || ' ' || email || ' ' || tax_id) LIKE ?", "%"+escapeLike(strings.ToLower(words))+"%")
 	}
+	if filter.ExternalRef != "" {
+		q = q.Where("external_ref = ?", filter.ExternalRef)
+	}
 	var name string
 	var last id.Client
 	ok, err := page.after(&name, (*int64)(&last))
@@ -98,6 +103,14 @@ func (s *Store) Clients(ctx context.Context, filter ClientFilter, page Page) (Li
 // AddClient inserts a client and sets its id.
 func (s *Store) AddClient(ctx context.Context, c *Client) error {
 	_, err := s.idb.NewInsert().Model(c).Exec(ctx)
+	return translate(err)
+}
+
+// UpdateClient writes what a client says of itself, and its reference.
+func (s *Store) UpdateClient(ctx context.Context, c *Client) error {
+	c.UpdatedAt = time.Now()
+	_, err := s.idb.NewUpdate().Model(c).Column("name", "email", "phonenumber", "tax_id", "address1", "address2", "city", "state", "postcode",
+		"country", "language", "timezone", "external_ref", "updated_at").WherePK().Exec(ctx)
 	return translate(err)
 }
 

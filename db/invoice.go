@@ -247,16 +247,8 @@ func (s *Store) DeleteDraft(ctx context.Context, invoiceID id.Invoice) error {
 
 var invoiceState = []string{"status", "paid", "credited", "paid_at", "cancelled_at", "written_off_at", "close_reason", "pdf_key", "pdf_size", "updated_at"}
 
-// SaveInvoiceState writes what may change on an issued invoice: what settles and what closes it.
-func (s *Store) SaveInvoiceState(ctx context.Context, row *Invoice) error {
-	row.UpdatedAt = time.Now()
-	_, err := s.idb.NewUpdate().Model(row).Column(invoiceState...).WherePK().Exec(ctx)
-	row.Balance = row.Total - row.Paid - row.Credited
-	return translate(err)
-}
-
-// SaveInvoiceStates is SaveInvoiceState for many invoices in one statement.
-func (s *Store) SaveInvoiceStates(ctx context.Context, rows []*Invoice) error {
+// SaveInvoiceStates writes what may change on issued invoices, in one statement: what settles and what closes them.
+func (s *Store) SaveInvoiceStates(ctx context.Context, rows ...*Invoice) error {
 	if len(rows) == 0 {
 		return nil
 	}

@@ -131,6 +131,16 @@ func (s *Store) OwnerOf(ctx context.Context, clientID id.Client) (SubAccount, er
 	return row, translate(err)
 }
 
+// OwnersOf returns the owners' rows of many clients at once.
+func (s *Store) OwnersOf(ctx context.Context, clients []id.Client) ([]SubAccount, error) {
+	rows := []SubAccount{}
+	if len(clients) == 0 {
+		return rows, nil
+	}
+	err := s.idb.NewSelect().Model(&rows).Where("client_id IN (?)", bun.List(clients)).Where("owner").Scan(ctx)
+	return rows, translate(err)
+}
+
 // SetOwner gives the owner's row of a client to another login.
 func (s *Store) SetOwner(ctx context.Context, clientID id.Client, login id.Login) error {
 	return affected(s.idb.NewUpdate().Table("sub_account").Set("login_id = ?", login).Set("status = 'active'").Set("expires_on = NULL").

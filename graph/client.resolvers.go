@@ -11,10 +11,15 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
+
+func (r *clientResolver) Owner(ctx context.Context, obj *db.Client) (*account.Access, error) {
+	return load(ctx).owners.Load(ctx, obj.ID)
+}
 
 func (r *clientResolver) Owes(ctx context.Context, obj *db.Client) ([]*model.Balance, error) {
 	rows, err := r.Billing.OpenTotals(ctx, obj.ID)
@@ -49,6 +54,24 @@ func (r *clientResolver) Deliveries(ctx context.Context, obj *db.Client, statuse
 	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ID, Statuses: statuses}, first, after)
 }
 
+func (r *mutationResolver) AddClient(ctx context.Context, input model.AddClientInput) (*model.ClientPayload, error) {
+	row, err := pointer(r.Account.AddClient(ctx, account.AddClientInput{Details: *input.Details, ExternalRef: deref(input.ExternalRef), Invite: input.Invite}))
+	wrong, err := userErrors(ctx, err, "", clientInputPath)
+	return &model.ClientPayload{Client: row, UserErrors: wrong}, err
+}
+
+func (r *mutationResolver) UpdateClient(ctx context.Context, input model.UpdateClientInput) (*model.ClientPayload, error) {
+	row, err := r.updateClient(ctx, input)
+	wrong, err := userErrors(ctx, err, "clientId", clientInputPath)
+	return &model.ClientPayload{Client: row, UserErrors: wrong}, err
+}
+
+func (r *mutationResolver) InviteOwner(ctx context.Context, input model.InviteOwnerInput) (*model.ClientPayload, error) {
+	row, err := r.inviteOwner(ctx, input)
+	wrong, err := userErrors(ctx, err, "clientId", clientInputPath)
+	return &model.ClientPayload{Client: row, UserErrors: wrong}, err
+}
+
 func (r *queryResolver) Client(ctx context.Context, id string) (*db.Client, error) {
 	key, err := parsed(id, ids.ParseClient)
 	if err != nil {
@@ -57,12 +80,12 @@ func (r *queryResolver) Client(ctx context.Context, id string) (*db.Client, erro
 	return pointer(r.Account.Client(ctx, key))
 }
 
-func (r *queryResolver) Clients(ctx context.Context, search *string, first int, after *string) (*model.ClientConnection, error) {
+func (r *queryResolver) Clients(ctx context.Context, search *string, externalRef *string, first int, after *string) (*model.ClientConnection, error) {
 	page, err := pageOf(first, after)
 	if err != nil {
 		return nil, err
 	}
-	return clientPage(r.Account.Clients(ctx, deref(search), page))
+	return clientPage(r.Account.Clients(ctx, account.ClientQuery{Search: deref(search), ExternalRef: deref(externalRef)}, page))
 }
 
 func (r *resolver) Client() gen.ClientResolver { return &clientResolver{r} }

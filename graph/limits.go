@@ -180,7 +180,7 @@ func costs() gen.ComplexityRoot {
 	var c gen.ComplexityRoot
 	page := func(child, first int) int { return 10 + min(max(first, 1), db.MaxPage)*child }
 	perParent := func(child, first int) int { return statementCost + page(child, first) }
-	c.Query.Clients = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
+	c.Query.Clients = func(child int, _, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.Invoices = func(child int, _, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
 		return page(child, first)
 	}

@@ -24,6 +24,7 @@ type loaders struct {
 	clients   *dataloadgen.Loader[id.Client, *db.Client]
 	contacts  *dataloadgen.Loader[id.Contact, *db.Contact]
 	access    *dataloadgen.Loader[id.Contact, *account.Access]
+	owners    *dataloadgen.Loader[id.Client, *account.Access]
 	invoices  *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines     *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
 	cfdis     *dataloadgen.Loader[id.Invoice, []db.CFDI]
@@ -50,6 +51,14 @@ func (r *resolver) newLoaders() *loaders {
 			return row.ID, &model.Invoice{Invoice: *row, Today: today()}
 		}),
 		steps: loader(r.Reminder.StepsByID, func(row *db.ReminderStep) (id.Step, *db.ReminderStep) { return row.ID, row }),
+		owners: mapLoader(func(ctx context.Context, ids []id.Client) (map[id.Client]*account.Access, error) {
+			found, err := r.Account.Owners(ctx, ids)
+			byID := make(map[id.Client]*account.Access, len(found))
+			for client, row := range found {
+				byID[client] = &row
+			}
+			return byID, err
+		}),
 		access: mapLoader(func(ctx context.Context, ids []id.Contact) (map[id.Contact]*account.Access, error) {
 			found, err := r.Account.AccessByContact(ctx, ids)
 			byID := make(map[id.Contact]*account.Access, len(found))

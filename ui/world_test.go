@@ -165,7 +165,7 @@ func (w *world) serve(c Config) {
 
 func (w *world) addClient(name, email string) db.Client {
 	w.Helper()
-	client, err := w.account.AddClient(system(w.Context()), account.AddClientInput{Name: name, Password: password, Details: account.ContactDetails{Email: email}})
+	client, err := w.account.AddClient(system(w.Context()), account.AddClientInput{Password: password, Details: account.ClientDetails{Name: name, Email: email}})
 	if err != nil {
 		w.Fatal(err)
 	}

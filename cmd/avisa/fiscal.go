@@ -193,13 +193,10 @@ func demoSecret(c *config) error {
 	if c.Fiscal.Current != "" {
 		return nil
 	}
-	path := filepath.Join(c.DataDir, "secret")
-	raw, err := os.ReadFile(path) //nolint:gosec // in the demo's folder
-	if errors.Is(err, os.ErrNotExist) {
-		raw = make([]byte, 32)
-		_, _ = rand.Read(raw)
-		err = os.WriteFile(path, raw, 0o600)
+	if _, err := keptSecret(c.DataDir); err != nil {
+		return err
 	}
+	raw, err := os.ReadFile(filepath.Join(c.DataDir, "secret"))
 	if err != nil {
 		return err
 	}

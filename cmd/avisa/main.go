@@ -19,6 +19,7 @@ const usage = `avisa, the billing client area for service companies
   avisa serve           the web server: client area, console, GraphQL
   avisa work            the background worker: reminders and documents
   avisa migrate         bring the database's schema up to date
+  avisa setup           the company and its first administrator, or a new link for one who is locked out
   avisa seed            demo data into an empty database (development and demo only)
   avisa rotate          encrypt stored keys anew with AVISA_SECRET and the first key of AVISA_CSD_KEYS
   avisa schema          print the GraphQL schema
@@ -37,6 +38,7 @@ var commands = map[string]command{
 	"serve":   {production, runServe},
 	"work":    {production, runWork},
 	"migrate": {production, runMigrate},
+	"setup":   {production, runSetup},
 	"seed":    {development, runSeed},
 	"schema":  {development, runSchema},
 	"rotate":  {production, runRotate},

@@ -112,8 +112,8 @@ func (a *app) seed(ctx context.Context) error {
 		if c.taxID == "" {
 			country = "US"
 		}
-		client, err := a.account.AddClient(ctx, account.AddClientInput{Name: c.name, Password: demoPassword, Details: account.ContactDetails{
-			Email: c.email, TaxID: c.taxID, City: c.city, State: c.state, Country: country, Language: c.language}})
+		client, err := a.account.AddClient(ctx, account.AddClientInput{Password: demoPassword, Details: account.ClientDetails{
+			Name: c.name, Email: c.email, TaxID: c.taxID, City: c.city, State: c.state, Country: country, Language: c.language}})
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}

@@ -86,6 +86,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	AddClientPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	AddContactPayload struct {
 		Contact    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -291,12 +296,14 @@ type ComplexityRoot struct {
 		CreditBalances       func(childComplexity int) int
 		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
 		Email                func(childComplexity int) int
+		ExternalRef          func(childComplexity int) int
 		FiscalProfiles       func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		Invoices             func(childComplexity int, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
 		Language             func(childComplexity int) int
 		Name                 func(childComplexity int) int
 		Owes                 func(childComplexity int) int
+		Owner                func(childComplexity int) int
 		PauseReason          func(childComplexity int) int
 		PausedUntil          func(childComplexity int) int
 		Phonenumber          func(childComplexity int) int
@@ -561,6 +568,11 @@ type ComplexityRoot struct {
 		Permissions func(childComplexity int) int
 	}
 
+	InviteOwnerPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Invoice struct {
 		Balance              func(childComplexity int) int
 		CancelledAt          func(childComplexity int) int
@@ -731,6 +743,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptHandover           func(childComplexity int, input model.AcceptHandoverInput) int
 		AcceptInvitation         func(childComplexity int, input model.AcceptInvitationInput) int
+		AddClient                func(childComplexity int, input model.AddClientInput) int
 		AddClientGroup           func(childComplexity int, input model.AddClientGroupInput) int
 		AddContact               func(childComplexity int, input model.AddContactInput) int
 		AddHoliday               func(childComplexity int, input model.AddHolidayInput) int
@@ -761,6 +774,7 @@ type ComplexityRoot struct {
 		IgnoreBankMovement       func(childComplexity int, input model.IgnoreBankMovementInput) int
 		ImportBankStatement      func(childComplexity int, input model.ImportBankStatementInput) int
 		ImportInvoices           func(childComplexity int, input model.ImportInvoicesInput) int
+		InviteOwner              func(childComplexity int, input model.InviteOwnerInput) int
 		InvoiceRenewals          func(childComplexity int) int
 		IssueCreditNote          func(childComplexity int, input model.IssueCreditNoteInput) int
 		IssueDraftInvoices       func(childComplexity int, input model.IssueDraftInvoicesInput) int
@@ -817,6 +831,7 @@ type ComplexityRoot struct {
 		StartCheckout            func(childComplexity int, input model.StartCheckoutInput) int
 		SubstituteFiscalDocument func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
 		SuspendAccess            func(childComplexity int, input model.SuspendAccessInput) int
+		UpdateClient             func(childComplexity int, input model.UpdateClientInput) int
 		UpdateContact            func(childComplexity int, input model.UpdateContactInput) int
 		UpdateStaff              func(childComplexity int, input model.UpdateStaffInput) int
 		ViewAs                   func(childComplexity int, input model.ViewAsInput) int
@@ -919,7 +934,7 @@ type ComplexityRoot struct {
 		Checkout              func(childComplexity int, id string) int
 		Client                func(childComplexity int, id string) int
 		ClientGroups          func(childComplexity int) int
-		Clients               func(childComplexity int, search *string, first int, after *string) int
+		Clients               func(childComplexity int, search *string, externalRef *string, first int, after *string) int
 		Contact               func(childComplexity int, id string) int
 		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
 		DeliveryFailures      func(childComplexity int) int
@@ -1459,6 +1474,11 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	UpdateClientPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	UpdateContactPayload struct {
 		Contact    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1603,6 +1623,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AddClientGroupPayload.UserErrors(childComplexity), true
+
+	case "AddClientPayload.client":
+		if e.ComplexityRoot.AddClientPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClientPayload.Client(childComplexity), true
+	case "AddClientPayload.userErrors":
+		if e.ComplexityRoot.AddClientPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AddClientPayload.UserErrors(childComplexity), true
 
 	case "AddContactPayload.contact":
 		if e.ComplexityRoot.AddContactPayload.Contact == nil {
@@ -2345,6 +2378,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Email(childComplexity), true
+	case "Client.externalRef":
+		if e.ComplexityRoot.Client.ExternalRef == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.ExternalRef(childComplexity), true
 	case "Client.fiscalProfiles":
 		if e.ComplexityRoot.Client.FiscalProfiles == nil {
 			break
@@ -2386,6 +2425,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Owes(childComplexity), true
+	case "Client.owner":
+		if e.ComplexityRoot.Client.Owner == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.Owner(childComplexity), true
 	case "Client.pauseReason":
 		if e.ComplexityRoot.Client.PauseReason == nil {
 			break
@@ -3420,6 +3465,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Invitation.Permissions(childComplexity), true
 
+	case "InviteOwnerPayload.client":
+		if e.ComplexityRoot.InviteOwnerPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteOwnerPayload.Client(childComplexity), true
+	case "InviteOwnerPayload.userErrors":
+		if e.ComplexityRoot.InviteOwnerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InviteOwnerPayload.UserErrors(childComplexity), true
+
 	case "Invoice.balance":
 		if e.ComplexityRoot.Invoice.Balance == nil {
 			break
@@ -4143,6 +4201,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(model.AcceptInvitationInput)), true
+	case "Mutation.addClient":
+		if e.ComplexityRoot.Mutation.AddClient == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addClient_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddClient(childComplexity, args["input"].(model.AddClientInput)), true
 	case "Mutation.addClientGroup":
 		if e.ComplexityRoot.Mutation.AddClientGroup == nil {
 			break
@@ -4473,6 +4542,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ImportInvoices(childComplexity, args["input"].(model.ImportInvoicesInput)), true
+	case "Mutation.inviteOwner":
+		if e.ComplexityRoot.Mutation.InviteOwner == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_inviteOwner_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.InviteOwner(childComplexity, args["input"].(model.InviteOwnerInput)), true
 	case "Mutation.invoiceRenewals":
 		if e.ComplexityRoot.Mutation.InvoiceRenewals == nil {
 			break
@@ -5074,6 +5154,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SuspendAccess(childComplexity, args["input"].(model.SuspendAccessInput)), true
+	case "Mutation.updateClient":
+		if e.ComplexityRoot.Mutation.UpdateClient == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateClient_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateClient(childComplexity, args["input"].(model.UpdateClientInput)), true
 	case "Mutation.updateContact":
 		if e.ComplexityRoot.Mutation.UpdateContact == nil {
 			break
@@ -5535,7 +5626,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["first"].(int), args["after"].(*string)), true
 	case "Query.contact":
 		if e.ComplexityRoot.Query.Contact == nil {
 			break
@@ -7537,6 +7628,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UnstampedDocumentEdge.Node(childComplexity), true
 
+	case "UpdateClientPayload.client":
+		if e.ComplexityRoot.UpdateClientPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateClientPayload.Client(childComplexity), true
+	case "UpdateClientPayload.userErrors":
+		if e.ComplexityRoot.UpdateClientPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateClientPayload.UserErrors(childComplexity), true
+
 	case "UpdateContactPayload.contact":
 		if e.ComplexityRoot.UpdateContactPayload.Contact == nil {
 			break
@@ -7706,6 +7810,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("AcceptHandoverInput", ec.unmarshalInputAcceptHandoverInput),
 			graphql.NewInputUnmarshaler("AcceptInvitationInput", ec.unmarshalInputAcceptInvitationInput),
 			graphql.NewInputUnmarshaler("AddClientGroupInput", ec.unmarshalInputAddClientGroupInput),
+			graphql.NewInputUnmarshaler("AddClientInput", ec.unmarshalInputAddClientInput),
 			graphql.NewInputUnmarshaler("AddContactInput", ec.unmarshalInputAddContactInput),
 			graphql.NewInputUnmarshaler("AddHolidayInput", ec.unmarshalInputAddHolidayInput),
 			graphql.NewInputUnmarshaler("AddPasskeyInput", ec.unmarshalInputAddPasskeyInput),
@@ -7721,6 +7826,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ChangeServiceInput", ec.unmarshalInputChangeServiceInput),
 			graphql.NewInputUnmarshaler("CheckFiscalDocumentInput", ec.unmarshalInputCheckFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("ClearBounceInput", ec.unmarshalInputClearBounceInput),
+			graphql.NewInputUnmarshaler("ClientDetailsChanges", ec.unmarshalInputClientDetailsChanges),
+			graphql.NewInputUnmarshaler("ClientDetailsInput", ec.unmarshalInputClientDetailsInput),
 			graphql.NewInputUnmarshaler("CloseInvoiceInput", ec.unmarshalInputCloseInvoiceInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
 			graphql.NewInputUnmarshaler("ConfirmBankMovementInput", ec.unmarshalInputConfirmBankMovementInput),
@@ -7736,6 +7843,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("IgnoreBankMovementInput", ec.unmarshalInputIgnoreBankMovementInput),
 			graphql.NewInputUnmarshaler("ImportBankStatementInput", ec.unmarshalInputImportBankStatementInput),
 			graphql.NewInputUnmarshaler("ImportInvoicesInput", ec.unmarshalInputImportInvoicesInput),
+			graphql.NewInputUnmarshaler("InviteOwnerInput", ec.unmarshalInputInviteOwnerInput),
 			graphql.NewInputUnmarshaler("InvoiceLimits", ec.unmarshalInputInvoiceLimits),
 			graphql.NewInputUnmarshaler("InvoiceLineInput", ec.unmarshalInputInvoiceLineInput),
 			graphql.NewInputUnmarshaler("IssueCreditNoteInput", ec.unmarshalInputIssueCreditNoteInput),
@@ -7793,6 +7901,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SubAccountInput", ec.unmarshalInputSubAccountInput),
 			graphql.NewInputUnmarshaler("SubstituteFiscalDocumentInput", ec.unmarshalInputSubstituteFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
+			graphql.NewInputUnmarshaler("UpdateClientInput", ec.unmarshalInputUpdateClientInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateStaffInput", ec.unmarshalInputUpdateStaffInput),
 			graphql.NewInputUnmarshaler("ViewAsInput", ec.unmarshalInputViewAsInput),
@@ -8612,6 +8721,10 @@ type Client implements Node {
   remindersPausedUntil: Date
   "Why reminders are paused; empty when not given."
   pauseReason: String!
+  "What another system calls the client; empty when not given."
+  externalRef: String!
+  "The owner's access. Needs the permission CONTACTS."
+  owner: SubAccount
   "When the client was added."
   createdAt: DateTime!
   "When the client was last changed."
@@ -8693,11 +8806,137 @@ extend type Query {
   clients(
     "Only those whose name, email or RFC contains this, in any case."
     search: String
+    "Only the one that another system calls so."
+    externalRef: String
     "How many, 1 to 100."
     first: Int! = 20
     "The cursor after which to go on."
     after: String
   ): ClientConnection
+}
+
+"What a client says of itself; name and email are required."
+input ClientDetailsInput {
+  "The name, at most 200 characters."
+  name: String!
+  "The client's own address: reminders go to it, and the owner signs in with it."
+  email: String!
+  "The phone number, at most 40 characters."
+  phonenumber: String
+  "The RFC (12 or 13 characters), or the tax id of another country."
+  taxId: String
+  "The first line of the address, at most 200 characters."
+  address1: String
+  "The second line of the address, at most 200 characters."
+  address2: String
+  "The city, at most 100 characters."
+  city: String
+  "The state, at most 100 characters."
+  state: String
+  "The postal code, at most 20 characters."
+  postcode: String
+  "The country, ISO 3166-1 alpha-2; MX when left out."
+  country: String
+  "The language of mail to the client's own address; ES_MX when left out."
+  language: Language
+  "The IANA time zone in which the client's dates are counted; America/Mexico_City when left out."
+  timezone: String
+}
+
+"Changes of what a client says of itself: what is left out stays, null or an empty text empties it."
+input ClientDetailsChanges {
+  "The name, at most 200 characters."
+  name: String
+  "The client's own address: reminders go to it, and the owner signs in with it."
+  email: String
+  "The phone number, at most 40 characters."
+  phonenumber: String
+  "The RFC (12 or 13 characters), or the tax id of another country."
+  taxId: String
+  "The first line of the address, at most 200 characters."
+  address1: String
+  "The second line of the address, at most 200 characters."
+  address2: String
+  "The city, at most 100 characters."
+  city: String
+  "The state, at most 100 characters."
+  state: String
+  "The postal code, at most 20 characters."
+  postcode: String
+  "The country, ISO 3166-1 alpha-2; MX when emptied."
+  country: String
+  "The language of mail to the client's own address; ES_MX when emptied."
+  language: Language
+  "The IANA time zone in which the client's dates are counted; America/Mexico_City when emptied."
+  timezone: String
+}
+
+"A new client."
+input AddClientInput {
+  "What it says of itself."
+  details: ClientDetailsInput!
+  "What another system calls the client, at most 100 characters, unique: a repeated request cannot make a second one."
+  externalRef: String
+  "True mails the owner an invitation at once; false leaves that to inviteOwner."
+  invite: Boolean! = false
+}
+
+"The result of adding a client."
+type AddClientPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"Changes of a client: what is left out stays."
+input UpdateClientInput {
+  "The client's id."
+  clientId: ID!
+  "What it says of itself."
+  details: ClientDetailsChanges
+  "What another system calls the client; an empty text takes it away. Staff only."
+  externalRef: String
+}
+
+"The result of changing a client."
+type UpdateClientPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"An invitation of a client's owner."
+input InviteOwnerInput {
+  "The client's id."
+  clientId: ID!
+}
+
+"The result of inviting an owner."
+type InviteOwnerPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Adds a client. Its owner is invited, and sets a password of its own. Staff and tokens with the scope clients:write."
+  addClient(
+    "The client."
+    input: AddClientInput!
+  ): AddClientPayload!
+  "Changes what a client says of itself. Issued documents keep what they say. Needs the permission PROFILE; staff and tokens with the scope clients:write."
+  updateClient(
+    "The changes."
+    input: UpdateClientInput!
+  ): UpdateClientPayload!
+  "Mails a client's owner an invitation to the client's own address; the link of an earlier one works no more. OWNER_ACTIVE once it was accepted. Staff and tokens with the scope clients:write."
+  inviteOwner(
+    "The client."
+    input: InviteOwnerInput!
+  ): InviteOwnerPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/contact.graphqls", Input: `"A person or mailbox of a client, with details, email preferences and perhaps a login."
@@ -12574,6 +12813,16 @@ func (ec *executionContext) childFields_AddClientGroupPayload(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type AddClientGroupPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AddClientPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_AddClientPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_AddClientPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AddClientPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_AddContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -12998,6 +13247,10 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_remindersPausedUntil(ctx, field)
 	case "pauseReason":
 		return ec.fieldContext_Client_pauseReason(ctx, field)
+	case "externalRef":
+		return ec.fieldContext_Client_externalRef(ctx, field)
+	case "owner":
+		return ec.fieldContext_Client_owner(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Client_createdAt(ctx, field)
 	case "updatedAt":
@@ -13522,6 +13775,16 @@ func (ec *executionContext) childFields_Invitation(ctx context.Context, field gr
 		return ec.fieldContext_Invitation_hasLogin(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
+}
+
+func (ec *executionContext) childFields_InviteOwnerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_InviteOwnerPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_InviteOwnerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InviteOwnerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Invoice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15024,6 +15287,16 @@ func (ec *executionContext) childFields_UnstampedDocumentEdge(ctx context.Contex
 		return ec.fieldContext_UnstampedDocumentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UnstampedDocumentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateClientPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_UpdateClientPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateClientPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateClientPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

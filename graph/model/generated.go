@@ -74,6 +74,16 @@ type AddClientGroupPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A new client.
+type AddClientInput struct {
+	// What it says of itself.
+	Details *account.ClientDetails `json:"details"`
+	// What another system calls the client, at most 100 characters, unique: a repeated request cannot make a second one.
+	ExternalRef *string `json:"externalRef,omitempty"`
+	// True mails the owner an invitation at once; false leaves that to inviteOwner.
+	Invite bool `json:"invite"`
+}
+
 // A new contact: details, login, permissions and preferences at once.
 type AddContactInput struct {
 	// The client's id.
@@ -662,6 +672,12 @@ type ImportInvoicesPayload struct {
 	Errors int `json:"errors"`
 	// What is wrong: the path is `rows`, the row of the file and the column.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// An invitation of a client's owner.
+type InviteOwnerInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
 }
 
 // An invoice in a list.
@@ -1852,6 +1868,16 @@ type UnstampedDocumentEdge struct {
 	Cursor string `json:"cursor"`
 	// The document.
 	Node *UnstampedDocument `json:"node"`
+}
+
+// Changes of a client: what is left out stays.
+type UpdateClientInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// What it says of itself.
+	Details *ClientDetailsChanges `json:"details,omitempty"`
+	// What another system calls the client; an empty text takes it away. Staff only.
+	ExternalRef *string `json:"externalRef,omitempty"`
 }
 
 // Changes of a contact. What is left out stays as it is.

@@ -4,6 +4,11 @@ import "github.com/nubedigitalmx/avisa/db"
 
 // Verbs that answer alike share a type here; in the schema each has its own, which can grow alone.
 type (
+	// ClientPayload is the result of a verb about a client.
+	ClientPayload struct {
+		Client     *db.Client
+		UserErrors []*UserError
+	}
 	// InvoicePayload is the result of a verb about an invoice.
 	InvoicePayload struct {
 		Invoice    *Invoice

@@ -45,8 +45,14 @@ func (s *Service) Client(ctx context.Context, clientID id.Client) (db.Client, er
 	return s.Store.Client(ctx, clientID)
 }
 
+// ClientQuery narrows a list of clients.
+type ClientQuery struct {
+	Search      string // part of name, email or RFC; any case
+	ExternalRef string // what another system calls it, exactly
+}
+
 // Clients lists the clients that the actor reaches, by name.
-func (s *Service) Clients(ctx context.Context, search string, page db.Page) (db.List[db.Client], error) {
+func (s *Service) Clients(ctx context.Context, query ClientQuery, page db.Page) (db.List[db.Client], error) {
 	reach, err := access.Scope(ctx, "")
 	if err != nil {
 		return db.List[db.Client]{}, err
@@ -54,7 +60,7 @@ func (s *Service) Clients(ctx context.Context, search string, page db.Page) (db.
 	if err := page.Check(); err != nil {
 		return db.List[db.Client]{}, err
 	}
-	return s.Store.Clients(ctx, db.ClientFilter{Reach: reach, Search: search}, page)
+	return s.Store.Clients(ctx, db.ClientFilter{Reach: reach, Search: query.Search, ExternalRef: query.ExternalRef}, page)
 }
 
 // ClientsByID returns those of the clients that the actor reaches; for loaders.
@@ -153,6 +159,34 @@ func (s *Service) AccessByContact(ctx context.Context, contacts []id.Contact) (m
 	if err != nil {
 		return nil, err
 	}
+	list, err := s.accessOf(ctx, rows)
+	found := make(map[id.Contact]Access, len(list))
+	for _, a := range list {
+		found[a.ContactID] = a
+	}
+	return found, err
+}
+
+// Owners returns the owner's access of those clients whose contacts the actor may see, by client: the address that it
+// signs in with, or its invitation.
+func (s *Service) Owners(ctx context.Context, clients []id.Client) (map[id.Client]Access, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.OwnersOf(ctx, clients)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.accessOf(ctx, rows)
+	found := make(map[id.Client]Access, len(list))
+	for _, a := range list {
+		found[a.ClientID] = a
+	}
+	return found, err
+}
+
+// accessOf is the access of those sub-accounts that the actor may see, with logins and invitations: three statements.
+func (s *Service) accessOf(ctx context.Context, rows []db.SubAccount) ([]Access, error) {
 	logins, clients := []id.Login{}, []id.Client{}
 	for _, row := range rows {
 		logins, clients = append(logins, row.LoginID), append(clients, row.ClientID)
@@ -183,7 +217,7 @@ func (s *Service) AccessByContact(ctx context.Context, contacts []id.Contact) (m
 	if err != nil {
 		return nil, err
 	}
-	found := map[id.Contact]Access{}
+	found := []Access{}
 	for _, row := range rows {
 		if !access.Can(ctx, access.Contacts, row.ClientID) {
 			continue
@@ -194,7 +228,7 @@ func (s *Service) AccessByContact(ctx context.Context, contacts []id.Contact) (m
 			a.Invitation = &link
 			a.Lapsed = row.Status == db.SubAccountInvited && !link.Open(s.Now())
 		}
-		found[row.ContactID] = a
+		found = append(found, a)
 	}
 	return found, nil
 }

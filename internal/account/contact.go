@@ -146,38 +146,7 @@ func (s *Service) SetEmailPreferences(ctx context.Context, contactID id.Contact,
 
 // SetClientEmailPreferences replaces the topics of the client's own address.
 func (s *Service) SetClientEmailPreferences(ctx context.Context, clientID id.Client, topics []mail.Topic) (db.Client, error) {
-	if err := access.RequireChange(ctx, access.Profile, clientID, access.ManageClients); err != nil {
-		return db.Client{}, err
-	}
-	var checks fault.Checks
-	topics = cleanTopics(&checks, "topics", topics)
-	var row db.Client
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		var err error
-		if row, err = tx.LockClient(ctx, clientID); err != nil {
-			return err
-		}
-		if !slices.Contains(topics, mail.Domain) {
-			keeps, err := tx.KeepsTopic(ctx, clientID, mail.Domain, 0, false)
-			if err != nil {
-				return err
-			}
-			if !keeps {
-				checks.Add("topics", "LAST_DOMAIN_ADDRESS")
-			}
-		}
-		if err := checks.Err(); err != nil {
-			return err
-		}
-		before := row.Topics
-		row.Topics = topics
-		if err := tx.SetClientTopics(ctx, clientID, topics); err != nil {
-			return err
-		}
-		return tx.Audit(ctx, db.AuditEntry{Client: clientID, Verb: "client.preferences", Object: clientID.String(),
-			Before: map[string]any{"topics": before}, After: map[string]any{"topics": topics}})
-	})
-	return row, err
+	return s.UpdateClient(ctx, UpdateClientInput{ClientID: clientID, Topics: &topics})
 }
 
 // DeleteContact closes a contact: its access and sessions end at once and it gets no more mail. What

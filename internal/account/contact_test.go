@@ -19,7 +19,7 @@ func (w *world) system() context.Context { return access.With(w.Context(), acces
 
 func (w *world) addClient(name, email string) db.Client {
 	w.Helper()
-	row, err := w.AddClient(w.system(), account.AddClientInput{Name: name, Password: password, Details: account.ContactDetails{Email: email}})
+	row, err := w.AddClient(w.system(), account.AddClientInput{Password: password, Details: account.ClientDetails{Name: name, Email: email}})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -291,7 +291,7 @@ func TestRequiredSecondFactor(t *testing.T) {
 	if _, err := w.Client(ctx, w.other.ID); err != nil {
 		t.Fatalf("the client that does not ask: %v", err)
 	}
-	if clients, err := w.Clients(ctx, "", dbPage); err != nil || len(clients.Rows) != 1 {
+	if clients, err := w.Clients(ctx, account.ClientQuery{}, dbPage); err != nil || len(clients.Rows) != 1 {
 		t.Fatalf("%d clients, %v", len(clients.Rows), err)
 	}
 	_, added := w.withTOTP(ctx)
@@ -319,7 +319,7 @@ func TestStaffSecondFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := w.token(signed.Token)
-	for name, err := range map[string]error{"clients": second(w.Clients(ctx, "", dbPage)), "audit": second(w.Audit(ctx, account.AuditQuery{}, dbPage)),
+	for name, err := range map[string]error{"clients": second(w.Clients(ctx, account.ClientQuery{}, dbPage)), "audit": second(w.Audit(ctx, account.AuditQuery{}, dbPage)),
 		"view": second(w.ViewAs(ctx, w.client.ID)), "one client": second(w.Client(ctx, w.client.ID))} {
 		if codes(err) != "SECOND_FACTOR_REQUIRED" {
 			t.Errorf("%s: %v", name, err)
@@ -327,7 +327,7 @@ func TestStaffSecondFactor(t *testing.T) {
 	}
 	_, added := w.withTOTP(ctx)
 	ctx = w.token(added.Token)
-	if _, err := w.Clients(ctx, "", dbPage); err != nil {
+	if _, err := w.Clients(ctx, account.ClientQuery{}, dbPage); err != nil {
 		t.Fatal(err)
 	}
 	if signed, err = w.SignIn(t.Context(), in); err != nil || signed.Pending == "" {

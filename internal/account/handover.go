@@ -131,9 +131,11 @@ func (s *Service) AcceptHandover(ctx context.Context, clientID id.Client) (Signe
 		if err != nil {
 			return err
 		}
-		former, err := tx.Login(ctx, owner.LoginID)
-		if err != nil {
-			return err
+		former := db.Login{}
+		if owner.LoginID != 0 { // 0: invited, and never came
+			if former, err = tx.Login(ctx, owner.LoginID); err != nil {
+				return err
+			}
 		}
 		if err := tx.UseLink(ctx, link.ID, s.Now()); err != nil {
 			return err
@@ -145,8 +147,10 @@ func (s *Service) AcceptHandover(ctx context.Context, clientID id.Client) (Signe
 		if err := tx.SetOwner(ctx, clientID, sub.LoginID); err != nil {
 			return err
 		}
-		if err := keepFormerOwner(ctx, tx, clientID, former); err != nil {
-			return err
+		if former.ID != 0 {
+			if err := keepFormerOwner(ctx, tx, clientID, former); err != nil {
+				return err
+			}
 		}
 		if signed, err = s.rotate(ctx, tx, nil); err != nil {
 			return err

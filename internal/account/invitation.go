@@ -224,11 +224,11 @@ func (s *Service) AcceptInvitation(ctx context.Context, in AcceptInvitationInput
 		if err := checkNewPassword(in.Password, in.PasswordAgain, link.Email); err != nil {
 			return err
 		}
-		contact, err := tx.Contact(ctx, sub.ContactID)
+		_, language, err := invitee(ctx, tx, sub)
 		if err != nil {
 			return err
 		}
-		login := db.Login{Email: link.Email, PasswordHash: HashPassword(in.Password), Language: contact.Language}
+		login := db.Login{Email: link.Email, PasswordHash: HashPassword(in.Password), Language: language}
 		if err := tx.AddLogin(ctx, &login); err != nil {
 			return err
 		}
@@ -286,6 +286,17 @@ func (s *Service) AcceptInvitationSignedIn(ctx context.Context, token string) (S
 	return signed, err
 }
 
+// invitee is how somebody who is invited is greeted and in which language: a contact, or as the owner the
+// client itself.
+func invitee(ctx context.Context, tx *db.Store, sub db.SubAccount) (name, language string, err error) {
+	if sub.Owner {
+		client, err := tx.Client(ctx, sub.ClientID)
+		return client.Name, client.Language, err
+	}
+	contact, err := tx.Contact(ctx, sub.ContactID)
+	return contact.Name(), contact.Language, err
+}
+
 func (s *Service) accept(ctx context.Context, tx *db.Store, link db.Link, sub db.SubAccount, login db.Login) error {
 	if err := tx.UseLink(ctx, link.ID, s.Now()); err != nil {
 		return err
@@ -294,8 +305,16 @@ func (s *Service) accept(ctx context.Context, tx *db.Store, link db.Link, sub db
 	if err := tx.UpdateSubAccount(ctx, &sub); err != nil {
 		return err
 	}
-	return tx.Audit(ctx, db.AuditEntry{Client: sub.ClientID, Verb: "invitation.accept", Object: sub.ContactID.String(),
+	return tx.Audit(ctx, db.AuditEntry{Client: sub.ClientID, Verb: "invitation.accept", Object: invitedObject(sub),
 		Before: map[string]any{"status": db.SubAccountInvited}, After: map[string]any{"status": db.SubAccountActive, "email": login.Email}})
+}
+
+// invitedObject is what the audit names: the contact, or as the owner the client.
+func invitedObject(sub db.SubAccount) string {
+	if sub.Owner {
+		return sub.ClientID.String()
+	}
+	return sub.ContactID.String()
 }
 
 // checkNewPassword is the policy for a password typed twice.

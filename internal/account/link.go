@@ -17,18 +17,24 @@ const (
 	resetMinutes   = 60
 )
 
-// newLink writes a link, closes the one that it replaces and asks for its mail.
+// newLink writes a link and asks for its mail.
 func (s *Service) newLink(ctx context.Context, tx *db.Store, link db.Link) (db.Link, error) {
+	link, err := s.writeLink(ctx, tx, link)
+	if err != nil {
+		return link, err
+	}
+	return link, tx.Enqueue(ctx, LinkJob{Link: link.ID})
+}
+
+// writeLink writes a link and closes the one that it replaces.
+func (s *Service) writeLink(ctx context.Context, tx *db.Store, link db.Link) (db.Link, error) {
 	link.CreatedAt = s.Now().Truncate(time.Microsecond) // as PostgreSQL keeps it: the token depends on it
 	link.TokenHash = hashToken(secret.Random())         // until the id is known
 	if err := tx.AddLink(ctx, &link); err != nil {
 		return link, err
 	}
 	link.TokenHash = hashToken(s.linkToken(link))
-	if err := tx.SetLinkToken(ctx, link.ID, link.TokenHash); err != nil {
-		return link, err
-	}
-	return link, tx.Enqueue(ctx, LinkJob{Link: link.ID})
+	return link, tx.SetLinkToken(ctx, link.ID, link.TokenHash)
 }
 
 // linkToken is the token of a link. It is derived, so that it is stored nowhere and a repeated mail

@@ -166,11 +166,9 @@ func (s *Service) linkNotice(ctx context.Context, link db.Link) (Notice, error) 
 	if err != nil {
 		return nil, err
 	}
-	contact, err := s.Store.Contact(ctx, sub.ContactID)
-	if err != nil {
+	if letter.Name, letter.Language, err = invitee(ctx, s.Store, sub); err != nil {
 		return nil, err
 	}
-	letter.Name, letter.Language = contact.Name(), contact.Language
 	if link.Purpose == db.LinkHandover {
 		return HandoverNotice{Letter: letter, Client: client.Name, ClientID: client.ID, OfferedBy: link.InvitedBy, ExpiresAt: link.ExpiresAt}, nil
 	}

@@ -114,7 +114,7 @@ func TestAPITokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, err := range map[string]error{
-		"clients":  second(w.Clients(ctx, "", dbPage)),
+		"clients":  second(w.Clients(ctx, account.ClientQuery{}, dbPage)),
 		"client":   second(w.Client(ctx, w.client.ID)),
 		"contacts": second(w.Contacts(ctx, w.client.ID, dbPage)),
 		"audit":    second(w.Audit(ctx, account.AuditQuery{}, dbPage)),

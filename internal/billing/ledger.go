@@ -37,7 +37,7 @@ func (s *Service) saveStates(ctx context.Context, tx *db.Store, rows ...*db.Invo
 	for _, row := range rows {
 		row.PDFKey, row.PDFSize = "", 0
 	}
-	if err := tx.SaveInvoiceStates(ctx, rows); err != nil {
+	if err := tx.SaveInvoiceStates(ctx, rows...); err != nil {
 		return err
 	}
 	for _, row := range rows {

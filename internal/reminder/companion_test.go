@@ -60,7 +60,7 @@ func TestOneMailForTheInvoicesOfADay(t *testing.T) {
 	paid := o.owe("2026-03-20")
 	ids := o.take()
 	paid.Status, paid.Paid = db.InvoicePaid, paid.Total
-	fail(o.world, o.store.SaveInvoiceState(t.Context(), &paid))
+	fail(o.world, o.store.SaveInvoiceStates(t.Context(), &paid))
 	o.send(ids)
 	numbers := fmt.Sprintf("%s, %s y %s", o.invoice.Number, second.Number, third.Number)
 	o.wantMails(recipient+" "+numbers, recipient+" "+other.Number, "conta@envio.example "+numbers, "conta@envio.example "+other.Number) // due on another day
@@ -166,7 +166,7 @@ func (o *outside) ordeal(rt *rapid.T) {
 			row, err := o.store.Invoice(o.Context(), invoices[0].ID)
 			fail(o.world, err)
 			row.Status, row.Paid = db.InvoicePaid, row.Total
-			if err := o.store.SaveInvoiceState(o.Context(), &row); err != nil && !fault.Is(err, fault.Conflict) {
+			if err := o.store.SaveInvoiceStates(o.Context(), &row); err != nil && !fault.Is(err, fault.Conflict) {
 				o.Fatal(err)
 			}
 			stopped[row.Number] = true

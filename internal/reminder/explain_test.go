@@ -102,7 +102,7 @@ func (l *life) happen() {
 	case "pay":
 		if rapid.IntRange(0, 5).Draw(l.T, "paid") == 0 {
 			l.invoice.Status, l.invoice.Paid = db.InvoicePaid, l.invoice.Total
-			l.must(l.store.SaveInvoiceState(l.ctx, &l.invoice))
+			l.must(l.store.SaveInvoiceStates(l.ctx, &l.invoice))
 		}
 	}
 }

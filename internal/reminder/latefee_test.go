@@ -115,7 +115,7 @@ func TestLateFeesNotCharged(t *testing.T) {
 		},
 		"paid": func(w *world, _ db.Client, i db.Invoice) error {
 			i.Status, i.Paid = db.InvoicePaid, i.Total
-			return w.store.SaveInvoiceState(w.Context(), &i)
+			return w.store.SaveInvoiceStates(w.Context(), &i)
 		},
 		"promised": func(w *world, _ db.Client, i db.Invoice) error {
 			return w.store.PauseInvoice(w.Context(), i.ID, db.Pause{PausedUntil: "2026-04-01"})

@@ -141,11 +141,11 @@ func TestPlanRules(t *testing.T) {
 		}, "2026-03-13 10:00", []string{address + " skipped paused"}},
 		{"paid", func(w *world, _ db.Client, invoice db.Invoice) {
 			invoice.Status, invoice.Paid = db.InvoicePaid, invoice.Total
-			fail(w, w.store.SaveInvoiceState(w.Context(), &invoice))
+			fail(w, w.store.SaveInvoiceStates(w.Context(), &invoice))
 		}, "2026-03-13 10:00", nil},
 		{"cancelled", func(w *world, _ db.Client, invoice db.Invoice) {
 			invoice.Status = db.InvoiceCancelled
-			fail(w, w.store.SaveInvoiceState(w.Context(), &invoice))
+			fail(w, w.store.SaveInvoiceStates(w.Context(), &invoice))
 		}, "2026-03-13 10:00", nil},
 		{"a contact of the same address replaces the client's own mail", func(w *world, client db.Client, _ db.Invoice) {
 			dbtest.Contact(w.T, w.store, client, "CLIENTE@dos.example", at("2026-03-02 10:00"), mail.Invoice)

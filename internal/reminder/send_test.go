@@ -133,11 +133,11 @@ func TestLastLook(t *testing.T) {
 	}{
 		{"paid", func(o *outside) error {
 			o.invoice.Status, o.invoice.Paid = db.InvoicePaid, o.invoice.Total
-			return o.store.SaveInvoiceState(o.Context(), &o.invoice)
+			return o.store.SaveInvoiceStates(o.Context(), &o.invoice)
 		}},
 		{"cancelled", func(o *outside) error {
 			o.invoice.Status = db.InvoiceCancelled
-			return o.store.SaveInvoiceState(o.Context(), &o.invoice)
+			return o.store.SaveInvoiceStates(o.Context(), &o.invoice)
 		}},
 		{"paused", func(o *outside) error {
 			return o.store.PauseInvoice(o.Context(), o.invoice.ID, db.Pause{PausedUntil: "2026-03-25", PauseReason: "promesa de pago"})

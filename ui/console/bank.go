@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -359,7 +360,7 @@ func (c *Console) showMovement(w http.ResponseWriter, r *http.Request, status in
 		view.Client = &client
 	}
 	if view.Search != "" {
-		list, err := c.Account.Clients(ctx, view.Search, db.Page{First: 10})
+		list, err := c.Account.Clients(ctx, account.ClientQuery{Search: view.Search}, db.Page{First: 10})
 		if err != nil {
 			return err
 		}

@@ -25,7 +25,7 @@ type clientsView struct {
 func (c *Console) clients(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
 	view := clientsView{Search: strings.TrimSpace(q.Get("buscar"))}
-	list, err := c.Account.Clients(ctx, view.Search, db.Page{First: pageSize, After: q.Get("despues")})
+	list, err := c.Account.Clients(ctx, account.ClientQuery{Search: view.Search}, db.Page{First: pageSize, After: q.Get("despues")})
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,7 @@ type clientView struct {
 	Fiscal   *clientFiscal
 	Client   db.Client
 	Today    date.Date
+	Owner    account.Access
 	Contacts []contactRow
 	More     bool // there are more contacts than the page shows
 	Invoices []db.Invoice
@@ -76,6 +77,11 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	view.More = contacts.HasNext
+	owners, err := c.Account.Owners(ctx, []id.Client{row.ID})
+	if err != nil {
+		return err
+	}
+	view.Owner = owners[row.ID]
 	subAccounts, err := c.Account.AccessByContact(ctx, contactIDs(contacts.Rows))
 	if err != nil {
 		return err
@@ -184,13 +190,7 @@ func (c *Console) saveContact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for name, to := range detailFields(&form.Details) {
-		*to = r.PostFormValue(name)
-	}
-	form.Topics = nil
-	for _, topic := range r.PostForm["topics"] {
-		form.Topics = append(form.Topics, mail.Topic(topic))
-	}
+	form.decode(r.PostForm)
 	_, err = c.Account.UpdateContact(ctx, account.UpdateContactInput{ContactID: form.Contact.ID, Details: &form.Details, Topics: &form.Topics})
 	if errs, ok := invalid(ctx, err); ok {
 		form.Errors = errs
@@ -201,6 +201,25 @@ func (c *Console) saveContact(w http.ResponseWriter, r *http.Request) error {
 	}
 	layout.Flash(w, r, "console.flash.saved")
 	return layout.Redirect(w, r, clientPath(form.Client.ID))
+}
+
+// decode reads what was typed.
+func (f *contactForm) decode(values url.Values) {
+	for name, to := range detailFields(&f.Details) {
+		*to = values.Get(name)
+	}
+	f.Topics = nil
+	for _, topic := range values["topics"] {
+		f.Topics = append(f.Topics, mail.Topic(topic))
+	}
+}
+
+// action is where the form posts.
+func (f *contactForm) action() string {
+	if f.Contact.ID == 0 {
+		return clientPath(f.Client.ID) + "/contactos/nuevo"
+	}
+	return contactPath(f.Contact.ID)
 }
 
 // detailFields maps the names of the form's fields to where they are kept.

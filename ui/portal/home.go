@@ -24,6 +24,7 @@ type homeView struct {
 	Today        date.Date
 	SeesContacts bool
 	SeesInvoices bool
+	EditsProfile bool
 	Contacts     []contactRow
 	MoreContacts bool
 	Totals       []db.InvoiceTotals
@@ -47,7 +48,8 @@ func (p *Portal) Home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view := homeView{Client: client, Today: p.today(client),
-		SeesContacts: access.Can(ctx, access.Contacts, client.ID), SeesInvoices: access.Can(ctx, access.Invoices, client.ID)}
+		SeesContacts: access.Can(ctx, access.Contacts, client.ID), SeesInvoices: access.Can(ctx, access.Invoices, client.ID),
+		EditsProfile: access.Can(ctx, access.Profile, client.ID)}
 	if view.SeesContacts {
 		contacts, next, err := p.contactRows(ctx, client.ID, "", db.Page{First: shownOnHome})
 		if err != nil {

@@ -50,6 +50,8 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "GET", Path: "/clientes/{$}", Who: layout.Logins, Handle: p.Start},
 		{Method: "GET", Path: "/clientes/{client}", Who: layout.Logins, Handle: p.Home},
 		{Method: "GET", Path: "/clientes/{client}/{page}", Who: layout.Everybody, Handle: p.FromMail},
+		{Method: "GET", Path: "/clientes/{client}/perfil", Who: layout.Logins, Handle: p.AccountDetails},
+		{Method: "POST", Path: "/clientes/{client}/perfil", Who: layout.Logins, Handle: p.SaveAccount},
 		{Method: "GET", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.Contacts},
 		{Method: "POST", Path: "/clientes/{client}/contactos", Who: layout.Logins, Handle: p.AddContact},
 		{Method: "GET", Path: "/clientes/{client}/contactos/nuevo", Who: layout.Logins, Handle: p.NewContact},
