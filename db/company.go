@@ -35,6 +35,9 @@ type Company struct {
 	UpdatedAt      time.Time  `bun:"updated_at" json:"-"`
 }
 
+// HasLogo reports whether there is a picture.
+func (c Company) HasLogo() bool { return c.LogoHash != "" }
+
 // Company returns the company; NotFound before it is set up.
 func (s *Store) Company(ctx context.Context) (Company, error) {
 	var c Company

@@ -51,7 +51,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", media+"; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Accept, Accept-Language")
+	h.Add("Vary", "Accept, Accept-Language")
 	defer func() { // nothing written yet: the answer is written last
 		if cause := recover(); cause != nil {
 			write(w, http.StatusInternalServerError, gqlerror.List{internal(ctx, recovered(ctx, cause))}, nil)

@@ -65,6 +65,9 @@ var documents = map[string]string{
 	"Query.access":      `{ access(login: "nadie@nada.example", client: "{client}") { allowed } }`,
 	"Query.audit":       `{ audit(client: "{client}") { nodes { id } } }`,
 
+	"Query.company":           `{ company { name } }`,
+	"Mutation.updateCompany":  `mutation { updateCompany(input: {name: ""}) { userErrors { code } } }`,
+	"Mutation.setCompanyLogo": `mutation { setCompanyLogo(input: {logo: "x"}) { userErrors { code } } }`,
 	"Query.failedSignIns":     `{ failedSignIns(client: "{client}") { nodes { id } } }`,
 	"Query.secondFactors":     `{ secondFactors { totp passkeys { id } recoveryCodes proved required } }`,
 	"Query.staffSecondFactor": `{ staffSecondFactor }`,

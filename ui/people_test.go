@@ -89,3 +89,28 @@ func TestViewAs(t *testing.T) {
 		t.Errorf("the file is\n%s", file.body)
 	}
 }
+
+// Failed sign-ins have a page: all of them for staff, the client's own people for its owner, none for others.
+func TestFailedSignInPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	own := "/clientes/" + w.client.ID.String() + "/actividad/intentos"
+	w.as(owner).get(own).want(t, http.StatusOK).shows(t, "Ningún acceso fallido")
+	fail := func(area, email string, times int) {
+		for range times {
+			w.visit().post("/"+area+"/entrar", url.Values{"email": {email}, "password": {"no es esta"}}).want(t, http.StatusUnprocessableEntity)
+		}
+	}
+	fail("clientes", bookkeeper, 3)
+	fail("clientes", stranger, 1)
+	fail("clientes", "nadie@nada.example", 2)
+	fail("consola", personnel, 1)
+	staff := w.staff()
+	staff.get("/consola/actividad").want(t, http.StatusOK).shows(t, "Accesos fallidos")
+	staff.get("/consola/actividad/intentos").want(t, http.StatusOK).
+		shows(t, bookkeeper, "3 intentos", stranger, "1 intento", personnel, "Correos que no tienen cuenta", "2 intentos", "127.0.0.1").hides(t, "no es esta", "nadie@nada.example")
+	w.as(owner).get(own).want(t, http.StatusOK).shows(t, bookkeeper, "3 intentos").hides(t, stranger, personnel, "Correos que no tienen cuenta")
+	w.as(bookkeeper).get(own).want(t, http.StatusForbidden)
+	w.as(stranger).get(own).want(t, http.StatusNotFound)
+	w.as(owner).get("/consola/actividad/intentos").want(t, http.StatusSeeOther)
+}

@@ -39,6 +39,7 @@ type Config struct {
 	Mailbox        mailbox.Box      // shown at /buzon; nil: no such page
 	BaseURL        string           // how people reach this installation; cookies are Secure unless it is plain http
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed
+	APIOrigins     []string         // whose pages may use /graphql from a browser, such as "https://app.example"; none but our own when empty
 	Log            *slog.Logger     // internal errors; nil: slog.Default
 	Now            func() time.Time // nil: time.Now
 }
@@ -71,7 +72,8 @@ func New(config Config) http.Handler {
 		config.Log.Warn("base URL is no origin: requests are compared with their Host header alone", "base", config.BaseURL)
 	}
 	origins.SetDenyHandler(http.HandlerFunc(s.crossOrigin))
-	return headers(secure)(assets.With(locate(config.TrustedProxies)(s.branded(s.recovering(origins.Handler(s.authenticated(mux)))))))
+	site := s.authenticated(mux)
+	return headers(secure)(assets.With(locate(config.TrustedProxies)(s.branded(s.recovering(s.fromElsewhere(site, origins.Handler(site)))))))
 }
 
 // Routes is the table of all routes but the GraphQL endpoint and the browser files, which have

@@ -30,6 +30,7 @@ type config struct {
 	BlobURL        string         // BLOB_URL: gocloud.dev/blob, a folder or S3
 	DataDir        string         // AVISA_DATA: private servers and files of the demo
 	TrustedProxies []netip.Prefix // AVISA_TRUSTED_PROXIES: whose X-Forwarded-For is believed
+	APIOrigins     []string       // AVISA_API_ORIGINS: whose pages may use the API from a browser
 	Concurrency    int            // AVISA_CONCURRENCY: tasks that a worker does at once
 	MailRate       float64        // AVISA_MAIL_RATE: mails a second of this process, 0 for no limit
 	DomainRate     float64        // AVISA_MAIL_DOMAIN_RATE: and to one domain
@@ -88,6 +89,18 @@ func readConfig(env string) (config, error) {
 			wrong = append(wrong, fmt.Errorf("AVISA_TRUSTED_PROXIES: %q is no network such as 10.0.0.0/8", part))
 		}
 		c.TrustedProxies = append(c.TrustedProxies, prefix)
+	}
+	for part := range strings.SplitSeq(os.Getenv("AVISA_API_ORIGINS"), ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		// As browsers write it: anything else would never be equal. A * would let every page in.
+		u, err := url.Parse(part)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || part != strings.ToLower(u.Scheme+"://"+u.Host) || strings.Contains(part, "*") {
+			wrong = append(wrong, fmt.Errorf("AVISA_API_ORIGINS: %q is no origin such as https://app.example: scheme and host, in small letters, without a path or a star", part))
+			continue
+		}
+		c.APIOrigins = append(c.APIOrigins, part)
 	}
 	if text := os.Getenv("AVISA_CONCURRENCY"); text != "" {
 		n, err := strconv.Atoi(text)

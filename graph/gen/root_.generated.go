@@ -334,6 +334,24 @@ type ComplexityRoot struct {
 		Name func(childComplexity int) int
 	}
 
+	Company struct {
+		Address        func(childComplexity int) int
+		BrandColour    func(childComplexity int) int
+		CLABE          func(childComplexity int) int
+		Email          func(childComplexity int) int
+		HasLogo        func(childComplexity int) int
+		Language       func(childComplexity int) int
+		LegalName      func(childComplexity int) int
+		Name           func(childComplexity int) int
+		PDFFooter      func(childComplexity int) int
+		PaymentDetails func(childComplexity int) int
+		Phonenumber    func(childComplexity int) int
+		Signature      func(childComplexity int) int
+		TaxID          func(childComplexity int) int
+		Timezone       func(childComplexity int) int
+		Website        func(childComplexity int) int
+	}
+
 	CompletePasswordResetPayload struct {
 		RetryAfter func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -817,6 +835,7 @@ type ComplexityRoot struct {
 		SendTestMail             func(childComplexity int, input model.SendTestMailInput) int
 		SetClientGroup           func(childComplexity int, input model.SetClientGroupInput) int
 		SetClientSecondFactor    func(childComplexity int, input model.SetClientSecondFactorInput) int
+		SetCompanyLogo           func(childComplexity int, input model.SetCompanyLogoInput) int
 		SetEmailPreferences      func(childComplexity int, input model.SetEmailPreferencesInput) int
 		SetExchangeRate          func(childComplexity int, input model.SetExchangeRateInput) int
 		SetLateFeeExempt         func(childComplexity int, input model.SetLateFeeExemptInput) int
@@ -832,6 +851,7 @@ type ComplexityRoot struct {
 		SubstituteFiscalDocument func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
 		SuspendAccess            func(childComplexity int, input model.SuspendAccessInput) int
 		UpdateClient             func(childComplexity int, input model.UpdateClientInput) int
+		UpdateCompany            func(childComplexity int, input model.UpdateCompanyInput) int
 		UpdateContact            func(childComplexity int, input model.UpdateContactInput) int
 		UpdateStaff              func(childComplexity int, input model.UpdateStaffInput) int
 		ViewAs                   func(childComplexity int, input model.ViewAsInput) int
@@ -935,6 +955,7 @@ type ComplexityRoot struct {
 		Client                func(childComplexity int, id string) int
 		ClientGroups          func(childComplexity int) int
 		Clients               func(childComplexity int, search *string, externalRef *string, first int, after *string) int
+		Company               func(childComplexity int) int
 		Contact               func(childComplexity int, id string) int
 		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
 		DeliveryFailures      func(childComplexity int) int
@@ -1301,6 +1322,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	SetCompanyLogoPayload struct {
+		Company    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	SetEmailPreferencesPayload struct {
 		Client     func(childComplexity int) int
 		Contact    func(childComplexity int) int
@@ -1476,6 +1502,11 @@ type ComplexityRoot struct {
 
 	UpdateClientPayload struct {
 		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	UpdateCompanyPayload struct {
+		Company    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -2553,6 +2584,97 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClientGroup.Name(childComplexity), true
+
+	case "Company.address":
+		if e.ComplexityRoot.Company.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Address(childComplexity), true
+	case "Company.brandColour":
+		if e.ComplexityRoot.Company.BrandColour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.BrandColour(childComplexity), true
+	case "Company.clabe":
+		if e.ComplexityRoot.Company.CLABE == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.CLABE(childComplexity), true
+	case "Company.email":
+		if e.ComplexityRoot.Company.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Email(childComplexity), true
+	case "Company.hasLogo":
+		if e.ComplexityRoot.Company.HasLogo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.HasLogo(childComplexity), true
+	case "Company.language":
+		if e.ComplexityRoot.Company.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Language(childComplexity), true
+	case "Company.legalName":
+		if e.ComplexityRoot.Company.LegalName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.LegalName(childComplexity), true
+	case "Company.name":
+		if e.ComplexityRoot.Company.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Name(childComplexity), true
+	case "Company.pdfFooter":
+		if e.ComplexityRoot.Company.PDFFooter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.PDFFooter(childComplexity), true
+	case "Company.paymentDetails":
+		if e.ComplexityRoot.Company.PaymentDetails == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.PaymentDetails(childComplexity), true
+	case "Company.phonenumber":
+		if e.ComplexityRoot.Company.Phonenumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Phonenumber(childComplexity), true
+	case "Company.signature":
+		if e.ComplexityRoot.Company.Signature == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Signature(childComplexity), true
+	case "Company.taxId":
+		if e.ComplexityRoot.Company.TaxID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.TaxID(childComplexity), true
+	case "Company.timezone":
+		if e.ComplexityRoot.Company.Timezone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Timezone(childComplexity), true
+	case "Company.website":
+		if e.ComplexityRoot.Company.Website == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Website(childComplexity), true
 
 	case "CompletePasswordResetPayload.retryAfter":
 		if e.ComplexityRoot.CompletePasswordResetPayload.RetryAfter == nil {
@@ -5010,6 +5132,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetClientSecondFactor(childComplexity, args["input"].(model.SetClientSecondFactorInput)), true
+	case "Mutation.setCompanyLogo":
+		if e.ComplexityRoot.Mutation.SetCompanyLogo == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setCompanyLogo_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetCompanyLogo(childComplexity, args["input"].(model.SetCompanyLogoInput)), true
 	case "Mutation.setEmailPreferences":
 		if e.ComplexityRoot.Mutation.SetEmailPreferences == nil {
 			break
@@ -5165,6 +5298,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateClient(childComplexity, args["input"].(model.UpdateClientInput)), true
+	case "Mutation.updateCompany":
+		if e.ComplexityRoot.Mutation.UpdateCompany == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateCompany_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateCompany(childComplexity, args["input"].(model.UpdateCompanyInput)), true
 	case "Mutation.updateContact":
 		if e.ComplexityRoot.Mutation.UpdateContact == nil {
 			break
@@ -5627,6 +5771,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.company":
+		if e.ComplexityRoot.Query.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Company(childComplexity), true
 	case "Query.contact":
 		if e.ComplexityRoot.Query.Contact == nil {
 			break
@@ -7027,6 +7177,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetClientSecondFactorPayload.UserErrors(childComplexity), true
 
+	case "SetCompanyLogoPayload.company":
+		if e.ComplexityRoot.SetCompanyLogoPayload.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetCompanyLogoPayload.Company(childComplexity), true
+	case "SetCompanyLogoPayload.userErrors":
+		if e.ComplexityRoot.SetCompanyLogoPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetCompanyLogoPayload.UserErrors(childComplexity), true
+
 	case "SetEmailPreferencesPayload.client":
 		if e.ComplexityRoot.SetEmailPreferencesPayload.Client == nil {
 			break
@@ -7641,6 +7804,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.UpdateClientPayload.UserErrors(childComplexity), true
 
+	case "UpdateCompanyPayload.company":
+		if e.ComplexityRoot.UpdateCompanyPayload.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateCompanyPayload.Company(childComplexity), true
+	case "UpdateCompanyPayload.userErrors":
+		if e.ComplexityRoot.UpdateCompanyPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UpdateCompanyPayload.UserErrors(childComplexity), true
+
 	case "UpdateContactPayload.contact":
 		if e.ComplexityRoot.UpdateContactPayload.Contact == nil {
 			break
@@ -7888,6 +8064,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SendTestMailInput", ec.unmarshalInputSendTestMailInput),
 			graphql.NewInputUnmarshaler("SetClientGroupInput", ec.unmarshalInputSetClientGroupInput),
 			graphql.NewInputUnmarshaler("SetClientSecondFactorInput", ec.unmarshalInputSetClientSecondFactorInput),
+			graphql.NewInputUnmarshaler("SetCompanyLogoInput", ec.unmarshalInputSetCompanyLogoInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
 			graphql.NewInputUnmarshaler("SetExchangeRateInput", ec.unmarshalInputSetExchangeRateInput),
 			graphql.NewInputUnmarshaler("SetLateFeeExemptInput", ec.unmarshalInputSetLateFeeExemptInput),
@@ -7902,6 +8079,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SubstituteFiscalDocumentInput", ec.unmarshalInputSubstituteFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("SuspendAccessInput", ec.unmarshalInputSuspendAccessInput),
 			graphql.NewInputUnmarshaler("UpdateClientInput", ec.unmarshalInputUpdateClientInput),
+			graphql.NewInputUnmarshaler("UpdateCompanyInput", ec.unmarshalInputUpdateCompanyInput),
 			graphql.NewInputUnmarshaler("UpdateContactInput", ec.unmarshalInputUpdateContactInput),
 			graphql.NewInputUnmarshaler("UpdateStaffInput", ec.unmarshalInputUpdateStaffInput),
 			graphql.NewInputUnmarshaler("ViewAsInput", ec.unmarshalInputViewAsInput),
@@ -8937,6 +9115,112 @@ extend type Mutation {
     "The client."
     input: InviteOwnerInput!
   ): InviteOwnerPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/company.graphqls", Input: `"What the company says about itself, on its documents, its mails and its pages."
+type Company {
+  "The name as clients know it."
+  name: String!
+  "The legal name; empty when not given."
+  legalName: String!
+  "The RFC; empty when not given."
+  taxId: String!
+  "The address for billing. Reminders come from it."
+  email: String!
+  "The phone number; empty when not given."
+  phonenumber: String!
+  "The website without https://; empty when not given."
+  website: String!
+  "Where the company is; empty when not given."
+  address: String!
+  "What mails end with; may have lines."
+  signature: String!
+  "How to pay by transfer, in the company's words; may have lines."
+  paymentDetails: String!
+  "The 18-digit CLABE that clients pay to; empty for none."
+  clabe: String!
+  "The brand's colour, ` + "`" + `#rrggbb` + "`" + `."
+  brandColour: String!
+  "Whether there is a picture; it is served at ` + "`" + `/marca/logo` + "`" + `."
+  hasLogo: Boolean!
+  "The last line of documents; empty is name, website and address for mail."
+  pdfFooter: String!
+  "Where the company's days begin, an IANA name."
+  timezone: String!
+  "The language of pages for whoever has chosen none: ` + "`" + `es-MX` + "`" + ` or ` + "`" + `en` + "`" + `."
+  language: String!
+}
+
+"Changes of the company's settings. What is left out stays; empty text empties."
+input UpdateCompanyInput {
+  "The name as clients know it, at most 100 characters. Never empty."
+  name: String
+  "The legal name, at most 254 characters."
+  legalName: String
+  "The RFC, 12 or 13 characters."
+  taxId: String
+  "The address for billing. Never empty."
+  email: String
+  "The phone number, at most 30 characters."
+  phonenumber: String
+  "The website, at most 100 characters; https:// is left out."
+  website: String
+  "Where the company is, at most 300 characters."
+  address: String
+  "What mails end with, at most 500 characters with line breaks."
+  signature: String
+  "How to pay by transfer, at most 1,000 characters with line breaks. Invoices that were issued keep theirs."
+  paymentDetails: String
+  "The CLABE, 18 digits with a right check digit; spaces are left out."
+  clabe: String
+  "The brand's colour, ` + "`" + `#rrggbb` + "`" + `. Pages, mails and PDFs adjust it until it can be read."
+  brandColour: String
+  "The last line of documents, at most 200 characters."
+  pdfFooter: String
+  "Where the company's days begin, an IANA name such as ` + "`" + `America/Mexico_City` + "`" + `."
+  timezone: String
+  "The language of pages for whoever has chosen none: ` + "`" + `es-MX` + "`" + ` or ` + "`" + `en` + "`" + `."
+  language: String
+}
+
+"The result of changing the company's settings."
+type UpdateCompanyPayload {
+  "The settings; null when there are errors."
+  company: Company
+  "What is wrong: REQUIRED, TOO_LONG, CONTROL_CHARACTERS, EMAIL_MALFORMED, TAX_ID_MALFORMED, CLABE_INVALID, COLOUR_INVALID, TIMEZONE_UNKNOWN, LANGUAGE_UNKNOWN, WEBSITE_MALFORMED."
+  userErrors: [UserError!]!
+}
+
+"The company's picture."
+input SetCompanyLogoInput {
+  "A PNG or JPEG in base64, at most 512 KB and 16 to 2,000 pixels on each side; null removes the picture."
+  logo: String
+}
+
+"The result of setting the company's picture."
+type SetCompanyLogoPayload {
+  "The settings; null when there are errors."
+  company: Company
+  "What is wrong: LOGO_TOO_LARGE, LOGO_INVALID."
+  userErrors: [UserError!]!
+}
+
+extend type Query {
+  "The company's settings. Needs the role ADMIN."
+  company: Company
+}
+
+extend type Mutation {
+  "Changes the company's settings. Documents that were issued keep what they say. Needs the role ADMIN."
+  updateCompany(
+    "What to change."
+    input: UpdateCompanyInput!
+  ): UpdateCompanyPayload!
+  "Sets or removes the company's picture. It is decoded and written anew: nothing else that the file carries is kept. Needs the role ADMIN."
+  setCompanyLogo(
+    "The picture."
+    input: SetCompanyLogoInput!
+  ): SetCompanyLogoPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/contact.graphqls", Input: `"A person or mailbox of a client, with details, email preferences and perhaps a login."
@@ -13309,6 +13593,42 @@ func (ec *executionContext) childFields_ClientGroup(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type ClientGroup", field.Name)
 }
 
+func (ec *executionContext) childFields_Company(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Company_name(ctx, field)
+	case "legalName":
+		return ec.fieldContext_Company_legalName(ctx, field)
+	case "taxId":
+		return ec.fieldContext_Company_taxId(ctx, field)
+	case "email":
+		return ec.fieldContext_Company_email(ctx, field)
+	case "phonenumber":
+		return ec.fieldContext_Company_phonenumber(ctx, field)
+	case "website":
+		return ec.fieldContext_Company_website(ctx, field)
+	case "address":
+		return ec.fieldContext_Company_address(ctx, field)
+	case "signature":
+		return ec.fieldContext_Company_signature(ctx, field)
+	case "paymentDetails":
+		return ec.fieldContext_Company_paymentDetails(ctx, field)
+	case "clabe":
+		return ec.fieldContext_Company_clabe(ctx, field)
+	case "brandColour":
+		return ec.fieldContext_Company_brandColour(ctx, field)
+	case "hasLogo":
+		return ec.fieldContext_Company_hasLogo(ctx, field)
+	case "pdfFooter":
+		return ec.fieldContext_Company_pdfFooter(ctx, field)
+	case "timezone":
+		return ec.fieldContext_Company_timezone(ctx, field)
+	case "language":
+		return ec.fieldContext_Company_language(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Company", field.Name)
+}
+
 func (ec *executionContext) childFields_CompletePasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "retryAfter":
@@ -14943,6 +15263,16 @@ func (ec *executionContext) childFields_SetClientSecondFactorPayload(ctx context
 	return nil, fmt.Errorf("no field named %q was found under type SetClientSecondFactorPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SetCompanyLogoPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "company":
+		return ec.fieldContext_SetCompanyLogoPayload_company(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetCompanyLogoPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetCompanyLogoPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_SetEmailPreferencesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "contact":
@@ -15297,6 +15627,16 @@ func (ec *executionContext) childFields_UpdateClientPayload(ctx context.Context,
 		return ec.fieldContext_UpdateClientPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UpdateClientPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_UpdateCompanyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "company":
+		return ec.fieldContext_UpdateCompanyPayload_company(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_UpdateCompanyPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type UpdateCompanyPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UpdateContactPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1562,6 +1562,20 @@ type SetClientSecondFactorPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// The company's picture.
+type SetCompanyLogoInput struct {
+	// A PNG or JPEG in base64, at most 512 KB and 16 to 2,000 pixels on each side; null removes the picture.
+	Logo *string `json:"logo,omitempty"`
+}
+
+// The result of setting the company's picture.
+type SetCompanyLogoPayload struct {
+	// The settings; null when there are errors.
+	Company *db.Company `json:"company,omitempty"`
+	// What is wrong: LOGO_TOO_LARGE, LOGO_INVALID.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // What an address is sent: of a contact or of the client itself, one of the two.
 type SetEmailPreferencesInput struct {
 	// The contact's id.
@@ -1878,6 +1892,46 @@ type UpdateClientInput struct {
 	Details *ClientDetailsChanges `json:"details,omitempty"`
 	// What another system calls the client; an empty text takes it away. Staff only.
 	ExternalRef *string `json:"externalRef,omitempty"`
+}
+
+// Changes of the company's settings. What is left out stays; empty text empties.
+type UpdateCompanyInput struct {
+	// The name as clients know it, at most 100 characters. Never empty.
+	Name *string `json:"name,omitempty"`
+	// The legal name, at most 254 characters.
+	LegalName *string `json:"legalName,omitempty"`
+	// The RFC, 12 or 13 characters.
+	TaxID *string `json:"taxId,omitempty"`
+	// The address for billing. Never empty.
+	Email *string `json:"email,omitempty"`
+	// The phone number, at most 30 characters.
+	Phonenumber *string `json:"phonenumber,omitempty"`
+	// The website, at most 100 characters; https:// is left out.
+	Website *string `json:"website,omitempty"`
+	// Where the company is, at most 300 characters.
+	Address *string `json:"address,omitempty"`
+	// What mails end with, at most 500 characters with line breaks.
+	Signature *string `json:"signature,omitempty"`
+	// How to pay by transfer, at most 1,000 characters with line breaks. Invoices that were issued keep theirs.
+	PaymentDetails *string `json:"paymentDetails,omitempty"`
+	// The CLABE, 18 digits with a right check digit; spaces are left out.
+	Clabe *string `json:"clabe,omitempty"`
+	// The brand's colour, `#rrggbb`. Pages, mails and PDFs adjust it until it can be read.
+	BrandColour *string `json:"brandColour,omitempty"`
+	// The last line of documents, at most 200 characters.
+	PDFFooter *string `json:"pdfFooter,omitempty"`
+	// Where the company's days begin, an IANA name such as `America/Mexico_City`.
+	Timezone *string `json:"timezone,omitempty"`
+	// The language of pages for whoever has chosen none: `es-MX` or `en`.
+	Language *string `json:"language,omitempty"`
+}
+
+// The result of changing the company's settings.
+type UpdateCompanyPayload struct {
+	// The settings; null when there are errors.
+	Company *db.Company `json:"company,omitempty"`
+	// What is wrong: REQUIRED, TOO_LONG, CONTROL_CHARACTERS, EMAIL_MALFORMED, TAX_ID_MALFORMED, CLABE_INVALID, COLOUR_INVALID, TIMEZONE_UNKNOWN, LANGUAGE_UNKNOWN, WEBSITE_MALFORMED.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Changes of a contact. What is left out stays as it is.

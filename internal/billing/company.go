@@ -39,7 +39,7 @@ type CompanyInput struct {
 // Limits of a logo.
 const (
 	MaxLogoBytes = 512 << 10
-	maxLogoSide  = 2000 // pixels
+	MaxLogoSide  = 2000 // pixels
 	minLogoSide  = 16
 )
 
@@ -74,20 +74,23 @@ func CompanyOf(c db.Company) CompanyInput {
 		PDFFooter: c.PDFFooter, Timezone: c.Timezone, Language: c.Language}
 }
 
-// UpdateCompany changes the settings; documents that were issued keep what they say. Field faults: REQUIRED,
+// UpdateCompany changes the settings as change does with those in force, so that two changes of different
+// fields at once both last; documents that were issued keep what they say. Field faults: REQUIRED,
 // TOO_LONG, CONTROL_CHARACTERS, EMAIL_MALFORMED, TAX_ID_MALFORMED, CLABE_INVALID, COLOUR_INVALID,
 // TIMEZONE_UNKNOWN, LANGUAGE_UNKNOWN, WEBSITE_MALFORMED.
-func (s *Service) UpdateCompany(ctx context.Context, in CompanyInput) (db.Company, error) {
+func (s *Service) UpdateCompany(ctx context.Context, change func(in *CompanyInput)) (db.Company, error) {
 	if err := access.RequireCapability(ctx, access.ManageCompany); err != nil {
 		return db.Company{}, err
 	}
-	var checks fault.Checks
-	in.check(&checks)
-	if err := checks.Err(); err != nil {
-		return db.Company{}, err
-	}
 	return s.changeCompany(ctx, "company.update", func(_ *db.Store, c *db.Company) (before, after any, err error) {
-		before = CompanyOf(*c)
+		in := CompanyOf(*c)
+		before = in
+		change(&in)
+		var checks fault.Checks
+		in.check(&checks)
+		if err := checks.Err(); err != nil {
+			return nil, nil, err
+		}
 		c.Name, c.LegalName, c.TaxID, c.Email, c.Phonenumber, c.Website = in.Name, in.LegalName, in.TaxID, in.Email, in.Phonenumber, in.Website
 		c.Address, c.Signature, c.PaymentDetails, c.CLABE, c.BrandColour = in.Address, in.Signature, in.PaymentDetails, in.CLABE, in.BrandColour
 		c.PDFFooter, c.Timezone, c.Language = in.PDFFooter, in.Timezone, in.Language
@@ -106,7 +109,7 @@ func (s *Service) SetLogo(ctx context.Context, raw []byte) (db.Company, error) {
 		var code string
 		if logo, code = cleanLogo(raw); code != "" {
 			var checks fault.Checks
-			checks.Add("logo", code, "kb", MaxLogoBytes>>10, "max", maxLogoSide)
+			checks.Add("logo", code, "kb", MaxLogoBytes>>10, "max", MaxLogoSide)
 			return db.Company{}, checks.Err()
 		}
 	}
@@ -194,7 +197,7 @@ func cleanLogo(raw []byte) (clean []byte, code string) {
 		return nil, "LOGO_TOO_LARGE"
 	}
 	config, format, err := image.DecodeConfig(bytes.NewReader(raw)) // the formats that this file imports
-	if err != nil || format != "png" && format != "jpeg" || min(config.Width, config.Height) < minLogoSide || max(config.Width, config.Height) > maxLogoSide {
+	if err != nil || format != "png" && format != "jpeg" || min(config.Width, config.Height) < minLogoSide || max(config.Width, config.Height) > MaxLogoSide {
 		return nil, "LOGO_INVALID"
 	}
 	picture, _, err := image.Decode(bytes.NewReader(raw))

@@ -46,15 +46,15 @@ func TestCompanySettings(t *testing.T) {
 	good.Name, good.CLABE, good.BrandColour, good.Website = "Nubes y Más", "032180000118359719", "#AA3300", "https://nubes.example/"
 	good.PaymentDetails, good.PDFFooter = "Banco de Muestra\r\nCuenta 000", "Nubes y Más · Ciudad de México"
 	for _, other := range []access.Actor{{Kind: access.Staff, Staff: 1, Role: access.Billing}, {Kind: access.Staff, Staff: 1, Role: access.Support}, {Kind: access.Login, Login: 1}, {}} {
-		if _, err := w.UpdateCompany(access.With(t.Context(), other), good); err == nil {
+		if _, err := w.UpdateCompany(access.With(t.Context(), other), settings(good)); err == nil {
 			t.Errorf("%+v changes the company", other)
 		}
 		if _, err := w.SetLogo(access.With(t.Context(), other), nil); err == nil {
 			t.Errorf("%+v changes the logo", other)
 		}
 	}
-	_, err = w.UpdateCompany(admin, billing.CompanyInput{Name: "Uno\nBcc: x@y.example", Email: "no es", TaxID: "ABC", CLABE: "032180000118359718", BrandColour: "rojo",
-		Website: "javascript:alert(1)", Timezone: "Marte/Olympus", Language: "fr", Address: strings.Repeat("x", 301)})
+	_, err = w.UpdateCompany(admin, settings(billing.CompanyInput{Name: "Uno\nBcc: x@y.example", Email: "no es", TaxID: "ABC", CLABE: "032180000118359718", BrandColour: "rojo",
+		Website: "javascript:alert(1)", Timezone: "Marte/Olympus", Language: "fr", Address: strings.Repeat("x", 301)}))
 	f, ok := fault.As(err)
 	if !ok {
 		t.Fatalf("bad settings: %v", err)
@@ -70,7 +70,7 @@ func TestCompanySettings(t *testing.T) {
 		}
 	}
 
-	if row, err = w.UpdateCompany(admin, good); err != nil {
+	if row, err = w.UpdateCompany(admin, settings(good)); err != nil {
 		t.Fatal(err)
 	}
 	if row.Website != "nubes.example" || row.BrandColour != "#aa3300" || row.PaymentDetails != "Banco de Muestra\nCuenta 000" {
@@ -160,4 +160,9 @@ func TestInvoiceKeepsLogo(t *testing.T) {
 	if _, err := w.sql.Exec("UPDATE logo SET picture = 'x'"); err == nil {
 		t.Error("a logo under the hash of another")
 	}
+}
+
+// settings replaces all settings.
+func settings(all billing.CompanyInput) func(*billing.CompanyInput) {
+	return func(in *billing.CompanyInput) { *in = all }
 }

@@ -185,7 +185,7 @@ func TestInvoicePDFLong(t *testing.T) {
 
 // BenchmarkInvoicePDF draws an invoice of ten lines from its rows, with a logo of the largest size and without one.
 func BenchmarkInvoicePDF(b *testing.B) {
-	large := image.NewNRGBA(image.Rect(0, 0, maxLogoSide, maxLogoSide/4))
+	large := image.NewNRGBA(image.Rect(0, 0, MaxLogoSide, MaxLogoSide/4))
 	for i := range large.Pix {
 		large.Pix[i] = byte(i / 997)
 	}

@@ -39,7 +39,7 @@ func (c *Console) saveCompany(w http.ResponseWriter, r *http.Request) error {
 	for name, value := range view.fields() {
 		*value = r.PostFormValue(name)
 	}
-	_, err := c.Billing.UpdateCompany(r.Context(), view.In)
+	_, err := c.Billing.UpdateCompany(r.Context(), func(in *billing.CompanyInput) { *in = view.In })
 	if errs, ok := invalid(r.Context(), err); ok {
 		view.Errors = errs
 		return c.showCompany(w, r, http.StatusUnprocessableEntity, view)

@@ -21,6 +21,7 @@ func (c *Console) peopleRoutes() []layout.Route {
 		{Method: "POST", Path: "/consola/clientes/{id}/ver", Who: layout.Staff, Handle: c.viewAs},
 		{Method: "GET", Path: "/consola/actividad", Who: layout.Staff, Handle: c.activity},
 		{Method: "GET", Path: "/consola/actividad/archivo", Who: layout.Staff, Handle: c.activityFile},
+		{Method: "GET", Path: "/consola/actividad/intentos", Who: layout.Staff, Handle: c.failedSignIns},
 		{Method: "GET", Path: "/consola/personal", Who: layout.Staff, Handle: c.staffPage},
 		{Method: "POST", Path: "/consola/personal", Who: layout.Staff, Handle: c.addStaff},
 		{Method: "POST", Path: "/consola/personal/factor", Who: layout.Staff, Handle: c.requireFactor},
@@ -56,6 +57,16 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	return c.show(w, r, http.StatusOK, t(ctx, "nav.activity"), auditlog.Page(view, t(ctx, "nav.activity"), t(ctx, "activity.detail")))
+}
+
+// failedSignIns shows who tried to get in and could not.
+func (c *Console) failedSignIns(w http.ResponseWriter, r *http.Request) error {
+	view, err := auditlog.Log{Account: c.Account, Path: "/consola/actividad"}.Failed(r)
+	if err != nil {
+		return err
+	}
+	ctx := r.Context()
+	return c.show(w, r, http.StatusOK, t(ctx, "failed.title"), auditlog.FailedPage(view, t(ctx, "nav.activity")))
 }
 
 func (c *Console) activityFile(w http.ResponseWriter, r *http.Request) error {

@@ -65,6 +65,7 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "POST", Path: "/clientes/{client}/titularidad", Who: layout.Logins, Handle: p.ChangeOwnership},
 		{Method: "GET", Path: "/clientes/{client}/actividad", Who: layout.Logins, Handle: p.Activity},
 		{Method: "GET", Path: "/clientes/{client}/actividad/archivo", Who: layout.Logins, Handle: p.ActivityFile},
+		{Method: "GET", Path: "/clientes/{client}/actividad/intentos", Who: layout.Logins, Handle: p.FailedSignIns},
 		{Method: "GET", Path: "/clientes/{client}/facturas", Who: layout.Logins, Handle: p.Invoices},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}", Who: layout.Logins, Handle: p.Invoice},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/pdf", Who: layout.Logins, Handle: p.PDFState},
