@@ -59,6 +59,7 @@ type Outcome struct {
 	Detail    string        // the server's answer or the cause
 	Wait      time.Duration // with DeliveryPlanned: until the next attempt
 	Event     string        // of the history; "" means Status
+	Email     *Email        // the mail as it is kept; nil: none was made
 }
 
 // Advance is a worker's step from one mail to the next.
@@ -67,10 +68,13 @@ type Advance struct {
 	Next id.Delivery // the one that it wants to send; 0: none
 }
 
-// advanceSQL notes the ends of deliveries ($1 to $9) and claims others ($10 to $12) in one statement and
-// one commit. A row that is noted is not claimed, because a statement changes a row once.
-const advanceSQL = `
-WITH noted AS (
+// advanceSQL notes the ends of deliveries ($1 to $9), claims others ($10 to $12) and keeps the mails that
+// were sent ($13 on) in one statement and one commit. A row that is noted is not claimed, because a
+// statement changes a row once.
+var advanceSQL = `
+WITH kept AS (
+	` + keepSQL(13) + `
+), noted AS (
 	UPDATE delivery AS n SET status = o.status, reason = o.reason, due_at = CASE WHEN o.status = 'planned' THEN now() + make_interval(secs => o.wait) END,
 		history = n.history || o.event::jsonb, sent_at = CASE WHEN o.status = 'sent' THEN now() ELSE n.sent_at END,
 		message_id = CASE WHEN o.status = 'sent' THEN o.message_id ELSE n.message_id END, email = CASE WHEN o.status = 'sent' THEN o.email ELSE n.email END,
@@ -113,6 +117,7 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 	done, next := make([]int64, 0, n), make([]int64, 0, n)
 	status, reason, event, messageID, email, language := make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n), make([]string, 0, n)
 	wait, attempts := make([]float64, 0, n), make([]int32, 0, n)
+	emails := make([]*Email, 0, n)
 	for _, step := range steps {
 		if step.Next != 0 {
 			next = append(next, int64(step.Next))
@@ -121,10 +126,14 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 			done, status, reason, wait = append(done, int64(o.Delivery.ID)), append(status, o.Status), append(reason, o.Reason), append(wait, o.Wait.Seconds())
 			event, messageID = append(event, string(historyEvent(cmp.Or(o.Event, o.Status), o.Detail))), append(messageID, o.MessageID)
 			email, language, attempts = append(email, o.Delivery.Email), append(language, o.Delivery.Language), append(attempts, int32(o.Delivery.Attempts))
+			if o.Email != nil {
+				emails = append(emails, o.Email)
+			}
 		}
 	}
-	rows, err := s.bun.DB.QueryContext(ctx, advanceSQL, pgx.QueryExecModeCacheStatement, done, status, reason, wait, event, messageID, email, language, attempts,
-		next, lease.Seconds(), string(historyEvent("claimed", worker)))
+	args := append([]any{pgx.QueryExecModeCacheStatement, done, status, reason, wait, event, messageID, email, language, attempts,
+		next, lease.Seconds(), string(historyEvent("claimed", worker))}, keepArrays(emails)...)
+	rows, err := s.bun.DB.QueryContext(ctx, advanceSQL, args...)
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -147,6 +147,7 @@ func TestStatements(t *testing.T) {
 		"invoices with client and lines": {`{ invoices(first: 50) { nodes { number status client { name } lines { description } } } }`, 1 + 1 + 1},
 		"both at once":                   {`{ client(id: "cli_1") { contacts { nodes { id } } invoices(first: 20) { nodes { number balance { formatted } } } } }`, 3},
 		"the ledger":                     {`{ deliveries(first: 50) { nodes { status invoice { number client { name } lines { id } } contact { name subAccount { status } } client { name } step { days } } } }`, 1 + 4 + 1 + 3 + 1},
+		"mails":                          {`{ client(id: "cli_1") { emails(first: 50) { nodes { subject client { name } contact { name } invoice { number } content { text } } } } }`, 1 + 1 + 4},
 		"nodes":                          {`{ nodes(ids: ["cli_1", "cli_2", "con_1", "con_2", "con_3", "inv_1", "inv_2", "inv_3"]) { id } }`, 3},
 		"vocabulary":                     {`{ permissions { label } topics { label } }`, 0},
 	}

@@ -215,6 +215,10 @@ func costs() gen.ComplexityRoot {
 	c.Invoice.CreditNotes = func(child int) int { return 2 * child }
 	c.Invoice.Payments = func(child int) int { return 3 * child }
 	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
+	c.Client.Emails = func(child int, _ *string, _ bool, _, _ []string, _, _ *time.Time, first int, _ *string) int {
+		return perParent(child, first)
+	}
+	c.Email.Content = func(child int) int { return 20 + child } // tens of kilobytes
 	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
 	c.Invoice.ReminderPlan = func(child int) int { return 5*statementCost + 30*child } // several statements for each invoice
 	c.Invoice.LateFees = func(child int) int { return 2*statementCost + 3*child }      // for each invoice

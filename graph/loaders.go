@@ -35,6 +35,7 @@ type loaders struct {
 	notes     *dataloadgen.Loader[id.Invoice, []db.CreditNote]
 	payments  *dataloadgen.Loader[id.Invoice, []db.Payment]
 	transfers *dataloadgen.Loader[id.Client, *model.TransferInstructions]
+	emails    *dataloadgen.Loader[id.Email, *db.Email]
 	today     func() date.Date // the same for all invoices of an answer
 }
 
@@ -50,7 +51,8 @@ func (r *resolver) newLoaders() *loaders {
 		invoices: loader(r.Billing.InvoicesByID, func(row *db.Invoice) (id.Invoice, *model.Invoice) {
 			return row.ID, &model.Invoice{Invoice: *row, Today: today()}
 		}),
-		steps: loader(r.Reminder.StepsByID, func(row *db.ReminderStep) (id.Step, *db.ReminderStep) { return row.ID, row }),
+		emails: loader(r.Account.EmailsByID, func(row *db.Email) (id.Email, *db.Email) { return row.ID, row }),
+		steps:  loader(r.Reminder.StepsByID, func(row *db.ReminderStep) (id.Step, *db.ReminderStep) { return row.ID, row }),
 		owners: mapLoader(func(ctx context.Context, ids []id.Client) (map[id.Client]*account.Access, error) {
 			found, err := r.Account.Owners(ctx, ids)
 			byID := make(map[id.Client]*account.Access, len(found))

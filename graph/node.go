@@ -59,6 +59,8 @@ func (r *resolver) node(ctx context.Context, text string) (read func() (model.No
 		return nodeOf(text, id.ParseContact, func(key id.Contact) func() (*db.Contact, error) { return contact(ctx, key) })
 	case id.InvoicePrefix:
 		return nodeOf(text, id.ParseInvoice, func(key id.Invoice) func() (*model.Invoice, error) { return load(ctx).invoices.LoadThunk(ctx, key) })
+	case id.EmailPrefix:
+		return nodeOf(text, id.ParseEmail, func(key id.Email) func() (*db.Email, error) { return load(ctx).emails.LoadThunk(ctx, key) })
 	case id.DeliveryPrefix:
 		return nodeOf(text, id.ParseDelivery, func(key id.Delivery) func() (*db.Delivery, error) {
 			return func() (*db.Delivery, error) { return pointer(r.Reminder.Delivery(ctx, key)) }

@@ -122,11 +122,29 @@ func (w *world) fill() {
 	w.must(w.store.AddClient(ctx, &hardware))
 	w.login("owner", "duena@laespiga.example", "es-MX", db.SubAccount{ClientID: bakery.ID, Owner: true})
 	w.login("stranger", "dueno@elyunque.example", "en", db.SubAccount{ClientID: hardware.ID, Owner: true})
-	w.contact("accountant", bakery.ID, "Ana", "ana@laespiga.example", access.Invoices, access.Emails)
-	w.contact("assistant", bakery.ID, "Beto", "beto@laespiga.example", access.Contacts)
+	ana := w.contact("accountant", bakery.ID, "Ana", "ana@laespiga.example", access.Invoices, access.Emails)
+	beto := w.contact("assistant", bakery.ID, "Beto", "beto@laespiga.example", access.Contacts)
 	w.invoice(bakery.ID, "2026-03-01", "2026-04-09", "1000")
 	w.invoice(bakery.ID, "2026-04-01", "2026-04-30", "250.50")
 	w.invoice(hardware.ID, "2026-04-01", "2026-04-30", "99")
+	w.emails(bakery, ana, beto)
+}
+
+// emails are what the bakery was sent: a mail to its own address that is put off, a reminder to Ana that
+// came back, and Beto's invitation, the content of which is kept no longer.
+func (w *world) emails(bakery db.Client, ana, beto id.Contact) {
+	w.t.Helper()
+	keep := func(kind string, contact id.Contact, invoice id.Invoice, m mail.Message, err error) {
+		e := db.NewEmail(kind, bakery.ID, contact, m).Went(mail.Receipt{Reply: "250 2.0.0 ok"}, err)
+		e.InvoiceID, e.CreatedAt, e.SentAt = invoice, now(), nil
+		w.must(w.store.KeepEmail(w.t.Context(), e))
+	}
+	keep(db.EmailInvoice, 0, 1, mail.Message{ID: "reminder.1.1.0@nubeclara.example", ToName: bakery.Name, To: bakery.Email, Language: "es-MX", Subject: "Su factura F-1", Text: "Ver: https://clientes.example/secreto",
+		HTML: "<p>Ver</p>", Secrets: []string{"secreto"}, Attachments: []mail.Attachment{{Name: "F-1.pdf"}}}, &mail.Refusal{Code: 451, Reply: "451 4.7.1 greylisted"})
+	keep(db.EmailReminder, ana, 1, mail.Message{ID: "reminder.1.2.1@nubeclara.example", ToName: "Ana", To: "ana@laespiga.example", Language: "es-MX", Subject: "Recordatorio F-1", Text: "Vence pronto"}, nil)
+	keep(db.EmailInvitation, beto, 0, mail.Message{ID: "account.invitation.1@nubeclara.example", ToName: "Beto", To: "beto@laespiga.example", Language: "es-MX", Subject: "Invitación"}, nil)
+	_, _, err := w.store.BounceEmail(w.t.Context(), "reminder.1.2.1@nubeclara.example", "ana@laespiga.example", "hard", "5.1.1 no such user")
+	w.must(err)
 }
 
 // login adds a login that reaches one client.

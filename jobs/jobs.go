@@ -57,6 +57,7 @@ type Config struct {
 	Billing     *billing.Service
 	Fiscal      *fiscal.Service
 	Bounces     reminder.Mailbox // where bounces arrive; nil: nowhere
+	KeepEmails  int              // days after which the content of mails is removed; 0: never
 	Concurrency int              // tasks at once, and a fifth of it more for what people wait for; 0 means 10
 	Log         *slog.Logger
 	Now         func() time.Time
@@ -106,6 +107,9 @@ func New(config Config) *Worker {
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
 		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
+	}
+	if w.KeepEmails > 0 {
+		w.clock = append(w.clock, tick{"email:forget", time.Hour, func(ctx context.Context) error { return w.Account.ForgetEmails(ctx, w.KeepEmails) }})
 	}
 	if w.Bounces != nil {
 		w.clock = append(w.clock, tick{"reminder:bounces", 2 * time.Minute, func(ctx context.Context) error { return w.Reminder.PollBounces(ctx, w.Bounces) }})

@@ -99,6 +99,8 @@ var documents = map[string]string{
 	"Client.contacts":       `{ client(id: "{client}") { contacts { nodes { id } } } }`,
 	"Client.invoices":       `{ client(id: "{client}") { invoices { nodes { id } } } }`,
 	"Client.fiscalProfiles": `{ client(id: "{client}") { fiscalProfiles { id } } }`,
+	"Client.emails":         `{ client(id: "{client}") { emails { nodes { id } } } }`,
+	"Query.email":           `{ email(id: "{email}") { id } }`,
 	"Client.deliveries":     `{ client(id: "{client}") { deliveries { nodes { id } } } }`,
 
 	"Mutation.issueInvoice":             `mutation { issueInvoice(input: {clientId: "{client}", dueDate: "2026-05-15", lines: []}) { userErrors { code } } }`,
@@ -150,6 +152,7 @@ type table struct {
 	actors   []someone
 	fill     *strings.Replacer
 	delivery id.Delivery       // a reminder that waits
+	email    id.Email          // that the client was sent
 	things   map[string]string // ids of the client's own things, by the part of an address before them
 	serial   int
 }
@@ -207,7 +210,7 @@ func newTable(t *testing.T) *table {
 	}
 	cfdi := stampedDocument(t, w)
 	tb.fill = strings.NewReplacer("{cfdi}", cfdi.String(), "{profile}", "nuevo", "{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{product}", tb.things["/consola/productos/"],
-		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
+		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{email}", tb.email.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
 		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
 	return tb
 }
@@ -233,6 +236,11 @@ func (tb *table) addThings() {
 	planned, err := tb.store.Deliveries(ctx, db.DeliveryFilter{Reach: access.Reach{All: true}}, db.Page{First: 1})
 	tb.must(err)
 	tb.delivery = planned.Rows[0].ID
+	kept := db.NewEmail(db.EmailReminder, tb.client.ID, 0, mail.Message{ID: "table@tabla.example", To: owner, Subject: "Recordatorio", Text: "Vence", HTML: "<p>Vence</p>"})
+	tb.must(tb.store.KeepEmail(tb.Context(), kept.Went(mail.Receipt{}, nil)))
+	sent, err := tb.store.Emails(tb.Context(), db.EmailFilter{Client: tb.client.ID, Kinds: []string{db.EmailReminder}}, db.Page{First: 1})
+	tb.must(err)
+	tb.email = sent.Rows[0].ID
 	tb.things = map[string]string{"/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
 		"/consola/productos/": product.ID.String(), "/consola/servicios/": service.ID.String()}
 }

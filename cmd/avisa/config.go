@@ -34,6 +34,7 @@ type config struct {
 	Concurrency    int            // AVISA_CONCURRENCY: tasks that a worker does at once
 	MailRate       float64        // AVISA_MAIL_RATE: mails a second of this process, 0 for no limit
 	DomainRate     float64        // AVISA_MAIL_DOMAIN_RATE: and to one domain
+	KeepEmails     int            // AVISA_KEEP_EMAILS: days that the content of sent mails is kept
 	Lease          time.Duration  // AVISA_LEASE: after which a sending worker counts as lost
 	Introspection  bool           // AVISA_INTROSPECTION
 	Secret         string         // AVISA_SECRET: seals second factors, derives the links of mails
@@ -59,6 +60,7 @@ func readConfig(env string) (config, error) {
 		StripeKey:   os.Getenv("STRIPE_SECRET_KEY"), StripeWebhook: os.Getenv("STRIPE_WEBHOOK_SECRET"), StripeURL: os.Getenv("STRIPE_API_URL"),
 		DataDir:     or("AVISA_DATA", ".avisa"),
 		Concurrency: 10,
+		KeepEmails:  180,
 		Lease:       time.Minute,
 	}
 	var wrong []error
@@ -108,6 +110,13 @@ func readConfig(env string) (config, error) {
 			wrong = append(wrong, errors.New("AVISA_CONCURRENCY must be a number from 1 to 1000"))
 		}
 		c.Concurrency = n
+	}
+	if text := os.Getenv("AVISA_KEEP_EMAILS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 3650 {
+			wrong = append(wrong, errors.New("AVISA_KEEP_EMAILS must be a number of days from 1 to 3650"))
+		}
+		c.KeepEmails = n
 	}
 	if text := os.Getenv("AVISA_LEASE"); text != "" {
 		lease, err := time.ParseDuration(text)

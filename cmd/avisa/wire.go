@@ -170,7 +170,7 @@ func (a *app) worker() *jobs.Worker {
 		bounces = a.bounces
 	}
 	return jobs.New(jobs.Config{Bounces: bounces, Store: a.store, Redis: a.redis, Account: a.account, Reminder: a.reminder, Billing: a.billing, Fiscal: a.fiscal,
-		Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
+		KeepEmails: a.config.KeepEmails, Concurrency: a.config.Concurrency, Log: a.log, Now: time.Now})
 }
 
 // folderURL is the BLOB_URL of a folder, which is made when it is missing.

@@ -1623,6 +1623,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐEmail(ctx context.Context, v any) (id.Email, error) {
+	var res id.Email
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐEmail(ctx context.Context, sel ast.SelectionSet, v id.Email) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐFailedSignIn(ctx context.Context, v any) (id.FailedSignIn, error) {
 	var res id.FailedSignIn
 	err := res.UnmarshalGQL(v)

@@ -36,6 +36,7 @@ type ResolverRoot interface {
 	Contact() ContactResolver
 	CreditNote() CreditNoteResolver
 	Delivery() DeliveryResolver
+	Email() EmailResolver
 	FailedSignIn() FailedSignInResolver
 	FiscalDocument() FiscalDocumentResolver
 	FiscalProfile() FiscalProfileResolver
@@ -296,6 +297,7 @@ type ComplexityRoot struct {
 		CreditBalances       func(childComplexity int) int
 		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
 		Email                func(childComplexity int) int
+		Emails               func(childComplexity int, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first int, after *string) int
 		ExternalRef          func(childComplexity int) int
 		FiscalProfiles       func(childComplexity int) int
 		ID                   func(childComplexity int) int
@@ -463,6 +465,42 @@ type ComplexityRoot struct {
 	DeliveryFailure struct {
 		Count  func(childComplexity int) int
 		Reason func(childComplexity int) int
+	}
+
+	Email struct {
+		Address   func(childComplexity int) int
+		Client    func(childComplexity int) int
+		Contact   func(childComplexity int) int
+		Content   func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		Detail    func(childComplexity int) int
+		Files     func(childComplexity int) int
+		ID        func(childComplexity int) int
+		Invoice   func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Language  func(childComplexity int) int
+		MessageID func(childComplexity int) int
+		Name      func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		SentAt    func(childComplexity int) int
+		Status    func(childComplexity int) int
+		Subject   func(childComplexity int) int
+	}
+
+	EmailConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	EmailContent struct {
+		HTML func(childComplexity int) int
+		Text func(childComplexity int) int
+	}
+
+	EmailEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	EndHandoverPayload struct {
@@ -959,6 +997,7 @@ type ComplexityRoot struct {
 		Contact               func(childComplexity int, id string) int
 		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
 		DeliveryFailures      func(childComplexity int) int
+		Email                 func(childComplexity int, id string) int
 		FailedSignIns         func(childComplexity int, client *string, first int, after *string) int
 		Handover              func(childComplexity int, client string) int
 		Holidays              func(childComplexity int, year int) int
@@ -2409,6 +2448,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Email(childComplexity), true
+	case "Client.emails":
+		if e.ComplexityRoot.Client.Emails == nil {
+			break
+		}
+
+		args, err := ec.field_Client_emails_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Client.Emails(childComplexity, args["contact"].(*string), args["own"].(bool), args["kinds"].([]string), args["statuses"].([]string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(int), args["after"].(*string)), true
 	case "Client.externalRef":
 		if e.ComplexityRoot.Client.ExternalRef == nil {
 			break
@@ -3115,6 +3165,154 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeliveryFailure.Reason(childComplexity), true
+
+	case "Email.address":
+		if e.ComplexityRoot.Email.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Address(childComplexity), true
+	case "Email.client":
+		if e.ComplexityRoot.Email.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Client(childComplexity), true
+	case "Email.contact":
+		if e.ComplexityRoot.Email.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Contact(childComplexity), true
+	case "Email.content":
+		if e.ComplexityRoot.Email.Content == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Content(childComplexity), true
+	case "Email.createdAt":
+		if e.ComplexityRoot.Email.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.CreatedAt(childComplexity), true
+	case "Email.detail":
+		if e.ComplexityRoot.Email.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Detail(childComplexity), true
+	case "Email.files":
+		if e.ComplexityRoot.Email.Files == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Files(childComplexity), true
+	case "Email.id":
+		if e.ComplexityRoot.Email.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.ID(childComplexity), true
+	case "Email.invoice":
+		if e.ComplexityRoot.Email.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Invoice(childComplexity), true
+	case "Email.kind":
+		if e.ComplexityRoot.Email.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Kind(childComplexity), true
+	case "Email.language":
+		if e.ComplexityRoot.Email.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Language(childComplexity), true
+	case "Email.messageId":
+		if e.ComplexityRoot.Email.MessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.MessageID(childComplexity), true
+	case "Email.name":
+		if e.ComplexityRoot.Email.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Name(childComplexity), true
+	case "Email.reason":
+		if e.ComplexityRoot.Email.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Reason(childComplexity), true
+	case "Email.sentAt":
+		if e.ComplexityRoot.Email.SentAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.SentAt(childComplexity), true
+	case "Email.status":
+		if e.ComplexityRoot.Email.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Status(childComplexity), true
+	case "Email.subject":
+		if e.ComplexityRoot.Email.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Email.Subject(childComplexity), true
+
+	case "EmailConnection.edges":
+		if e.ComplexityRoot.EmailConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailConnection.Edges(childComplexity), true
+	case "EmailConnection.nodes":
+		if e.ComplexityRoot.EmailConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailConnection.Nodes(childComplexity), true
+	case "EmailConnection.pageInfo":
+		if e.ComplexityRoot.EmailConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailConnection.PageInfo(childComplexity), true
+
+	case "EmailContent.html":
+		if e.ComplexityRoot.EmailContent.HTML == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailContent.HTML(childComplexity), true
+	case "EmailContent.text":
+		if e.ComplexityRoot.EmailContent.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailContent.Text(childComplexity), true
+
+	case "EmailEdge.cursor":
+		if e.ComplexityRoot.EmailEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailEdge.Cursor(childComplexity), true
+	case "EmailEdge.node":
+		if e.ComplexityRoot.EmailEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailEdge.Node(childComplexity), true
 
 	case "EndHandoverPayload.userErrors":
 		if e.ComplexityRoot.EndHandoverPayload.UserErrors == nil {
@@ -5805,6 +6003,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.DeliveryFailures(childComplexity), true
+	case "Query.email":
+		if e.ComplexityRoot.Query.Email == nil {
+			break
+		}
+
+		args, err := ec.field_Query_email_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Email(childComplexity, args["id"].(string)), true
 	case "Query.failedSignIns":
 		if e.ComplexityRoot.Query.FailedSignIns == nil {
 			break
@@ -9747,6 +9956,136 @@ extend type Mutation {
   ): SetVerifyContactsPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/email.graphqls", Input: `"A mail that a client was sent. Reading it needs the permission EMAILS, and the one for what it is about: INVOICES for the kinds INVOICE, REMINDER, FISCAL and CANCELLATION, CONTACTS for the others. Mail about a person's own login, such as a link for a new password, is in no list."
+type Email implements Node {
+  "The global id, ` + "`" + `eml_...` + "`" + `."
+  id: ID!
+  "The client."
+  client: Client!
+  "The contact it was sent to; null for the client's own address and its owner's, and for callers without the permission CONTACTS."
+  contact: Contact
+  "The invoice it is about; null for none, several, and for callers without the permission INVOICES."
+  invoice: Invoice
+  "What it is about."
+  kind: EmailKind!
+  "Where it stands."
+  status: EmailStatus!
+  "Why it is not sent, in one word: refused, gave_up, retry, hard and soft (a bounce), or the reason of its delivery; empty when it was sent."
+  reason: String!
+  "What the mail server said last. Staff only, null for others."
+  detail: String
+  "The address."
+  address: String!
+  "How the recipient is called in it."
+  name: String!
+  "Its language."
+  language: Language!
+  "The subject."
+  subject: String!
+  "The names of the attached files. The files themselves are where the invoice is."
+  files: [String!]!
+  "The Message-ID."
+  messageId: String!
+  "When it was first tried."
+  createdAt: DateTime!
+  "When the mail server took it over; null before."
+  sentAt: DateTime
+  "What it said; null when that is kept no longer. Asterisks stand for what gave access: its personal links open nothing."
+  content: EmailContent
+}
+
+"What a mail said."
+type EmailContent {
+  "The text part."
+  text: String!
+  "The HTML part; empty when there was none. Show it in a sandbox: it is a document of its own."
+  html: String!
+}
+
+"What a mail is about."
+enum EmailKind {
+  "Announces an invoice."
+  INVOICE
+  "Reminds of one or several invoices."
+  REMINDER
+  "Brings a fiscal document."
+  FISCAL
+  "Tells of a fiscal document's cancellation."
+  CANCELLATION
+  "Invites a contact to sign in."
+  INVITATION
+  "Offers the ownership of the client."
+  HANDOVER
+  "Tells a contact of its new login."
+  ACCESS
+  "Asks a contact to confirm its address."
+  VERIFICATION
+  "Tells the owner that an address returned mail, or unsubscribed."
+  NOTICE
+}
+
+"Where a mail stands."
+enum EmailStatus {
+  "The mail server put it off; it is tried again."
+  WAITING
+  "The mail server took it over."
+  SENT
+  "Given up."
+  FAILED
+  "Taken over, then returned."
+  BOUNCED
+  "Put off, and then not to be sent any more."
+  WITHDRAWN
+}
+
+"A page of mails."
+type EmailConnection {
+  "The mails with their cursors."
+  edges: [EmailEdge!]!
+  "The mails."
+  nodes: [Email!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A mail in a list."
+type EmailEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The mail."
+  node: Email!
+}
+
+extend type Client {
+  "The mails that the client was sent, the newest first; only those that the caller may read. Needs the permission EMAILS."
+  emails(
+    "Only those to this contact."
+    contact: ID
+    "Only those to the client's own address or its owner's."
+    own: Boolean! = false
+    "Only those of these kinds; empty for all."
+    kinds: [EmailKind!]! = []
+    "Only those of these statuses; empty for all."
+    statuses: [EmailStatus!]! = []
+    "First tried from this moment on."
+    from: DateTime
+    "First tried before this moment."
+    until: DateTime
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): EmailConnection
+}
+
+extend type Query {
+  "One mail that a client was sent."
+  email(
+    "The mail's id."
+    id: ID!
+  ): Email
+}
+`, BuiltIn: false},
 	{Name: "../schema/factor.graphqls", Input: `"What a person can prove besides the password."
 type SecondFactors {
   "Whether an authenticator app is set up."
@@ -13547,6 +13886,8 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_invoices(ctx, field)
 	case "deliveries":
 		return ec.fieldContext_Client_deliveries(ctx, field)
+	case "emails":
+		return ec.fieldContext_Client_emails(ctx, field)
 	case "secondFactor":
 		return ec.fieldContext_Client_secondFactor(ctx, field)
 	case "fiscalProfiles":
@@ -13853,6 +14194,78 @@ func (ec *executionContext) childFields_DeliveryFailure(ctx context.Context, fie
 		return ec.fieldContext_DeliveryFailure_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryFailure", field.Name)
+}
+
+func (ec *executionContext) childFields_Email(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Email_id(ctx, field)
+	case "client":
+		return ec.fieldContext_Email_client(ctx, field)
+	case "contact":
+		return ec.fieldContext_Email_contact(ctx, field)
+	case "invoice":
+		return ec.fieldContext_Email_invoice(ctx, field)
+	case "kind":
+		return ec.fieldContext_Email_kind(ctx, field)
+	case "status":
+		return ec.fieldContext_Email_status(ctx, field)
+	case "reason":
+		return ec.fieldContext_Email_reason(ctx, field)
+	case "detail":
+		return ec.fieldContext_Email_detail(ctx, field)
+	case "address":
+		return ec.fieldContext_Email_address(ctx, field)
+	case "name":
+		return ec.fieldContext_Email_name(ctx, field)
+	case "language":
+		return ec.fieldContext_Email_language(ctx, field)
+	case "subject":
+		return ec.fieldContext_Email_subject(ctx, field)
+	case "files":
+		return ec.fieldContext_Email_files(ctx, field)
+	case "messageId":
+		return ec.fieldContext_Email_messageId(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Email_createdAt(ctx, field)
+	case "sentAt":
+		return ec.fieldContext_Email_sentAt(ctx, field)
+	case "content":
+		return ec.fieldContext_Email_content(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Email", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_EmailConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_EmailConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_EmailConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailContent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "text":
+		return ec.fieldContext_EmailContent_text(ctx, field)
+	case "html":
+		return ec.fieldContext_EmailContent_html(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailContent", field.Name)
+}
+
+func (ec *executionContext) childFields_EmailEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_EmailEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_EmailEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EmailEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_EndHandoverPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -554,6 +554,32 @@ type DeliveryInput struct {
 	DeliveryID string `json:"deliveryId"`
 }
 
+// A page of mails.
+type EmailConnection struct {
+	// The mails with their cursors.
+	Edges []*EmailEdge `json:"edges"`
+	// The mails.
+	Nodes []*db.Email `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// What a mail said.
+type EmailContent struct {
+	// The text part.
+	Text string `json:"text"`
+	// The HTML part; empty when there was none. Show it in a sandbox: it is a document of its own.
+	HTML string `json:"html"`
+}
+
+// A mail in a list.
+type EmailEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The mail.
+	Node *db.Email `json:"node"`
+}
+
 // The end of an offer of ownership.
 type EndHandoverInput struct {
 	// The client's id.

@@ -26,6 +26,10 @@ type Letter struct {
 	Name      string // how the person is greeted; "" when unknown
 	Language  string
 	Company   db.Company
+
+	Kind      string     // db.LinkInvitation and so on, alert or access
+	ClientID  id.Client  // whose list of mails keeps it; 0: none, for what concerns a person's own login
+	ContactID id.Contact // the recipient there
 }
 
 // Head returns the letter.
@@ -120,11 +124,18 @@ func (s *Service) SendLink(ctx context.Context, job LinkJob) error {
 		return err
 	}
 	link, err := s.Store.Link(ctx, job.Link)
-	if fault.Is(err, fault.NotFound) || err == nil && !link.Open(s.Now()) {
+	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	if !link.Open(s.Now()) {
+		letter, err := s.letter(ctx, link.Purpose, int64(link.ID), link.Email)
+		if err != nil {
+			return err
+		}
+		return s.Store.WithdrawEmail(ctx, letter.MessageID, "link_over")
 	}
 	notice, err := s.linkNotice(ctx, link)
 	if fault.Is(err, fault.NotFound) {
@@ -169,6 +180,7 @@ func (s *Service) linkNotice(ctx context.Context, link db.Link) (Notice, error) 
 	if letter.Name, letter.Language, err = invitee(ctx, s.Store, sub); err != nil {
 		return nil, err
 	}
+	letter.ClientID, letter.ContactID = sub.ClientID, sub.ContactID
 	if link.Purpose == db.LinkHandover {
 		return HandoverNotice{Letter: letter, Client: client.Name, ClientID: client.ID, OfferedBy: link.InvitedBy, ExpiresAt: link.ExpiresAt}, nil
 	}
@@ -226,7 +238,7 @@ func (s *Service) SendAccess(ctx context.Context, job AccessJob) error {
 	if err != nil {
 		return err
 	}
-	letter.Name, letter.Language = contact.Name(), contact.Language
+	letter.Name, letter.Language, letter.ClientID, letter.ContactID = contact.Name(), contact.Language, client.ID, contact.ID
 	_, err = s.send(ctx, AccessNotice{Letter: letter, Client: client.Name, GivenBy: job.GivenBy, ExpiresOn: sub.ExpiresOn})
 	return err
 }
@@ -241,7 +253,7 @@ func (s *Service) letter(ctx context.Context, kind string, n int64, to string) (
 	if !ok {
 		domain = "localhost"
 	}
-	return Letter{MessageID: fmt.Sprintf("account.%s.%d@%s", kind, n, domain), To: to, Language: locale.Spanish, Company: company}, nil
+	return Letter{MessageID: fmt.Sprintf("account.%s.%d@%s", kind, n, domain), To: to, Language: locale.Spanish, Company: company, Kind: kind}, nil
 }
 
 func (s *Service) greeting(ctx context.Context, person db.Person) (name, language string, err error) {
@@ -269,7 +281,12 @@ func (s *Service) send(ctx context.Context, notice Notice) (refused string, err 
 	if err != nil {
 		return "", fmt.Errorf("render %T: %w", notice, err)
 	}
-	_, err = s.Mailer.Send(ctx, message)
+	receipt, err := s.Mailer.Send(ctx, message)
+	if head := notice.Head(); head.ClientID != 0 {
+		if err := s.Store.KeepEmail(ctx, db.NewEmail(head.Kind, head.ClientID, head.ContactID, message).Went(receipt, err)); err != nil {
+			return "", err
+		}
+	}
 	if refusal, ok := mail.AsRefusal(err); ok && refusal.Permanent {
 		slog.WarnContext(ctx, "a notice was refused by the mail server", "message", message.ID, "reply", refusal.Reply)
 		return refusal.Reply, nil

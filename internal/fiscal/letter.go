@@ -2,6 +2,7 @@ package fiscal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,20 +113,37 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	}
 	entry := db.CFDIMail{CFDIID: row.ID, ContactID: job.Contact, Event: job.Event, Round: job.Round, Email: letter.To, MessageID: letter.MessageID, WithPDF: letter.WithPDF, Status: "skipped", Reply: reason}
 	if reason != "" {
-		return s.Store.AddCFDIMail(ctx, &entry)
+		return s.Store.InTx(ctx, func(tx *db.Store) error {
+			if err := tx.WithdrawEmail(ctx, letter.MessageID, reason); err != nil {
+				return err
+			}
+			return tx.AddCFDIMail(ctx, &entry)
+		})
 	}
 	message, err := s.Render(ctx, letter)
 	if err != nil {
 		return err
 	}
 	receipt, err := s.Mailer.Send(ctx, message)
+	kind := db.EmailFiscal
+	if job.Event != db.MailStamped {
+		kind = db.EmailCancellation
+	}
+	kept := db.NewEmail(kind, row.ClientID, job.Contact, message).Went(receipt, err)
+	kept.InvoiceID = row.InvoiceID
+	ctx = context.WithoutCancel(ctx) // what happened is noted even when the process is being stopped
 	entry.Status, entry.Reply = "sent", receipt.Reply
 	if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
 		entry.Status, entry.Reply = "failed", refusal.Reply
 	} else if err != nil {
-		return err
+		return errors.Join(err, s.Store.KeepEmail(ctx, kept))
 	}
-	return s.Store.AddCFDIMail(context.WithoutCancel(ctx), &entry)
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := tx.KeepEmail(ctx, kept); err != nil {
+			return err
+		}
+		return tx.AddCFDIMail(ctx, &entry)
+	})
 }
 
 // compoundLetter fills the mail; reason says why it must not be sent any more.

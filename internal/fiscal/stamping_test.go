@@ -430,6 +430,10 @@ func TestMailGoesWithoutPDF(t *testing.T) {
 	if err != nil || len(mails) != 2 || mails[0].WithPDF || mails[0].Status != "sent" {
 		t.Error(mails, err)
 	}
+	kept, err := o.store.Emails(t.Context(), db.EmailFilter{Client: row.ClientID, Kinds: []string{db.EmailFiscal}}, db.Page{})
+	if err != nil || len(kept.Rows) != 2 || kept.Rows[0].Status != db.EmailSent || kept.Rows[0].InvoiceID != invoice.ID || len(kept.Rows[0].Files) != 1 || kept.Rows[0].Subject != o.sent[0].Subject {
+		t.Errorf("the client's list holds %+v, %v", kept.Rows, err)
+	}
 	// A job that is done again mails nobody twice.
 	o.must(o.service.Mail(system(t.Context()), fiscal.MailJob{CFDI: row.ID, Contact: o.contact.ID}))
 	if len(o.sent) != 2 {

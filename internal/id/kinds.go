@@ -33,6 +33,7 @@ const (
 	GroupPrefix        = "grp"
 	LateFeePrefix      = "fee"
 	TemplatePrefix     = "tpl"
+	EmailPrefix        = "eml"
 )
 
 // Client identifies the billable party.
@@ -483,4 +484,21 @@ func (v *Template) UnmarshalGQL(text any) error { return unmarshal(TemplatePrefi
 func ParseTemplate(text string) (Template, error) {
 	n, err := parse(TemplatePrefix, text)
 	return Template(n), err
+}
+
+// Email identifies a mail that a client was sent.
+type Email int64
+
+func (v Email) String() string               { return format(EmailPrefix, int64(v)) }
+func (v Email) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Email) UnmarshalText(text []byte) error {
+	return unmarshal(EmailPrefix, string(text), (*int64)(v))
+}
+func (v Email) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Email) UnmarshalGQL(text any) error { return unmarshal(EmailPrefix, text, (*int64)(v)) }
+
+// ParseEmail reads the global id of a mail that a client was sent.
+func ParseEmail(text string) (Email, error) {
+	n, err := parse(EmailPrefix, text)
+	return Email(n), err
 }

@@ -26,6 +26,19 @@ type Message struct {
 	Unsubscribe string            // optional value of List-Unsubscribe: <...> entries (RFC 2369)
 	Headers     map[string]string // optional extra headers
 	Attachments []Attachment
+	Secrets     []string // parts of the text and the HTML that give access to whoever knows them: tokens of links
+}
+
+// Inert is the message as others than its recipient may read it: asterisks stand where its secrets were,
+// so that its personal links open nothing.
+func (m Message) Inert() Message {
+	for _, secret := range m.Secrets {
+		if secret != "" {
+			m.Subject, m.Text, m.HTML = strings.ReplaceAll(m.Subject, secret, "***"), strings.ReplaceAll(m.Text, secret, "***"), strings.ReplaceAll(m.HTML, secret, "***")
+		}
+	}
+	m.Unsubscribe, m.Headers, m.Secrets = "", nil, nil
+	return m
 }
 
 // Attachment is a file of a message.

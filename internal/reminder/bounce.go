@@ -42,9 +42,9 @@ func (s *Service) PollBounces(ctx context.Context, box Mailbox) error {
 }
 
 // RecordBounce takes a delivery status notification (RFC 3464), from a mailbox or a webhook, and
-// returns how many reminders it concerned. A permanent failure, or the third temporary one in a row,
+// returns how many mails it concerned. A permanent failure, or the third temporary one in a row,
 // marks the address: mail to it stops until somebody changes it or clears the mark, and the owner and
-// the company are told. The same report twice changes nothing. Staff (a webhook's key) and the system.
+// the company are told. The same report twice changes nothing. It may be about any mail that a client was sent. Staff (a webhook's key) and the system.
 func (s *Service) RecordBounce(ctx context.Context, raw []byte) (int, error) {
 	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
 		return 0, err
@@ -57,13 +57,9 @@ func (s *Service) RecordBounce(ctx context.Context, raw []byte) (int, error) {
 	}
 	concerned := 0
 	for _, b := range bounces {
-		invoiceID, stepID, contactID, ok := parseMessageID(b.MessageID)
-		if !ok {
-			continue // some other mail of the company
-		}
 		noted := false
 		err := s.Store.InTx(ctx, func(tx *db.Store) error {
-			noted, err = s.recordOne(ctx, tx, b, invoiceID, stepID, contactID)
+			noted, err = s.recordOne(ctx, tx, b)
 			return err
 		})
 		if err != nil {
@@ -93,36 +89,57 @@ func parseMessageID(text string) (invoice id.Invoice, step id.Step, contact id.C
 	return invoice, step, contact, true
 }
 
-func (s *Service) recordOne(ctx context.Context, tx *db.Store, b mail.Bounce, invoiceID id.Invoice, stepID id.Step, contactID id.Contact) (bool, error) {
-	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
-	if fault.Is(err, fault.NotFound) || err == nil && !strings.EqualFold(row.Email, b.Recipient) {
-		return false, nil // forged, or about an address that we did not write to
-	}
-	if err != nil {
-		return false, err
-	}
-	reason := "hard"
+// recordOne notes one report, of a reminder in the ledger or of any other mail that was kept, and marks the
+// address. It returns false for what is forged, about an address that we did not write to, or noted before.
+func (s *Service) recordOne(ctx context.Context, tx *db.Store, b mail.Bounce) (bool, error) {
+	reason, detail := "hard", strings.TrimSpace(b.Status+" "+b.Diagnostic)
 	if b.Temporary {
 		reason = "soft"
 	}
-	detail := strings.TrimSpace(b.Status + " " + b.Diagnostic)
-	noted, err := tx.BounceDelivery(ctx, row.ID, reason, detail)
+	to, noted, err := s.returned(ctx, tx, b, reason, detail)
 	if err != nil || !noted {
 		return false, err
 	}
-	before, err := bounceOf(ctx, tx, row.ClientID, row.ContactID)
+	before, err := bounceOf(ctx, tx, to.ClientID, to.ContactID)
 	if err != nil {
 		return false, err
 	}
 	now := s.Now()
 	after := db.Bounce{BouncedAt: &now, BounceDetail: detail, SoftBounces: before.SoftBounces + 1}
 	if b.Permanent || after.SoftBounces >= softLimit {
-		after.BouncedEmail, after.SoftBounces = row.Email, 0
+		after.BouncedEmail, after.SoftBounces = to.Email, 0
 	}
-	if err := tx.MarkBounce(ctx, row.ClientID, row.ContactID, after); err != nil || after.BouncedEmail == "" || before.Bounces(row.Email) {
+	if err := tx.MarkBounce(ctx, to.ClientID, to.ContactID, after); err != nil || after.BouncedEmail == "" || before.Bounces(to.Email) {
 		return true, err
 	}
-	return true, tx.Enqueue(ctx, NoticeJob{What: "bounced", ClientID: row.ClientID, ContactID: row.ContactID, Email: row.Email, Detail: detail, Ref: row.ID.String()})
+	return true, tx.Enqueue(ctx, NoticeJob{What: "bounced", ClientID: to.ClientID, ContactID: to.ContactID, Email: to.Email, Detail: detail, Ref: to.Ref})
+}
+
+// addressee is whom a mail that came back was for.
+type addressee struct {
+	ClientID  id.Client
+	ContactID id.Contact
+	Email     string
+	Ref       string // of the mail
+}
+
+// returned notes that a mail came back and says whom it was for.
+func (s *Service) returned(ctx context.Context, tx *db.Store, b mail.Bounce, reason, detail string) (to addressee, noted bool, err error) {
+	invoiceID, stepID, contactID, ok := parseMessageID(b.MessageID)
+	if !ok {
+		e, found, err := tx.BounceEmail(ctx, b.MessageID, b.Recipient, reason, detail)
+		// A notice goes to the owner's login, whose address is not the client's to mark.
+		return addressee{e.ClientID, e.ContactID, e.Address, e.ID.String()}, found && e.Kind != db.EmailNotice, err
+	}
+	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
+	if fault.Is(err, fault.NotFound) || err == nil && !strings.EqualFold(row.Email, b.Recipient) {
+		return addressee{}, false, nil
+	}
+	if err != nil {
+		return addressee{}, false, err
+	}
+	noted, err = tx.BounceDelivery(ctx, row.ID, reason, detail)
+	return addressee{row.ClientID, row.ContactID, row.Email, row.ID.String()}, noted, err
 }
 
 func bounceOf(ctx context.Context, store *db.Store, clientID id.Client, contactID id.Contact) (db.Bounce, error) {
@@ -219,8 +236,15 @@ func (s *Service) SendNotice(ctx context.Context, job NoticeJob) error {
 		t := func(key string) string {
 			return locale.T(r.language, "mail.notice."+job.What+"."+key, "email", job.Email, "client", client.Name, "detail", job.Detail, "company", company.Name)
 		}
-		if _, err := s.Mailer.Send(ctx, mail.Message{ID: fmt.Sprintf("notice.%s.%s.%s@%s", job.What, job.Ref, r.role, domainOf(company.Email)),
-			FromName: company.Name, From: company.Email, ToName: r.name, To: r.email, Subject: t("subject"), Text: t("text"), Language: r.language}); err != nil {
+		message := mail.Message{ID: fmt.Sprintf("notice.%s.%s.%s@%s", job.What, job.Ref, r.role, domainOf(company.Email)),
+			FromName: company.Name, From: company.Email, ToName: r.name, To: r.email, Subject: t("subject"), Text: t("text"), Language: r.language}
+		receipt, err := s.Mailer.Send(ctx, message)
+		if r.role == "owner" {
+			if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailNotice, client.ID, 0, message).Went(receipt, err)); err != nil {
+				return err
+			}
+		}
+		if err != nil {
 			if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
 				continue // a notice that cannot arrive must not hold up the other
 			}

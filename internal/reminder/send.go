@@ -186,6 +186,7 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 	receipt, err := s.Mailer.Send(sending, message)
 	cancel()
 	leave(err)
+	end.Email = kept(rows, message).Went(receipt, err)
 	refusal, refused := mail.AsRefusal(err)
 	switch {
 	case err == nil:
@@ -194,11 +195,26 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "refused", refusal.Reply
 	case row.Attempts >= maxAttempts && s.Now().Sub(row.SendAt) > maxAge:
 		end.Status, end.Reason, end.Detail = db.DeliveryFailed, "gave_up", err.Error()
+		end.Email.Status, end.Email.Reason = db.EmailFailed, end.Reason
 	default:
 		end.Reason, end.Detail, end.Event = "retry", err.Error(), "retry"
 		end.Wait = mail.Backoff(row.Attempts)
 	}
 	return end, nil
+}
+
+// kept is the rows' mail for the list of what the client was sent.
+func kept(rows []db.Sending, message mail.Message) *db.Email {
+	row, kind := rows[0], db.EmailReminder
+	if row.Anchor == db.AnchorIssue {
+		kind = db.EmailInvoice
+	}
+	e := db.NewEmail(kind, row.ClientID, row.ContactID, message)
+	e.DeliveryID = row.ID
+	if len(rows) == 1 {
+		e.InvoiceID = row.InvoiceID
+	}
+	return e
 }
 
 // signer makes the token of a personal link: a real one, or one of a preview, which opens nothing.
@@ -208,6 +224,13 @@ type signer func(context.Context, Link) (string, error)
 // the documents that the policy attaches, and with the link by which a mail program unsubscribes in one
 // click (RFC 8058).
 func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder, templates []db.MailTemplate, sign signer) (mail.Message, error) {
+	var secrets []string // every token in the mail
+	plain := sign
+	sign = func(ctx context.Context, l Link) (string, error) {
+		token, err := plain(ctx, l)
+		secrets = append(secrets, token)
+		return token, err
+	}
 	if err := s.addLinks(ctx, rows, parts, sign); err != nil {
 		return mail.Message{}, err
 	}
@@ -232,6 +255,7 @@ func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder
 	if err != nil {
 		return message, err
 	}
+	message.Secrets = secrets
 	for _, row := range rows {
 		if row.Policy.AttachPDF && row.PDFKey != "" && s.Billing != nil && s.Billing.Files != nil {
 			// A PDF that cannot be read must not lose the mail, which links to the invoice anyway.

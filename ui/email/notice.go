@@ -90,7 +90,18 @@ func Notice(ctx context.Context, n account.Notice, links Links) (mail.Message, e
 		return mail.Message{}, err
 	}
 	return mail.Message{ID: head.MessageID, FromName: company, From: from, ReplyTo: from, ToName: name, To: to,
-		Subject: l.Subject, Text: noticeText(l), HTML: html.String(), Language: lang}, nil
+		Subject: l.Subject, Text: noticeText(l), HTML: html.String(), Language: lang, Secrets: secrets(n)}, nil
+}
+
+// secrets are the tokens in the links of a notice.
+func secrets(n account.Notice) []string {
+	switch n := n.(type) {
+	case account.InvitationNotice:
+		return []string{n.Token}
+	case account.ResetNotice:
+		return []string{n.Token}
+	}
+	return nil
 }
 
 // compose names the kind of a notice, the address that it leads to and the values of its texts.

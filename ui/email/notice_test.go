@@ -39,6 +39,9 @@ func TestNotices(t *testing.T) {
 			if !strings.Contains(m.Text, links.BaseURL+want) || !strings.Contains(m.HTML, `href="`+links.BaseURL+want+`"`) {
 				t.Errorf("%T does not lead to %s", n, want)
 			}
+			if kept := m.Inert(); strings.Contains(kept.Text+kept.HTML, "tok-") || strings.Contains(want, "tok-") == (kept.Text == m.Text) {
+				t.Errorf("%T: what is kept of it gives access", n)
+			}
 			if strings.Contains(m.HTML, "<script>") {
 				t.Errorf("%T: what people typed is more than text", n)
 			}

@@ -42,7 +42,7 @@ func New(config Config) *Portal { return &Portal{config} }
 
 // Routes is the table of the client area's routes.
 func (p *Portal) Routes() []layout.Route {
-	return slices.Concat(p.fiscalRoutes(), p.reminderRoutes(), p.folderRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
+	return slices.Concat(p.fiscalRoutes(), p.reminderRoutes(), p.folderRoutes(), p.emailRoutes(), p.payRoutes(), p.statementRoutes(), p.identity().Routes(), []layout.Route{
 		{Method: "GET", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignInForm},
 		{Method: "POST", Path: "/clientes/entrar", Who: layout.Everybody, Handle: p.SignIn},
 		{Method: "POST", Path: "/clientes/salir", Who: layout.Everybody, Handle: p.SignOut},
@@ -120,6 +120,9 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 	}
 	if p.Fiscal != nil && access.Can(ctx, access.Invoices, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: fot(ctx, "nav"), URL: string(at(client.ID, "fiscal", "documentos")), Icon: "folder", Current: section == sectionFolder})
+	}
+	if access.Can(ctx, access.Emails, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: component.T(ctx, "emails.nav"), URL: string(at(client.ID, "correos")), Icon: "mail", Current: section == sectionEmails})
 	}
 	if p.Fiscal != nil && mayFiscal(ctx, client.ID) {
 		page.More = append(page.More, layout.Link{Label: ft(ctx, "profile.nav"), URL: string(at(client.ID, "fiscal")), Icon: "stamp", Current: section == sectionFiscal})
