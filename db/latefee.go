@@ -2,9 +2,11 @@ package db
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -70,10 +72,18 @@ func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now ti
 	return n > 0, err
 }
 
-// PendingLateFees returns fees of open invoices that are not charged yet: those due by now (due true,
-// at most limit), or those still to come of one invoice. A rule does not act on days before it was
-// made, on exempt clients, on fees, or while a pause holds.
-func (s *Store) PendingLateFees(ctx context.Context, now time.Time, due bool, invoiceID id.Invoice, limit int) ([]LateFee, error) {
+// DueLateFees returns fees of open invoices that are due by now and not charged yet, at most limit. A rule
+// does not act on days before it was made, on exempt clients, on fees, or while a pause holds.
+func (s *Store) DueLateFees(ctx context.Context, now time.Time, limit int) ([]LateFee, error) {
+	return s.lateFees(ctx, now, true, nil, limit)
+}
+
+// ComingLateFees returns the fees that open invoices have still to bear if they stay unpaid.
+func (s *Store) ComingLateFees(ctx context.Context, now time.Time, invoices []id.Invoice) ([]LateFee, error) {
+	return s.lateFees(ctx, now, false, pgdialect.Array(invoices), math.MaxInt32)
+}
+
+func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices any, limit int) ([]LateFee, error) {
 	rows := []LateFee{}
 	err := s.idb.NewRaw(`
 		SELECT i.id AS invoice_id, r.id AS rule_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
@@ -83,13 +93,13 @@ func (s *Store) PendingLateFees(ctx context.Context, now time.Time, due bool, in
 		CROSS JOIN LATERAL (SELECT i.due_date + r.grace_days AS day) AS on_day
 		CROSS JOIN LATERAL (SELECT sum(l.amount - l.discount) AS amount FROM invoice_line AS l
 			WHERE l.invoice_id = i.id AND l.kind <> 'late_fee' AND (r.kind = '' OR l.kind = r.kind) AND (r.tld = '' OR lower(l.tld) = lower(r.tld))) AS items
-		WHERE i.status IN ('issued', 'partly_paid') AND i.balance > 0 AND items.amount > 0 AND (?2::bigint IS NULL OR i.id = ?2)
+		WHERE i.status IN ('issued', 'partly_paid') AND i.balance > 0 AND items.amount > 0 AND (?2::bigint[] IS NULL OR i.id = ANY (?2))
 			AND on_day.day >= (r.created_at AT TIME ZONE c.timezone)::date
 			AND CASE WHEN ?1 THEN on_day.day < (?0::timestamptz AT TIME ZONE c.timezone)::date
 				AND NOT coalesce(greatest(c.paused_until, i.paused_until) > (?0::timestamptz AT TIME ZONE c.timezone)::date, false)
 				ELSE on_day.day >= (?0::timestamptz AT TIME ZONE c.timezone)::date END
 			AND NOT EXISTS (SELECT FROM late_fee AS f WHERE f.invoice_id = i.id AND f.rule_id = r.id)
-		ORDER BY i.id, r.id LIMIT ?3`, now, due, bun.NullZero(invoiceID), limit).Scan(ctx, &rows)
+		ORDER BY i.id, r.id LIMIT ?3`, now, due, invoices, limit).Scan(ctx, &rows)
 	return rows, translate(err)
 }
 

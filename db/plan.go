@@ -41,7 +41,12 @@ const (
 // days and by shifting pauses (see reminder_day in the schema). A step acts from the day on which
 // the step, the invoice and the contact all exist, so nothing of the past is sent when one of them
 // is added. Of several steps that have become due for an invoice only the newest is sent; the others
-// are noted as superseded, and steps later than the policy's catch-up days as missed.
+// are noted as superseded, and steps later than the policy's catch-up days as missed. A step does not
+// repeat one of the same day that another policy, or the policy as it was, has in the ledger.
+//
+// A clock that jumps ahead by months therefore sends no burst: at most the newest step goes out, the
+// others are noted. When it is set right, what it noted for a time more than a week too late, and did not
+// attempt, is planned again as if it had not been; what was sent stays sent.
 //
 // A run over all clients looks at what changed since the last one (see reminder_change in the
 // schema), or at all open invoices when a day or a sending window began since, or an hour passed.
@@ -212,7 +217,7 @@ WITH calendar AS MATERIALIZED (
 		(?3::timestamptz AT TIME ZONE zone.timezone)::date AS today, (?3::timestamptz AT TIME ZONE zone.timezone)::time AS clock
 	FROM (SELECT DISTINCT timezone FROM owed) AS zone CROSS JOIN reminder_step AS s WHERE s.retired_at IS NULL
 ), due AS (
-	SELECT o.*, s.today, s.clock, s.id AS step_id, s.anchor, s.days, s.since = base.day AS fresh, base.day AS base, acts.day,
+	SELECT o.*, s.today, s.clock, s.id AS step_id, s.anchor, s.days, base.day AS base, acts.day,
 		row_number() OVER (PARTITION BY o.invoice_id ORDER BY acts.day DESC, base.day DESC, raw.day DESC, s.anchor, s.days DESC) AS newest
 	FROM owed AS o
 	JOIN step AS s ON s.policy_id = o.policy_id AND s.timezone = o.timezone
@@ -234,13 +239,13 @@ WITH calendar AS MATERIALIZED (
 	CROSS JOIN LATERAL (SELECT CASE WHEN d.business_days THEN k.business ELSE k.day END AS day) AS sends
 	WHERE d.day < today OR clock >= send_from OR ?2
 ), recipient AS (
-	SELECT j.invoice_id, j.step_id, j.anchor, j.days, j.fresh, NULL::bigint AS contact_id, j.client_id, j.send_at, c.email, c.language,
+	SELECT j.invoice_id, j.step_id, j.anchor, j.days, NULL::bigint AS contact_id, j.client_id, j.send_at, c.email, c.language,
 		CASE WHEN j.reason <> '' THEN j.reason WHEN c.bounced_email <> '' AND lower(c.bounced_email) = lower(c.email) THEN 'bounced' ELSE '' END AS reason
 	FROM judged AS j JOIN client AS c ON c.id = j.client_id AND 'invoice' = ANY (c.topics)
 	WHERE NOT EXISTS (SELECT FROM contact AS k WHERE k.client_id = c.id AND k.deleted_at IS NULL
 			AND lower(k.email) = lower(c.email) AND 'invoice' = ANY (k.topics) AND j.base >= (k.created_at AT TIME ZONE j.timezone)::date)
 	UNION ALL
-	SELECT j.invoice_id, j.step_id, j.anchor, j.days, j.fresh, k.id, j.client_id, j.send_at, k.email, k.language,
+	SELECT j.invoice_id, j.step_id, j.anchor, j.days, k.id, j.client_id, j.send_at, k.email, k.language,
 		CASE WHEN j.reason <> '' THEN j.reason WHEN k.bounced_email <> '' AND lower(k.bounced_email) = lower(k.email) THEN 'bounced'
 			WHEN company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email) THEN 'unverified' ELSE '' END
 	FROM judged AS j JOIN contact AS k ON k.client_id = j.client_id AND k.deleted_at IS NULL AND 'invoice' = ANY (k.topics)
@@ -251,12 +256,16 @@ WITH calendar AS MATERIALIZED (
 	SELECT invoice_id, step_id, contact_id, client_id, CASE reason WHEN '' THEN 'planned' ELSE 'skipped' END, reason,
 		CASE reason WHEN '' THEN send_at END, send_at, email, language
 	FROM recipient AS r
-	WHERE NOT EXISTS (SELECT FROM delivery AS d WHERE d.invoice_id > ?4 AND d.invoice_id <= ?5 AND d.invoice_id = r.invoice_id AND d.step_id = r.step_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id)
-		-- a step that was added today does not repeat the one it replaced
-		AND NOT (r.fresh AND EXISTS (SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id
-			WHERE d.invoice_id = r.invoice_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id AND s.anchor = r.anchor AND s.days = r.days))
+	WHERE NOT EXISTS ( -- neither the step itself nor the one of another policy, or a former one, that says the same
+		SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id
+		WHERE d.invoice_id > ?4 AND d.invoice_id <= ?5 AND d.invoice_id = r.invoice_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id AND s.anchor = r.anchor AND s.days = r.days
+			AND NOT (d.attempts = 0 AND d.status IN ('planned', 'skipped') AND d.send_at > r.send_at + interval '7 days' OR d.attempts > 0 AND d.status = 'skipped' AND d.reason = 'missed'))
 	ORDER BY invoice_id, step_id, contact_id
-	ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+	-- what a clock that was ahead noted is put right
+	ON CONFLICT ON CONSTRAINT delivery_once DO UPDATE SET status = EXCLUDED.status, reason = EXCLUDED.reason, due_at = EXCLUDED.due_at, send_at = EXCLUDED.send_at,
+		email = EXCLUDED.email, language = EXCLUDED.language, history = delivery.history || jsonb_build_object('at', now(), 'event', 'replanned')
+		WHERE delivery.attempts = 0 AND delivery.status IN ('planned', 'skipped') AND delivery.send_at > EXCLUDED.send_at + interval '7 days'
+			OR delivery.attempts > 0 AND delivery.status = 'skipped' AND delivery.reason = 'missed' AND EXCLUDED.reason <> 'missed'
 	RETURNING status
 )
 SELECT count(*) FILTER (WHERE status = 'planned') AS planned, count(*) FILTER (WHERE status = 'skipped') AS skipped FROM added`

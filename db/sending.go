@@ -98,9 +98,11 @@ SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.at
 	coalesce(k.email, c.email), coalesce(k.language, c.language), k.deleted_at IS NOT NULL, 'invoice' = ANY (coalesce(k.topics, c.topics)),
 	lower(coalesce(k.bounced_email, c.bounced_email)) = lower(coalesce(k.email, c.email)),
 	coalesce(company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email), false),
-	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, p.consolidate, f.xml, coalesce(f.uuid::text, ''),
-	EXISTS (SELECT FROM delivery AS n WHERE n.invoice_id = d.invoice_id AND coalesce(n.contact_id, 0) = d.contact_id AND n.id > d.id
-		AND n.status IN ('planned', 'queued', 'sending', 'sent'))
+	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, p.consolidate, p.catch_up_days, f.xml, coalesce(f.uuid::text, ''),
+	EXISTS (SELECT FROM delivery AS n JOIN reminder_step AS ns ON ns.id = n.step_id WHERE n.invoice_id = d.invoice_id AND coalesce(n.contact_id, 0) = d.contact_id
+		AND (CASE ns.anchor WHEN 'issue' THEN i.issue_date ELSE i.due_date END + ns.days, n.id) > (CASE s.anchor WHEN 'issue' THEN i.issue_date ELSE i.due_date END + s.days, d.id)
+		AND n.status IN ('planned', 'queued', 'sending', 'sent')
+		AND n.send_at < d.send_at + make_interval(days => p.catch_up_days + 7)) -- not what a clock noted that was ahead
 FROM d JOIN invoice AS i ON i.id = d.invoice_id JOIN client AS c ON c.id = d.client_id JOIN reminder_step AS s ON s.id = d.step_id
 JOIN reminder_policy AS p ON p.id = s.policy_id LEFT JOIN contact AS k ON k.id = d.contact_id LEFT JOIN company ON true
 LEFT JOIN LATERAL (SELECT xml, uuid FROM cfdi WHERE p.attach_xml AND cfdi.invoice_id = d.invoice_id AND cfdi.kind = 'ingreso' AND cfdi.status = 'stamped' ORDER BY id DESC LIMIT 1) AS f ON true`
@@ -152,7 +154,7 @@ func scanSendings(rows *sql.Rows) ([]Sending, error) {
 			(*string)(&row.InvoicePause.PausedUntil), &row.InvoicePause.PauseMode,
 			&row.ClientName, &row.ClientTimezone, (*string)(&row.ClientPause.PausedUntil), &row.ClientPause.PauseMode,
 			&row.Recipient.Name, &row.Recipient.Email, &row.Recipient.Language, &row.Recipient.Deleted, &row.Recipient.Wants, &row.Recipient.Bounces, &row.Recipient.Unverified,
-			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Policy.Consolidate, &row.XML, &row.UUID, &row.Superseded); err != nil {
+			&row.Anchor, &row.Days, &row.Policy.SendFrom, &row.Policy.SendUntil, &row.Policy.BusinessDays, &row.Policy.AttachPDF, &row.Policy.Consolidate, &row.Policy.CatchUpDays, &row.XML, &row.UUID, &row.Superseded); err != nil {
 			return nil, err
 		}
 		row.Status = DeliverySending

@@ -11,6 +11,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -38,7 +39,10 @@ func (r *invoiceResolver) PDFPath(ctx context.Context, obj *model.Invoice) (*str
 }
 
 func (r *invoiceResolver) ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error) {
-	entries, err := r.Reminder.ReminderPlan(ctx, obj.ID)
+	entries, err := load(ctx).plans.Load(ctx, obj.ID)
+	if err == nil && entries == nil {
+		err = access.RequireOwner(ctx, obj.ClientID) // the loader leaves out what the reader may not see
+	}
 	list := make([]*reminder.PlanEntry, len(entries))
 	for i := range entries {
 		list[i] = &entries[i]

@@ -13,7 +13,7 @@ import (
 )
 
 func (r *invoiceResolver) LateFees(ctx context.Context, obj *model.Invoice) ([]*model.LateFee, error) {
-	rows, err := r.Reminder.ComingLateFees(ctx, obj.ID)
+	rows, err := load(ctx).fees.Load(ctx, obj.ID)
 	fees := make([]*model.LateFee, len(rows))
 	for i, row := range rows {
 		fees[i] = &model.LateFee{Row: row}

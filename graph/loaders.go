@@ -16,6 +16,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // loaders read what the elements of a list refer to with one statement for the whole list. They live
@@ -32,6 +33,8 @@ type loaders struct {
 	askings   *dataloadgen.Loader[id.Invoice, fiscal.Asking]
 	parts     *dataloadgen.Loader[id.Payment, []db.PaymentAllocation]
 	steps     *dataloadgen.Loader[id.Step, *db.ReminderStep]
+	fees      *dataloadgen.Loader[id.Invoice, []db.LateFee]
+	plans     *dataloadgen.Loader[id.Invoice, []reminder.PlanEntry]
 	notes     *dataloadgen.Loader[id.Invoice, []db.CreditNote]
 	payments  *dataloadgen.Loader[id.Invoice, []db.Payment]
 	transfers *dataloadgen.Loader[id.Client, *model.TransferInstructions]
@@ -71,6 +74,12 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		lines: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.InvoiceLine, error) {
 			return r.Billing.Lines(ctx, ids...)
+		}),
+		fees: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.LateFee, error) {
+			return r.Reminder.ComingLateFees(ctx, ids...)
+		}),
+		plans: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]reminder.PlanEntry, error) {
+			return r.Reminder.ReminderPlans(ctx, ids...)
 		}),
 		parts:    mapLoader(r.Billing.PaymentAllocations),
 		payments: mapLoader(r.Billing.InvoicePayments),

@@ -54,7 +54,7 @@ func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.M
 	parts := make([]Reminder, len(rows))
 	for i, row := range rows {
 		parts[i] = compose(row, company, s.Now())
-		if parts[i].LateFees, err = s.Store.PendingLateFees(ctx, s.Now(), false, row.InvoiceID, 10); err != nil {
+		if parts[i].LateFees, err = s.Store.ComingLateFees(ctx, s.Now(), []id.Invoice{row.InvoiceID}); err != nil {
 			return mail.Message{}, err
 		}
 	}

@@ -51,7 +51,26 @@ func (s *Service) ReminderPlan(ctx context.Context, invoiceID id.Invoice) ([]Pla
 	if err := access.RequireOwner(ctx, invoice.ClientID); err != nil {
 		return nil, err
 	}
-	list, err := s.facts(ctx, []db.Invoice{invoice})
+	plans, err := s.ReminderPlans(ctx, invoice.ID)
+	return plans[invoice.ID], err
+}
+
+// ReminderPlans is ReminderPlan for many invoices, with the same number of statements for any number of
+// them. Those whose plan the actor may not see are left out.
+func (s *Service) ReminderPlans(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice][]PlanEntry, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.InvoicesByID(ctx, invoices)
+	if err != nil {
+		return nil, err
+	}
+	found := map[id.Invoice][]PlanEntry{}
+	rows = slices.DeleteFunc(rows, func(row db.Invoice) bool { return access.RequireOwner(ctx, row.ClientID) != nil })
+	if len(rows) == 0 {
+		return found, nil
+	}
+	list, err := s.facts(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +78,10 @@ func (s *Service) ReminderPlan(ctx context.Context, invoiceID id.Invoice) ([]Pla
 	if err != nil {
 		return nil, err
 	}
-	return list[0].explain(ruling[0].ReminderPolicy, ruling[0].Steps), nil
+	for i, f := range list {
+		found[f.invoice.ID] = f.explain(ruling[i].ReminderPolicy, ruling[i].Steps)
+	}
+	return found, nil
 }
 
 // planInvoices is how many open invoices ClientPlan looks at.
@@ -213,17 +235,13 @@ type placed struct {
 
 // explain lists the ledger and what is not in it, in the order of time.
 func (f facts) explain(policy db.ReminderPolicy, steps []db.ReminderStep) []PlanEntry {
-	known := map[[2]int64]bool{}
-	entries := []PlanEntry{}
+	type key struct {
+		step    id.Step
+		contact id.Contact
+	}
+	known := map[key]bool{}
 	for _, row := range f.ledger {
-		known[[2]int64{int64(row.StepID), int64(row.ContactID)}] = true
-		e := f.recipient(row.ContactID)
-		e.Step, e.DeliveryID, e.Recipient, e.Language = f.old[row.StepID], row.ID, row.Email, row.Language
-		e.SendAt, e.Status, e.Reason = row.SendAt, row.Status, row.Reason
-		if row.SentAt != nil {
-			e.SendAt = *row.SentAt
-		}
-		entries = append(entries, e)
+		known[key{row.StepID, row.ContactID}] = true
 	}
 	recipients := []id.Contact{0}
 	for _, c := range f.contacts {
@@ -231,12 +249,26 @@ func (f facts) explain(policy db.ReminderPolicy, steps []db.ReminderStep) []Plan
 			recipients = append(recipients, c.ID)
 		}
 	}
+	entries, again := []PlanEntry{}, map[key]bool{}
 	for _, p := range f.place(policy, steps) {
 		for _, contactID := range recipients {
-			if !known[[2]int64{int64(p.step.ID), int64(contactID)}] {
-				entries = append(entries, f.judge(policy, p, contactID))
+			k := key{p.step.ID, contactID}
+			if e := f.judge(policy, p, contactID); !known[k] || f.replanned(k.step, k.contact, e) {
+				entries, again[k] = append(entries, e), true
 			}
 		}
+	}
+	for _, row := range f.ledger {
+		if again[key{row.StepID, row.ContactID}] {
+			continue
+		}
+		e := f.recipient(row.ContactID)
+		e.Step, e.DeliveryID, e.Recipient, e.Language = f.old[row.StepID], row.ID, row.Email, row.Language
+		e.SendAt, e.Status, e.Reason = row.SendAt, row.Status, row.Reason
+		if row.SentAt != nil {
+			e.SendAt = *row.SentAt
+		}
+		entries = append(entries, e)
 	}
 	slices.SortStableFunc(entries, func(a, b PlanEntry) int { return a.SendAt.Compare(b.SendAt) })
 	return entries
@@ -324,10 +356,6 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	if e.Reason = f.tooEarly(p); e.Reason != "" {
 		return e
 	}
-	if f.repeats(p, contactID) {
-		e.Reason = "already_reminded"
-		return e
-	}
 	if e.Reason = f.unwanted(p, contactID); e.Reason != "" {
 		return e
 	}
@@ -338,6 +366,10 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	e.due = p.acts < today || p.acts == today && clock(f.now, f.client.Timezone) >= policy.SendFrom
 	if e.due {
 		e.SendAt = f.calendar.sends(f.now, f.client.Timezone, policy)
+	}
+	if f.repeats(p, contactID, e.SendAt) {
+		e.Reason, e.due = "already_reminded", false
+		return e
 	}
 	switch {
 	case !p.newest:
@@ -354,12 +386,26 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	return e
 }
 
-// repeats reports whether a step that was added on the very day it falls on replaced one that the
-// recipient was sent already.
-func (f facts) repeats(p placed, contactID id.Contact) bool {
-	return p.base == f.on(p.step.CreatedAt) && slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
+// repeats reports whether the recipient was sent already, or the ledger says why not, the step of another
+// policy or a former one that is the same.
+func (f facts) repeats(p placed, contactID id.Contact, sendAt time.Time) bool {
+	return slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
 		step := f.old[d.StepID]
-		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days
+		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days && !ahead(d, sendAt)
+	})
+}
+
+// ahead reports whether a clock that was ahead wrote a row: for a time long after the one at which its
+// mail goes out by a clock that is right, or by giving it up.
+func ahead(d db.Delivery, sendAt time.Time) bool {
+	return d.Attempts == 0 && (d.Status == db.DeliveryPlanned || d.Status == db.DeliverySkipped) && d.SendAt.After(sendAt.Add(7*24*time.Hour)) ||
+		d.Attempts > 0 && d.Status == db.DeliverySkipped && d.Reason == "missed"
+}
+
+// replanned reports whether the planner puts the row of a step and recipient right, see db.Store.Plan.
+func (f facts) replanned(stepID id.Step, contactID id.Contact, e PlanEntry) bool {
+	return (e.due || e.Status == WouldSend) && slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
+		return d.StepID == stepID && d.ContactID == contactID && ahead(d, e.SendAt) && (d.Attempts == 0 || e.Reason != "missed")
 	})
 }
 

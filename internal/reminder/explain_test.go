@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
@@ -78,7 +79,7 @@ func (l *life) addContact() {
 // happen changes the world at random.
 func (l *life) happen() {
 	today := date.Today(l.now, l.client.Timezone)
-	switch rapid.SampledFrom([]string{"nothing", "nothing", "contact", "preference", "pause", "pause invoice", "resume", "bounce", "pay"}).Draw(l.T, "event") {
+	switch rapid.SampledFrom([]string{"nothing", "nothing", "contact", "preference", "pause", "pause invoice", "resume", "bounce", "pay", "policy", "policy ends"}).Draw(l.T, "event") {
 	case "contact":
 		l.addContact()
 	case "preference":
@@ -99,6 +100,21 @@ func (l *life) happen() {
 		l.must(err)
 	case "bounce":
 		l.must(l.store.MarkBounce(l.ctx, l.client.ID, 0, db.Bounce{BouncedEmail: rapid.SampledFrom([]string{"", l.client.Email}).Draw(l.T, "address"), BouncedAt: &l.now}))
+	case "policy":
+		in := PolicyInput{Name: "changed", ClientID: l.client.ID, SendFrom: "09:00", SendUntil: "18:00", CatchUpDays: rapid.IntRange(0, 5).Draw(l.T, "catch up")}
+		for _, days := range rapid.SliceOfNDistinct(rapid.IntRange(-9, 9), 1, 7, rapid.ID[int]).Draw(l.T, "changed steps") {
+			in.Steps = append(in.Steps, StepInput{Anchor: db.AnchorDue, Days: days})
+		}
+		_, err := l.rules.SavePolicy(l.ctx, in)
+		l.must(err)
+	case "policy ends": // that of everybody rules from now on
+		row, err := l.store.PolicyFor(l.ctx, l.client.ID, 0)
+		if err == nil {
+			err = l.rules.RemovePolicy(l.ctx, row.ID)
+		}
+		if !fault.Is(err, fault.NotFound) {
+			l.must(err)
+		}
 	case "pay":
 		if rapid.IntRange(0, 5).Draw(l.T, "paid") == 0 {
 			l.invoice.Status, l.invoice.Paid = db.InvoicePaid, l.invoice.Total
@@ -167,7 +183,8 @@ func database(t *testing.T) (*db.Store, *sql.DB) {
 
 // Whatever happens between the runs (pauses, contacts, preferences, payments, clocks that jump), the
 // planner does what ReminderPlan said just before: it adds those rows, in that state, for that time,
-// and no others; and it never adds or changes one twice.
+// and no others; and it never adds or changes one twice. Clocks jump by more than a year, forwards and
+// backwards, and policies change or end between.
 func TestPlanKeepsItsWord(t *testing.T) {
 	store, raw := database(t)
 	rapid.Check(t, func(r *rapid.T) {
@@ -183,7 +200,7 @@ func TestPlanKeepsItsWord(t *testing.T) {
 			if got := l.rows(); !maps.Equal(got, want) {
 				r.Fatalf("a second run changed %v to %v", want, got)
 			}
-			l.now = l.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, 5 * time.Hour, 24 * time.Hour, 30 * time.Hour, 72 * time.Hour, 400 * 24 * time.Hour, -26 * time.Hour}).Draw(r, "pass"))
+			l.now = l.now.Add(rapid.SampledFrom([]time.Duration{time.Minute, 5 * time.Hour, 24 * time.Hour, 30 * time.Hour, 72 * time.Hour, 400 * 24 * time.Hour, -26 * time.Hour, -400 * 24 * time.Hour}).Draw(r, "pass"))
 		}
 	})
 }

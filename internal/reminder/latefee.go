@@ -100,19 +100,27 @@ func (s *Service) SetLateFeeExempt(ctx context.Context, clientID id.Client, exem
 		func(tx *db.Store) error { return tx.SetLateFeeExempt(ctx, clientID, exempt) })
 }
 
-// ComingLateFees are the fees that an invoice will bear if it stays unpaid, for whoever sees the invoice.
-func (s *Service) ComingLateFees(ctx context.Context, invoiceID id.Invoice) ([]db.LateFee, error) {
+// ComingLateFees are the fees that invoices will bear if they stay unpaid, for whoever sees the invoices:
+// with two statements for any number of them.
+func (s *Service) ComingLateFees(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice][]db.LateFee, error) {
 	if err := access.RequireSignedIn(ctx); err != nil {
 		return nil, err
 	}
-	invoice, err := s.Store.Invoice(ctx, invoiceID)
+	rows, err := s.Store.InvoicesByID(ctx, invoices)
 	if err != nil {
 		return nil, err
 	}
-	if err := access.Require(ctx, access.Invoices, invoice.ClientID); err != nil {
-		return nil, err
+	for _, row := range rows {
+		if err := access.Require(ctx, access.Invoices, row.ClientID); err != nil {
+			return nil, err
+		}
 	}
-	return s.Store.PendingLateFees(ctx, s.Now(), false, invoiceID, 10)
+	fees, err := s.Store.ComingLateFees(ctx, s.Now(), invoices)
+	found := map[id.Invoice][]db.LateFee{}
+	for _, fee := range fees {
+		found[fee.InvoiceID] = append(found[fee.InvoiceID], fee)
+	}
+	return found, err
 }
 
 func (in *LateFeeRuleInput) check() error {
@@ -165,7 +173,7 @@ func (s *Service) ChargeLateFees(ctx context.Context) (int, error) {
 	}
 	charged := 0
 	for {
-		fees, err := s.Store.PendingLateFees(ctx, s.Now(), true, 0, lateFeeBatch)
+		fees, err := s.Store.DueLateFees(ctx, s.Now(), lateFeeBatch)
 		if err != nil || len(fees) == 0 {
 			return charged, err
 		}
@@ -206,5 +214,5 @@ func (s *Service) lateFees(ctx context.Context, invoiceID id.Invoice) ([]db.Late
 	if none {
 		return nil, nil
 	}
-	return s.Store.PendingLateFees(ctx, s.Now(), false, invoiceID, 10)
+	return s.Store.ComingLateFees(ctx, s.Now(), []id.Invoice{invoiceID})
 }

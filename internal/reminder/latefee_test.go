@@ -160,7 +160,7 @@ func TestLateFeeRuleChecks(t *testing.T) {
 func TestLateFeeIsAnnounced(t *testing.T) {
 	w, _, invoice := newFees(t)
 	w.rule(reminder.LateFeeRuleInput{Percent: money.Must("5"), GraceDays: 3})
-	fees, err := w.store.PendingLateFees(t.Context(), at("2026-03-13 10:00"), false, invoice.ID, 10)
+	fees, err := w.store.ComingLateFees(t.Context(), at("2026-03-13 10:00"), []id.Invoice{invoice.ID})
 	if err != nil || len(fees) != 1 || fees[0].On != "2026-03-23" || fees[0].Amount != 7500 {
 		t.Fatalf("%+v, %v", fees, err)
 	}

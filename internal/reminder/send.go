@@ -323,8 +323,25 @@ func lastLook(row db.Sending, now time.Time) string {
 		return "unverified"
 	case row.Superseded:
 		return "superseded"
+	case today.Sub(due(row)) > row.Policy.CatchUpDays+retryDays:
+		return "missed"
 	}
 	return ""
+}
+
+// retryDays is how much longer than the policy's catch-up days a mail may be on its way: as long as a mail
+// server is asked again.
+const retryDays = 2
+
+// due is the day on which a mail should have gone out, at the earliest the one on which a shifting pause ended.
+func due(row db.Sending) date.Date {
+	day := date.Today(row.SendAt, row.ClientTimezone)
+	for _, pause := range []db.Pause{row.InvoicePause, row.ClientPause} {
+		if pause.Shifts() {
+			day = max(day, pause.PausedUntil)
+		}
+	}
+	return day
 }
 
 // tooSoon is how long a mail must wait although it was handed out: for the end of a shifting pause,

@@ -23,13 +23,12 @@ type download struct {
 }
 
 type invoiceView struct {
-	Invoice    db.Invoice
-	Today      date.Date
-	Lines      []db.InvoiceLine
-	Payments   []db.Payment
-	Deliveries []deliveryRow
-	Plan       []reminder.PlanEntry // who gets what and when, the past too
-	Fees       []db.LateFee         // that it will bear if it stays unpaid
+	Invoice  db.Invoice
+	Today    date.Date
+	Lines    []db.InvoiceLine
+	Payments []db.Payment
+	Plan     []reminder.PlanEntry // who gets what and when, the past too
+	Fees     []db.LateFee         // that it will bear if it stays unpaid
 	settlement
 	Downloads []download
 	Logged    bool // there is a download log to show
@@ -102,19 +101,14 @@ func (c *Console) showInvoice(w http.ResponseWriter, r *http.Request, status int
 	if view.Payments, err = c.Billing.Payments(ctx, row.ID); err != nil {
 		return err
 	}
-	list, err := c.Reminder.Deliveries(ctx, reminder.DeliveryQuery{Invoice: row.ID}, db.Page{First: 100})
-	if err != nil {
-		return err
-	}
-	if view.Deliveries, err = c.readable(ctx, list.Rows); err != nil {
-		return err
-	}
 	if view.Plan, err = c.Reminder.ReminderPlan(ctx, row.ID); err != nil {
 		return err
 	}
-	if view.Fees, err = c.Reminder.ComingLateFees(ctx, row.ID); err != nil {
+	fees, err := c.Reminder.ComingLateFees(ctx, row.ID)
+	if err != nil {
 		return err
 	}
+	view.Fees = fees[row.ID]
 	if view.settlement, err = c.settlement(ctx, row, forms); err != nil {
 		return err
 	}

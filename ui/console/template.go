@@ -299,7 +299,7 @@ func (c *Console) templateMail(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return fault.Missing()
+		return layout.Redirect(w, r, templatesPath)
 	}
 	if err := c.render(r.Context(), &form); err != nil {
 		return err

@@ -84,9 +84,11 @@ func (p *Portal) showInvoice(w http.ResponseWriter, r *http.Request, status int,
 			return err
 		}
 	}
-	if view.Fees, err = p.Reminder.ComingLateFees(ctx, invoice.ID); err != nil {
+	fees, err := p.Reminder.ComingLateFees(ctx, invoice.ID)
+	if err != nil {
 		return err
 	}
+	view.Fees = fees[invoice.ID]
 	if view.Fiscal, err = p.fiscalBlock(ctx, client, invoice); err != nil {
 		return err
 	}
