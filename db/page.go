@@ -36,9 +36,10 @@ func (p Page) Check() error {
 
 // List is one page of rows.
 type List[T any] struct {
-	Rows    []T
-	HasNext bool
-	cursor  func(T) []any
+	Rows        []T
+	HasNext     bool
+	HasPrevious bool // asked for with a cursor
+	cursor      func(T) []any
 }
 
 // Cursor is the cursor of a row of the list.
@@ -57,7 +58,7 @@ func (l List[T]) Next() string {
 
 // newList cuts the one row that was read beyond the page to learn whether there is a next one.
 func newList[T any](rows []T, page Page, cursor func(T) []any) List[T] {
-	l := List[T]{Rows: rows, cursor: cursor}
+	l := List[T]{Rows: rows, HasPrevious: page.After != "", cursor: cursor}
 	if len(rows) > page.Size() {
 		l.Rows, l.HasNext = rows[:page.Size()], true
 	}

@@ -142,11 +142,7 @@ func (r *queryResolver) Payment(ctx context.Context, id string) (*model.Payment,
 	if err != nil {
 		return nil, err
 	}
-	row, err := r.Billing.Payment(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	return &model.Payment{Payment: row}, nil
+	return r.payment(ctx, key)
 }
 
 func (r *queryResolver) Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) (*model.PaymentConnection, error) {

@@ -119,6 +119,9 @@ func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Requ
 	if failed != nil {
 		return nil, failed
 	}
+	if _, hash := params.Extensions["persistedQuery"]; hash && params.Query == "" { // such clients send the query then
+		return nil, refuse(ctx, http.StatusBadRequest, "PERSISTED_QUERY_NOT_SUPPORTED")
+	}
 	if strings.TrimSpace(params.Query) == "" {
 		return nil, refuse(ctx, http.StatusBadRequest, "QUERY_MISSING")
 	}
@@ -139,6 +142,11 @@ func readURL(ctx context.Context, raw string) (*graphql.RawParams, *failure) {
 	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
 	if text := values.Get("variables"); text != "" {
 		if err := decode([]byte(text), &params.Variables); err != nil {
+			return nil, refuse(ctx, http.StatusBadRequest, "REQUEST_MALFORMED")
+		}
+	}
+	if text := values.Get("extensions"); text != "" {
+		if err := decode([]byte(text), &params.Extensions); err != nil {
 			return nil, refuse(ctx, http.StatusBadRequest, "REQUEST_MALFORMED")
 		}
 	}
@@ -172,7 +180,7 @@ func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request) (*gra
 	if err := decode(body, &given); err != nil {
 		return nil, refuse(ctx, http.StatusBadRequest, "REQUEST_MALFORMED")
 	}
-	return &graphql.RawParams{Query: given.Query, OperationName: given.OperationName, Variables: given.Variables}, nil
+	return &graphql.RawParams{Query: given.Query, OperationName: given.OperationName, Variables: given.Variables, Extensions: given.Extensions}, nil
 }
 
 // decode reads one JSON value and nothing after it; numbers stay exact.

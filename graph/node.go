@@ -65,6 +65,18 @@ func (r *resolver) node(ctx context.Context, text string) (read func() (model.No
 		return nodeOf(text, id.ParseDelivery, func(key id.Delivery) func() (*db.Delivery, error) {
 			return func() (*db.Delivery, error) { return pointer(r.Reminder.Delivery(ctx, key)) }
 		})
+	case id.PaymentPrefix:
+		return nodeOf(text, id.ParsePayment, func(key id.Payment) func() (*model.Payment, error) {
+			return func() (*model.Payment, error) { return r.payment(ctx, key) }
+		})
+	case id.ProductPrefix:
+		return nodeOf(text, id.ParseProduct, func(key id.Product) func() (*db.Product, error) {
+			return func() (*db.Product, error) { return pointer(r.Billing.Product(ctx, key)) }
+		})
+	case id.ServicePrefix:
+		return nodeOf(text, id.ParseService, func(key id.Service) func() (*db.Service, error) {
+			return func() (*db.Service, error) { return pointer(r.Billing.Service(ctx, key)) }
+		})
 	}
 	return func() (model.Node, error) { return nil, fault.Missing() }
 }
@@ -101,8 +113,17 @@ func contact(ctx context.Context, key id.Contact) func() (*db.Contact, error) {
 	}
 }
 
-// nodes reads many things by their global ids, those of one kind with one statement; deliveries one
-// by one.
+// payment reads a payment.
+func (r *resolver) payment(ctx context.Context, key id.Payment) (*model.Payment, error) {
+	row, err := r.Billing.Payment(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return &model.Payment{Payment: row}, nil
+}
+
+// nodes reads many things by their global ids: clients, contacts and invoices with one statement a kind, the
+// others one by one.
 func (r *resolver) nodes(ctx context.Context, texts []string) ([]model.Node, error) {
 	if err := tooMany("ids", len(texts), maxNodes); err != nil {
 		return nil, err

@@ -28,9 +28,12 @@ func pageOf(first int, after *string) (db.Page, error) {
 // pageResult gives a connection its parts: a node and an edge for each row, and where the page ends.
 func pageResult[Row, Node, Edge any](list db.List[Row], node func(*Row) Node, edge func(string, Node) *Edge) ([]Node, []*Edge, *model.PageInfo) {
 	nodes, edges := make([]Node, len(list.Rows)), make([]*Edge, len(list.Rows))
-	info := &model.PageInfo{HasNextPage: list.HasNext}
+	info := &model.PageInfo{HasNextPage: list.HasNext, HasPreviousPage: list.HasPrevious}
 	for i := range list.Rows {
 		cursor := list.Cursor(list.Rows[i])
+		if i == 0 {
+			info.StartCursor = &cursor
+		}
 		nodes[i] = node(&list.Rows[i])
 		edges[i] = edge(cursor, nodes[i])
 		info.EndCursor = &cursor

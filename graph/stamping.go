@@ -49,12 +49,15 @@ func (r *resolver) unstampedDocuments(ctx context.Context, which string, first i
 	if err != nil {
 		return nil, err
 	}
-	out := &model.UnstampedDocumentConnection{Nodes: make([]*model.UnstampedDocument, len(rows)), Edges: make([]*model.UnstampedDocumentEdge, len(rows)), PageInfo: &model.PageInfo{HasNextPage: list.HasNext}}
+	out := &model.UnstampedDocumentConnection{Nodes: make([]*model.UnstampedDocument, len(rows)), Edges: make([]*model.UnstampedDocumentEdge, len(rows)), PageInfo: &model.PageInfo{HasNextPage: list.HasNext, HasPreviousPage: list.HasPrevious}}
 	for i := range rows {
 		row, cursor := &rows[i], list.Cursor(list.Rows[i])
 		node := &model.UnstampedDocument{Document: &row.CFDI, Attempts: row.Attempts, Cause: row.Cause, FailedAt: inUTC(row.FailedAt), NextAttemptAt: inUTC(row.NextAttempt)}
 		if row.Failure != "" {
 			node.Failure = &row.Failure
+		}
+		if i == 0 {
+			out.PageInfo.StartCursor = &cursor
 		}
 		out.Nodes[i], out.Edges[i], out.PageInfo.EndCursor = node, &model.UnstampedDocumentEdge{Cursor: cursor, Node: node}, &cursor
 	}

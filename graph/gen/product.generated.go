@@ -705,7 +705,7 @@ func UnmarshalSaveProductInput(ctx context.Context, raw any) (model.SaveProductI
 
 // region    **************************** object.gotpl ****************************
 
-var productImplementors = []string{"Product"}
+var productImplementors = []string{"Product", "Node"}
 
 func (ec *executionContext) _Product(ctx context.Context, sel ast.SelectionSet, obj *db.Product) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, productImplementors)

@@ -904,8 +904,10 @@ type ComplexityRoot struct {
 	}
 
 	PageInfo struct {
-		EndCursor   func(childComplexity int) int
-		HasNextPage func(childComplexity int) int
+		EndCursor       func(childComplexity int) int
+		HasNextPage     func(childComplexity int) int
+		HasPreviousPage func(childComplexity int) int
+		StartCursor     func(childComplexity int) int
 	}
 
 	Passkey struct {
@@ -5594,6 +5596,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
+	case "PageInfo.hasPreviousPage":
+		if e.ComplexityRoot.PageInfo.HasPreviousPage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.HasPreviousPage(childComplexity), true
+	case "PageInfo.startCursor":
+		if e.ComplexityRoot.PageInfo.StartCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PageInfo.StartCursor(childComplexity), true
 
 	case "Passkey.createdAt":
 		if e.ComplexityRoot.Passkey.CreatedAt == nil {
@@ -8529,7 +8543,7 @@ type CreditNote {
 }
 
 "Money received from a client."
-type Payment {
+type Payment implements Node {
   "The id, ` + "`" + `pay_...` + "`" + `."
   id: ID!
   "Who paid."
@@ -12050,7 +12064,7 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/product.graphqls", Input: `"What is offered for sale. Staff only."
-type Product {
+type Product implements Node {
   "The id, ` + "`" + `prd_...` + "`" + `."
   id: ID!
   "The name."
@@ -12460,8 +12474,12 @@ interface Node {
   id: ID!
 }
 
-"Where a page of a list ends."
+"Where a page of a list begins and ends."
 type PageInfo {
+  "Whether there is something before this page: true of every page that was asked for with ` + "`" + `after` + "`" + `."
+  hasPreviousPage: Boolean!
+  "The cursor of the first element of this page. Null when the page is empty."
+  startCursor: String
   "Whether there is a next page."
   hasNextPage: Boolean!
   "The cursor of the last element of this page: give it as ` + "`" + `after` + "`" + ` for the next one. Null when the page is empty."
@@ -12564,7 +12582,7 @@ type Query {
 type Mutation
 `, BuiltIn: false},
 	{Name: "../schema/service.graphqls", Input: `"What a client has bought and is billed for, period by period."
-type Service {
+type Service implements Node {
   "The id, ` + "`" + `svc_...` + "`" + `."
   id: ID!
   "Whose it is."
@@ -14868,6 +14886,10 @@ func (ec *executionContext) childFields_OfferHandoverPayload(ctx context.Context
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "hasPreviousPage":
+		return ec.fieldContext_PageInfo_hasPreviousPage(ctx, field)
+	case "startCursor":
+		return ec.fieldContext_PageInfo_startCursor(ctx, field)
 	case "hasNextPage":
 		return ec.fieldContext_PageInfo_hasNextPage(ctx, field)
 	case "endCursor":

@@ -1308,7 +1308,7 @@ func (ec *executionContext) _InvoiceRenewalsPayload(ctx context.Context, sel ast
 	return out
 }
 
-var serviceImplementors = []string{"Service"}
+var serviceImplementors = []string{"Service", "Node"}
 
 func (ec *executionContext) _Service(ctx context.Context, sel ast.SelectionSet, obj *db.Service) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, serviceImplementors)

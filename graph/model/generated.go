@@ -870,8 +870,12 @@ type OfferHandoverPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// Where a page of a list ends.
+// Where a page of a list begins and ends.
 type PageInfo struct {
+	// Whether there is something before this page: true of every page that was asked for with `after`.
+	HasPreviousPage bool `json:"hasPreviousPage"`
+	// The cursor of the first element of this page. Null when the page is empty.
+	StartCursor *string `json:"startCursor,omitempty"`
 	// Whether there is a next page.
 	HasNextPage bool `json:"hasNextPage"`
 	// The cursor of the last element of this page: give it as `after` for the next one. Null when the page is empty.

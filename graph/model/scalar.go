@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -31,6 +32,38 @@ func UnmarshalString(v any) (string, error) {
 		return "", fault.New(fault.Invalid, "CONTROL_CHARACTERS")
 	}
 	return text, nil
+}
+
+// MarshalInt writes the scalar Int.
+func MarshalInt(n int) graphql.Marshaler { return graphql.MarshalInt(n) }
+
+// UnmarshalInt reads the scalar Int. Text is refused, as the standard has it, whatever it says.
+func UnmarshalInt(v any) (int, error) {
+	if _, text := v.(string); text {
+		return 0, fault.New(fault.Invalid, "VALUE_INVALID")
+	}
+	n, err := graphql.UnmarshalInt(v)
+	if err != nil {
+		return 0, fault.New(fault.Invalid, "VALUE_INVALID")
+	}
+	return n, nil
+}
+
+// MarshalDateTime writes the scalar DateTime.
+func MarshalDateTime(t time.Time) graphql.Marshaler { return graphql.MarshalTime(t) }
+
+// UnmarshalDateTime reads the scalar DateTime: RFC 3339, in a year that PostgreSQL knows; null is the zero
+// moment.
+func UnmarshalDateTime(v any) (time.Time, error) {
+	if v == nil {
+		return time.Time{}, nil
+	}
+	text, _ := v.(string)
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil || t.UTC().Year() < 1 || t.UTC().Year() > 9999 {
+		return time.Time{}, fault.New(fault.Invalid, "DATE_TIME_MALFORMED")
+	}
+	return t, nil
 }
 
 // MarshalDate writes the scalar Date; the empty date is null.

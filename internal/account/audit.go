@@ -32,11 +32,6 @@ func (s *Service) Audit(ctx context.Context, query AuditQuery, page db.Page) (db
 	if len(query.Verb) > 60 {
 		checks.Add("verb", "VALUE_INVALID")
 	}
-	for name, moment := range map[string]time.Time{"from": query.From, "until": query.Until} {
-		if moment.Year() < 1 || moment.Year() > 9999 { // there is no year 0 in PostgreSQL
-			checks.Add(name, "VALUE_INVALID")
-		}
-	}
 	if !query.From.IsZero() && !query.Until.IsZero() && query.Until.Before(query.From) {
 		checks.Add("until", "VALUE_INVALID")
 	}
