@@ -38,6 +38,8 @@ BEGIN
     REVOKE DELETE ON failed_sign_in FROM avisa_web;
     REVOKE INSERT, UPDATE ON staff FROM avisa_worker;
     REVOKE INSERT ON logo FROM avisa_worker;
+    -- Catalogs come by command.
+    REVOKE INSERT, UPDATE, DELETE ON sat_catalog, sat_key FROM avisa_web, avisa_worker;
     -- Only the background asks the provider, and writes mails.
     REVOKE INSERT, UPDATE ON stamp_credit FROM avisa_web;
     REVOKE INSERT ON csd_notice FROM avisa_web;

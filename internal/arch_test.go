@@ -130,6 +130,8 @@ var free = map[string]string{
 	"billing.Brand":        "the company's name and colour are for everybody",
 	"billing.Logo":         "the company's logo is for everybody",
 
+	"fiscal.Catalogs": "the catalogs of the SAT are published",
+
 	"billing.ReceiveGatewayEvent": "the gateway's signature says who speaks",
 	"billing.OpenPayLink":         "whoever holds the link may see and pay its invoices",
 	"billing.StartCheckoutByLink": "whoever holds the link may see and pay its invoices",

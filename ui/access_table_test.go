@@ -86,6 +86,7 @@ var documents = map[string]string{
 	"Query.service":           `{ service(id: "{service}") { id } }`,
 	"Query.services":          `{ services(client: "{client}") { nodes { id } } }`,
 	"Query.upcomingRenewals":  `{ upcomingRenewals(until: "2026-12-31") { nodes { id } } }`,
+	"Query.satKeys":           `{ satKeys(catalog: CLAVE_UNIDAD, search: "e48") { key } }`,
 	"Query.stamping":          `{ stamping { waiting documents { nodes { attempts } } } }`,
 	"Query.bankMovements":     `{ bankMovements { nodes { id } } }`,
 

@@ -22,6 +22,8 @@ const usage = `avisa, the billing client area for service companies
   avisa setup           the company and its first administrator, or a new link for one who is locked out
   avisa seed            demo data into an empty database (development and demo only)
   avisa rotate          encrypt stored keys anew with AVISA_SECRET and the first key of AVISA_CSD_KEYS
+  avisa catalogs import FILE...
+                        take newer catalogs of the SAT into use: its workbook as .xlsx, or a sheet as CSV or TSV
   avisa schema          print the GraphQL schema
 
 Settings are environment variables: see docs/operations.md.
@@ -42,6 +44,8 @@ var commands = map[string]command{
 	"seed":    {development, runSeed},
 	"schema":  {development, runSchema},
 	"rotate":  {production, runRotate},
+
+	"catalogs": {production, runCatalogs},
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }

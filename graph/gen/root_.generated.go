@@ -1025,6 +1025,7 @@ type ComplexityRoot struct {
 		Products              func(childComplexity int, first int, after *string) int
 		ReminderDashboard     func(childComplexity int) int
 		ReminderPolicies      func(childComplexity int) int
+		SatKeys               func(childComplexity int, catalog string, search string, first int) int
 		SecondFactors         func(childComplexity int) int
 		Service               func(childComplexity int, id string) int
 		Services              func(childComplexity int, client *string, status *string, first int, after *string) int
@@ -1239,6 +1240,13 @@ type ComplexityRoot struct {
 	RevokeTokenPayload struct {
 		APIToken   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SatKey struct {
+		Key        func(childComplexity int) int
+		Text       func(childComplexity int) int
+		ValidFrom  func(childComplexity int) int
+		ValidUntil func(childComplexity int) int
 	}
 
 	SatStatus struct {
@@ -6269,6 +6277,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ReminderPolicies(childComplexity), true
+	case "Query.satKeys":
+		if e.ComplexityRoot.Query.SatKeys == nil {
+			break
+		}
+
+		args, err := ec.field_Query_satKeys_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.SatKeys(childComplexity, args["catalog"].(string), args["search"].(string), args["first"].(int)), true
 	case "Query.secondFactors":
 		if e.ComplexityRoot.Query.SecondFactors == nil {
 			break
@@ -6990,6 +7009,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RevokeTokenPayload.UserErrors(childComplexity), true
+
+	case "SatKey.key":
+		if e.ComplexityRoot.SatKey.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatKey.Key(childComplexity), true
+	case "SatKey.text":
+		if e.ComplexityRoot.SatKey.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatKey.Text(childComplexity), true
+	case "SatKey.validFrom":
+		if e.ComplexityRoot.SatKey.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatKey.ValidFrom(childComplexity), true
+	case "SatKey.validUntil":
+		if e.ComplexityRoot.SatKey.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SatKey.ValidUntil(childComplexity), true
 
 	case "SatStatus.checkedAt":
 		if e.ComplexityRoot.SatStatus.CheckedAt == nil {
@@ -12431,6 +12475,38 @@ extend type Mutation {
   ): SendRemindersPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/satkey.graphqls", Input: `"A catalog of the SAT whose keys invoices carry."
+enum SatCatalog {
+  "Products and services (c_ClaveProdServ)."
+  CLAVE_PROD_SERV
+  "Units (c_ClaveUnidad)."
+  CLAVE_UNIDAD
+}
+
+"A key of a catalog of the SAT."
+type SatKey {
+  "The key: 81112105, E48."
+  key: String!
+  "What it stands for, in the SAT's words."
+  text: String!
+  "The first day on which it holds; null always."
+  validFrom: Date
+  "The last day on which it holds; null without end."
+  validUntil: Date
+}
+
+extend type Query {
+  "Keys of the SAT that hold today and fit what is typed: a key that begins so, or a text with all the words, without regard to case and accents. Staff only."
+  satKeys(
+    "The catalog."
+    catalog: SatCatalog!
+    "What is typed."
+    search: String! = ""
+    "How many, at most 100."
+    first: Int! = 20
+  ): [SatKey!]
+}
+`, BuiltIn: false},
 	{Name: "../schema/schema.graphqls", Input: `"A calendar date, ` + "`" + `YYYY-MM-DD` + "`" + `. Due dates and issue dates are dates in the client's time zone."
 scalar Date
 
@@ -15452,6 +15528,20 @@ func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, 
 		return ec.fieldContext_RevokeTokenPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RevokeTokenPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SatKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_SatKey_key(ctx, field)
+	case "text":
+		return ec.fieldContext_SatKey_text(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_SatKey_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_SatKey_validUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SatKey", field.Name)
 }
 
 func (ec *executionContext) childFields_SatStatus(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -1356,6 +1356,18 @@ type RevokeTokenPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A key of a catalog of the SAT.
+type SatKey struct {
+	// The key: 81112105, E48.
+	Key string `json:"key"`
+	// What it stands for, in the SAT's words.
+	Text string `json:"text"`
+	// The first day on which it holds; null always.
+	ValidFrom *date.Date `json:"validFrom,omitempty"`
+	// The last day on which it holds; null without end.
+	ValidUntil *date.Date `json:"validUntil,omitempty"`
+}
+
 // A draft as it should be from now on. Staff who may bill.
 type SaveDraftInvoiceInput struct {
 	// The draft; left out for a new one.

@@ -126,7 +126,7 @@ func (a *archiver) add(ctx context.Context, row db.CFDI) error {
 	if err != nil {
 		return err
 	}
-	if printed, err := a.service.print(row, a.company, lang); err != nil {
+	if printed, err := a.service.print(ctx, row, a.company, lang); err != nil {
 		a.service.logger().Error("the archive goes without a PDF", "cfdi", row.ID.String(), "error", err)
 	} else if err := a.file(name+".pdf", day, zip.Store, printed); err != nil { // PDFs are compressed already
 		return err

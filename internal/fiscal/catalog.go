@@ -74,6 +74,27 @@ func (e Entry) Applies(p Persona) bool {
 type Catalogs struct {
 	lists   map[string][]Entry
 	partial map[string]bool
+	index   map[string]*index
+}
+
+// index finds keys of a catalog: the SAT has 52,000 of products.
+type index struct {
+	at    map[string][]int32 // by key
+	texts []string           // folded, by position: made when they are first searched
+	once  sync.Once
+}
+
+// indexed makes the indexes, once the lists are complete.
+func (c *Catalogs) indexed() *Catalogs {
+	c.index = make(map[string]*index, len(c.lists))
+	for name, list := range c.lists {
+		at := make(map[string][]int32, len(list))
+		for i, e := range list {
+			at[e.Key] = append(at[e.Key], int32(i)) //nolint:gosec // some ten thousand
+		}
+		c.index[name] = &index{at: at}
+	}
+	return c
 }
 
 // DefaultCatalogs are the ones that come with the product.
@@ -115,23 +136,38 @@ func LoadCatalogs(r io.Reader) (*Catalogs, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("fiscal: catalog_malformed: %w", err)
 	}
-	return c, nil
+	return c.indexed(), nil
 }
 
-// With returns catalogs where those that newer has replace the old ones, whole.
+// With returns catalogs where those that newer has replace the old ones, whole. What forms offer stays: it is the
+// product's choice, not the SAT's.
 func (c *Catalogs) With(newer *Catalogs) *Catalogs {
 	out := &Catalogs{lists: maps.Clone(c.lists), partial: maps.Clone(c.partial)}
 	for name, list := range newer.lists {
+		list = slices.Clone(list)
+		for i, e := range list {
+			if old, known := c.Find(name, e.Key, ""); known && old.Offered() && !e.Offered() {
+				list[i].Properties = maps.Clone(e.Properties)
+				if list[i].Properties == nil {
+					list[i].Properties = map[string]string{}
+				}
+				list[i].Properties["ofrecido"] = "si"
+			}
+		}
 		out.lists[name] = list
 		out.partial[name] = newer.partial[name]
 	}
-	return out
+	return out.indexed()
 }
 
 // Find returns the key of a catalog that is in force on a day ("" for any day).
 func (c *Catalogs) Find(catalog, key, day string) (Entry, bool) {
-	for _, e := range c.lists[catalog] {
-		if e.Key == key && e.ValidOn(day) {
+	index := c.index[catalog]
+	if index == nil {
+		return Entry{}, false
+	}
+	for _, i := range index.at[key] {
+		if e := c.lists[catalog][i]; e.ValidOn(day) {
 			return e, true
 		}
 	}
@@ -170,13 +206,52 @@ func (c *Catalogs) List(catalog, day string) []Entry {
 	return slices.DeleteFunc(slices.Clone(c.lists[catalog]), func(e Entry) bool { return !e.ValidOn(day) })
 }
 
-// Search returns the keys whose key starts with, or whose text contains, what was typed,
-// without regard to case and accents.
-func (c *Catalogs) Search(catalog, typed, day string) []Entry {
-	want := fold(typed)
-	return slices.DeleteFunc(c.List(catalog, day), func(e Entry) bool {
-		return !strings.HasPrefix(fold(e.Key), want) && !strings.Contains(fold(e.Text), want)
+// Search returns at most limit keys in force on a day that fit what was typed, without regard to case and accents: keys
+// that begin so, then texts that begin so, then texts with every word at the beginning of one of theirs, then texts that
+// have every word somewhere.
+func (c *Catalogs) Search(catalog, typed, day string, limit int) []Entry {
+	list, index := c.lists[catalog], c.index[catalog]
+	if index == nil {
+		return nil
+	}
+	index.once.Do(func() {
+		index.texts = make([]string, len(list))
+		for i, e := range list {
+			index.texts[i] = " " + fold(e.Text+" "+e.Properties["similares"])
+		}
 	})
+	words := strings.Fields(fold(typed))
+	whole := strings.Join(words, " ")
+	var found [4][]Entry
+	for i, e := range list {
+		rank := rankOf(e, index.texts[i], whole, words)
+		if rank < len(found) && len(found[rank]) < limit && e.ValidOn(day) {
+			found[rank] = append(found[rank], e)
+		}
+	}
+	out := slices.Concat(found[0], found[1], found[2], found[3])
+	return out[:min(len(out), limit)]
+}
+
+// rankOf is how well an entry fits, 0 the best and 4 not at all.
+func rankOf(e Entry, text, whole string, words []string) int {
+	switch {
+	case len(words) == 1 && len(e.Key) >= len(whole) && strings.EqualFold(e.Key[:len(whole)], whole):
+		return 0
+	case len(words) > 0 && strings.HasPrefix(text[1:], whole):
+		return 1
+	}
+	rank := 2
+	for _, word := range words {
+		i := strings.Index(text, word)
+		if i < 0 {
+			return 4
+		}
+		if text[i-1] != ' ' && !strings.Contains(text, " "+word) {
+			rank = 3
+		}
+	}
+	return rank
 }
 
 func fold(s string) string {

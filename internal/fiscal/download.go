@@ -52,7 +52,7 @@ func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, 
 		if err != nil {
 			return File{}, err
 		}
-		if file.Data, err = s.print(row, company, lang); err != nil {
+		if file.Data, err = s.print(ctx, row, company, lang); err != nil {
 			return File{}, err
 		}
 	case FormatAcuse:

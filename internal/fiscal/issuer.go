@@ -96,7 +96,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 	if !postalCode.MatchString(row.LugarExpedicion) {
 		checks.Add("lugarExpedicion", "FISCAL_CP")
 	}
-	if !fits(DefaultCatalogs().Regimenes(PersonaOf(row.Rfc), s.day()), row.RegimenFiscal) {
+	if !fits(s.Catalogs(ctx).Regimenes(PersonaOf(row.Rfc), s.day()), row.RegimenFiscal) {
 		checks.Add("regimenFiscal", "FISCAL_REGIMEN")
 	}
 	series := map[string]string{}
@@ -116,7 +116,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 		checks.Add("when", "VALUE_INVALID")
 	}
 	switch {
-	case row.Periodicidad != "" && !fits(DefaultCatalogs().List(CatPeriodicidad, s.day()), row.Periodicidad):
+	case row.Periodicidad != "" && !fits(s.Catalogs(ctx).List(CatPeriodicidad, s.day()), row.Periodicidad):
 		checks.Add("periodicidad", "VALUE_INVALID")
 	case row.Periodicidad == "05" && row.RegimenFiscal != "621":
 		checks.Add("periodicidad", "FISCAL_PERIODICIDAD")

@@ -186,7 +186,7 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 		return letter, row.Status, nil
 	}
 	letter.Attachments = []mail.Attachment{{Name: FileName(doc.Comprobante, FormatXML), ContentType: "application/xml", Data: row.XML}}
-	printed, err := s.print(row, company, letter.Language)
+	printed, err := s.print(ctx, row, company, letter.Language)
 	if err != nil {
 		s.logger().Error("the mail goes without PDF", "cfdi", row.ID.String(), "error", err)
 		return letter, "", nil
@@ -218,9 +218,9 @@ func (s *Service) cancelLetter(letter Letter, row db.CFDI, c *Comprobante, job M
 }
 
 // print is Print, or what a test puts in its place.
-func (s *Service) print(row db.CFDI, company db.Company, lang string) ([]byte, error) {
+func (s *Service) print(ctx context.Context, row db.CFDI, company db.Company, lang string) ([]byte, error) {
 	if s.Printer != nil {
 		return s.Printer(row, company, lang)
 	}
-	return Print(row, company, lang)
+	return Print(row, company, lang, s.Catalogs(ctx))
 }

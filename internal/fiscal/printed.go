@@ -13,8 +13,12 @@ import (
 )
 
 // Print draws the printed representation of a stamped document (CFF 29-A, RMF 2.7.1.7) from its XML alone,
-// which is attached to it. company gives colour, logo and the footer.
-func Print(row db.CFDI, company db.Company, lang string) ([]byte, error) {
+// which is attached to it. company gives colour, logo and the footer,
+// cat the texts of keys; nil are DefaultCatalogs.
+func Print(row db.CFDI, company db.Company, lang string, cat *Catalogs) ([]byte, error) {
+	if cat == nil {
+		cat = DefaultCatalogs()
+	}
 	doc, err := Parse(row.XML)
 	if err != nil {
 		return nil, err
@@ -23,15 +27,15 @@ func Print(row db.CFDI, company db.Company, lang string) ([]byte, error) {
 		return nil, ErrNotStamped
 	}
 	var out bytes.Buffer
-	if err := pdf.Render(&out, printed(doc.Comprobante, row, company, lang)); err != nil {
+	if err := pdf.Render(&out, printed(doc.Comprobante, row, company, lang, cat)); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
 }
 
-func printed(c *Comprobante, row db.CFDI, company db.Company, lang string) pdf.Document {
+func printed(c *Comprobante, row db.CFDI, company db.Company, lang string, cat *Catalogs) pdf.Document {
 	t := func(key string, args ...any) string { return locale.T(lang, "fiscal.print."+key, args...) }
-	cat, timbre := DefaultCatalogs(), c.Timbre()
+	timbre := c.Timbre()
 	doc := pdf.Document{
 		Language: lang, Title: t("title." + c.TipoDeComprobante), Number: c.Serie + " " + c.Folio, Sandbox: SinValidez(c), Created: row.Fecha,
 		Issuer: pdf.Issuer{Color: company.BrandColour, Logo: company.Logo, Party: pdf.Party{Name: c.Emisor.Nombre, Lines: []string{
@@ -83,10 +87,10 @@ func printed(c *Comprobante, row db.CFDI, company db.Company, lang string) pdf.D
 		}
 	}
 	if c.Pagos() != nil {
-		printPagos(&doc, c, t)
+		printPagos(&doc, c, cat, t)
 		return doc
 	}
-	printConceptos(&doc, c, lang, t)
+	printConceptos(&doc, c, cat, lang, t)
 	return doc
 }
 
@@ -100,8 +104,7 @@ func footer(company db.Company) string {
 	return strings.Join(parts, " · ")
 }
 
-func printConceptos(doc *pdf.Document, c *Comprobante, lang string, t func(string, ...any) string) {
-	cat := DefaultCatalogs()
+func printConceptos(doc *pdf.Document, c *Comprobante, cat *Catalogs, lang string, t func(string, ...any) string) {
 	doc.Table.Columns = []pdf.Column{{Title: t("description"), Wide: true}, {Title: t("quantity"), Align: pdf.Right}, {Title: t("unit_price"), Align: pdf.Right},
 		{Title: t("discount"), Align: pdf.Right}, {Title: t("amount"), Align: pdf.Right}}
 	for _, x := range c.Conceptos {
@@ -141,8 +144,7 @@ func printConceptos(doc *pdf.Document, c *Comprobante, lang string, t func(strin
 	}
 }
 
-func printPagos(doc *pdf.Document, c *Comprobante, t func(string, ...any) string) {
-	cat := DefaultCatalogs()
+func printPagos(doc *pdf.Document, c *Comprobante, cat *Catalogs, t func(string, ...any) string) {
 	doc.Table.Columns = []pdf.Column{{Title: t("payment"), Wide: true}, {Title: t("rate"), Align: pdf.Right}, {Title: t("amount"), Align: pdf.Right}}
 	table := pdf.Table{Columns: []pdf.Column{{Title: t("paid_document"), Wide: true}, {Title: t("instalment"), Align: pdf.Right}, {Title: t("balance_before"), Align: pdf.Right},
 		{Title: t("paid"), Align: pdf.Right}, {Title: t("balance_after"), Align: pdf.Right}}}

@@ -90,7 +90,7 @@ func (s *Service) SaveFiscalProfile(ctx context.Context, in ProfileInput) (db.Fi
 		return row, nil, err
 	}
 	var checks fault.Checks
-	warnings := s.fill(&row, in, &checks)
+	warnings := s.fill(&row, in, s.Catalogs(ctx), &checks)
 	if err := checks.Err(); err != nil {
 		return row, warnings, err
 	}
@@ -129,7 +129,7 @@ func (s *Service) SaveFiscalProfile(ctx context.Context, in ProfileInput) (db.Fi
 }
 
 // fill takes the input over and notes what is wrong with it.
-func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, checks *fault.Checks) Violations {
+func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, cat *Catalogs, checks *fault.Checks) Violations {
 	row.Rfc, row.Nombre = NormalizeRfc(in.Rfc), NormalizeNombre(in.Nombre)
 	row.DomicilioFiscalReceptor, row.ResidenciaFiscal = strings.TrimSpace(in.DomicilioFiscalReceptor), ""
 	row.RegimenFiscalReceptor, row.UsoCFDI = strings.TrimSpace(in.RegimenFiscalReceptor), strings.TrimSpace(in.UsoCFDI)
@@ -158,9 +158,9 @@ func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, checks *fault.Che
 		checks.Add("domicilioFiscalReceptor", "FISCAL_CP")
 	}
 	persona := PersonaOf(row.Rfc)
-	if !fits(DefaultCatalogs().Regimenes(persona, s.day()), row.RegimenFiscalReceptor) {
+	if !fits(cat.Regimenes(persona, s.day()), row.RegimenFiscalReceptor) {
 		checks.Add("regimenFiscalReceptor", "FISCAL_REGIMEN")
-	} else if !fits(DefaultCatalogs().Usos(persona, row.RegimenFiscalReceptor, s.day()), row.UsoCFDI) {
+	} else if !fits(cat.Usos(persona, row.RegimenFiscalReceptor, s.day()), row.UsoCFDI) {
 		checks.Add("usoCfdi", "FISCAL_USO")
 	}
 	return warnings

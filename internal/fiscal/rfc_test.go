@@ -103,7 +103,7 @@ func TestCatalogForms(t *testing.T) {
 	if got := cat.Label(fiscal.CatUsoCFDI, "G03"); got != "G03 - Gastos en general" {
 		t.Error(got)
 	}
-	if got := cat.Search(fiscal.CatClaveProdServ, "operacion de sitios", ""); len(got) != 1 || got[0].Key != "81112105" {
+	if got := cat.Search(fiscal.CatClaveProdServ, "operacion de sitios", "", 10); len(got) != 1 || got[0].Key != "81112105" {
 		t.Errorf("%v", got)
 	}
 	if cat.Decimals("JPY") != 0 || cat.Decimals("MXN") != 2 || cat.Decimals("XXX") != 0 {

@@ -16,10 +16,12 @@ import (
 // Service is the activity's verbs: what makes fiscal documents of invoices. The rules of the documents
 // themselves are the functions of this package. Each verb asks internal/access first.
 type Service struct {
-	Store   *db.Store
-	Now     func() time.Time
-	Keyring *Keyring // nil: no CSD can be uploaded or used
-	PAC     Stamper  // nil: documents wait
+	Store *db.Store
+	Now   func() time.Time
+	// CatalogSource has the catalogs in force; nil: the product's own.
+	CatalogSource *CatalogSource
+	Keyring       *Keyring // nil: no CSD can be uploaded or used
+	PAC           Stamper  // nil: documents wait
 	// SAT answers for the state of documents; nil: the PAC does, where it can.
 	SAT StatusChecker
 	// Timeout of one call to the PAC; 0 is a minute. A call that takes longer counts as lost, and the
@@ -29,7 +31,7 @@ type Service struct {
 	Render  func(ctx context.Context, l Letter) (mail.Message, error)
 	// RenderNotice writes mails to staff; nil: none are sent.
 	RenderNotice func(ctx context.Context, n account.Notice) (mail.Message, error)
-	Printer      func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print
+	Printer      func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print with the catalogs in force
 	Log          *slog.Logger                                                       // nil: slog.Default
 }
 

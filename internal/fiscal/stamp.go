@@ -106,7 +106,7 @@ func (s *Service) seal(ctx context.Context, tx *db.Store, row *db.CFDI) (wrong *
 	if err != nil {
 		return nil, err
 	}
-	if bad := Validate(trial, Options{Now: s.Now()}).Refusals(); len(bad) > 0 {
+	if bad := Validate(trial, Options{Now: s.Now(), Catalogs: s.Catalogs(ctx)}).Refusals(); len(bad) > 0 {
 		return &bad[0], nil
 	}
 	if row.Folio == 0 || row.Serie != trial.Serie || row.RfcEmisor != issuer.Rfc { // a refused document kept its folio

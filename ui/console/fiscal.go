@@ -139,6 +139,7 @@ func (c *Console) setFiscalWhen(w http.ResponseWriter, r *http.Request) error {
 }
 
 type issuerView struct {
+	Cat    *fiscal.Catalogs
 	Issuer fiscal.Issuer
 	In     fiscal.IssuerInput
 	Errors fieldErrors // of the issuer's form
@@ -155,7 +156,7 @@ func (c *Console) showIssuer(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	view := issuerView{Issuer: issuer, Errors: errs, CSD: csd, In: fiscal.IssuerInput{Rfc: issuer.Rfc, Nombre: issuer.Nombre, RegimenFiscal: issuer.RegimenFiscal,
+	view := issuerView{Cat: c.Fiscal.Catalogs(ctx), Issuer: issuer, Errors: errs, CSD: csd, In: fiscal.IssuerInput{Rfc: issuer.Rfc, Nombre: issuer.Nombre, RegimenFiscal: issuer.RegimenFiscal,
 		LugarExpedicion: issuer.LugarExpedicion, SerieIngreso: issuer.SerieIngreso, SerieEgreso: issuer.SerieEgreso, SeriePago: issuer.SeriePago,
 		SerieGlobal: issuer.SerieGlobal, When: issuer.When, Periodicidad: issuer.Periodicidad, CreditAlert: issuer.CreditAlert}}
 	if view.In.SerieIngreso == "" {
@@ -244,7 +245,7 @@ func (v issuerView) field(ctx context.Context, name, label, value string) compon
 
 func (v issuerView) regimes(ctx context.Context) []component.Option {
 	options := []component.Option{{Label: ft(ctx, "field.choose")}}
-	for _, e := range fiscal.DefaultCatalogs().List(fiscal.CatRegimenFiscal, "") {
+	for _, e := range v.Cat.List(fiscal.CatRegimenFiscal, "") {
 		options = append(options, component.Option{Value: e.Key, Label: e.Key + " - " + e.Text})
 	}
 	return options
@@ -261,7 +262,7 @@ func (v issuerView) whens(ctx context.Context) []component.Option {
 // periods are how often paid sales that nobody asked a document for are summed up.
 func (v issuerView) periods(ctx context.Context) []component.Option {
 	options := []component.Option{}
-	for _, e := range fiscal.DefaultCatalogs().List(fiscal.CatPeriodicidad, "") {
+	for _, e := range v.Cat.List(fiscal.CatPeriodicidad, "") {
 		if e.Key != "05" || v.In.RegimenFiscal == "621" {
 			options = append(options, component.Option{Value: e.Key, Label: e.Key + " - " + e.Text})
 		}

@@ -259,6 +259,7 @@ func (p *Portal) SetFiscalWhen(w http.ResponseWriter, r *http.Request) error {
 
 // profileForm is the form of a fiscal profile. Back is the invoice that the person came from.
 type profileForm struct {
+	Cat      *fiscal.Catalogs
 	Client   db.Client
 	ID       id.FiscalProfile
 	In       fiscal.ProfileInput
@@ -285,7 +286,7 @@ func (p *Portal) mailable(ctx context.Context, client id.Client) ([]db.Contact, 
 
 func (p *Portal) profileForm(r *http.Request) (profileForm, error) {
 	client, rows, err := p.fiscalClient(r)
-	form := profileForm{Client: client, Back: layout.LocalPath(r.FormValue("volver"), "")}
+	form := profileForm{Cat: p.Fiscal.Catalogs(r.Context()), Client: client, Back: layout.LocalPath(r.FormValue("volver"), "")}
 	if err != nil {
 		return form, err
 	}
@@ -390,7 +391,7 @@ func entryOptions(ctx context.Context, entries []fiscal.Entry) []component.Optio
 
 // regimes offers what fits the RFC, or everything until one is known.
 func (f profileForm) regimes(ctx context.Context) []component.Option {
-	cat := fiscal.DefaultCatalogs()
+	cat := f.Cat
 	if persona := fiscal.PersonaOf(fiscal.NormalizeRfc(f.In.Rfc)); persona != fiscal.PersonaDesconocida {
 		return entryOptions(ctx, cat.Regimenes(persona, ""))
 	}
@@ -399,7 +400,7 @@ func (f profileForm) regimes(ctx context.Context) []component.Option {
 
 func (f profileForm) uses(ctx context.Context) []component.Option {
 	var offered []fiscal.Entry
-	for _, e := range fiscal.DefaultCatalogs().List(fiscal.CatUsoCFDI, "") {
+	for _, e := range f.Cat.List(fiscal.CatUsoCFDI, "") {
 		if e.Offered() && e.Key != "G02" && e.Key != "CP01" {
 			offered = append(offered, e)
 		}

@@ -1,6 +1,7 @@
 // The client side of the pages: htmx, and the little that it leaves to us. All
 // pages work without it.
 import htmx from 'htmx.org';
+import './combobox.js';
 
 // 422 (a form with errors) is swapped in like any other answer; a server error is
 // not: its page would end up in the middle of another. The message for it is in

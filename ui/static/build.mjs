@@ -62,7 +62,7 @@ function fail(message) {
 const inputs = (...names) => names.map((name) => join(here, name));
 const now = {
   packages: hashOf(inputs('package.json', 'package-lock.json', '.npmrc')),
-  scripts: hashOf(inputs('build.mjs', 'app.js', 'explorer.jsx', 'explorer.css', 'package-lock.json')),
+  scripts: hashOf(inputs('build.mjs', 'app.js', 'combobox.js', 'explorer.jsx', 'explorer.css', 'package-lock.json')),
   styles: hashOf([...inputs('build.mjs', 'app.css', 'package-lock.json'), ...templates()]),
 };
 const before = readJSON(stampFile);
