@@ -127,6 +127,7 @@ type AuditFilter struct {
 	Client id.Client
 	Login  id.Login
 	Staff  id.Staff
+	Actor  string // name or address as it was noted; case does not matter
 	Verb   string // "contact.update", or "contact." for all about contacts
 	From   time.Time
 	Until  time.Time // exclusive
@@ -147,6 +148,9 @@ func (s *Store) AuditLog(ctx context.Context, filter AuditFilter, page Page) (Li
 	}
 	if filter.Staff != 0 {
 		q = q.Where("staff_id = ?", filter.Staff)
+	}
+	if filter.Actor != "" {
+		q = q.Where("lower(actor) = lower(?)", filter.Actor)
 	}
 	if n := len(filter.Verb); n > 0 && filter.Verb[n-1] == '.' {
 		q = q.Where("verb LIKE ?", escapeLike(filter.Verb)+"%")

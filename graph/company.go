@@ -5,7 +5,6 @@ import (
 
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/billing"
-	"github.com/nubedigitalmx/avisa/internal/fault"
 )
 
 // companyChanges writes what was given over the settings in force.
@@ -24,16 +23,14 @@ func companyChanges(input model.UpdateCompanyInput) func(*billing.CompanyInput) 
 	}
 }
 
-// picture reads a file in base64; nil is no picture.
-func picture(text *string) ([]byte, error) {
+// picture reads a file in base64; nil is no picture. What is no base64 is passed on as it is: the verb, which
+// asks first who it is from, refuses it as any file that is no picture.
+func picture(text *string) []byte {
 	if text == nil {
-		return nil, nil
+		return nil
 	}
-	raw, err := base64.StdEncoding.DecodeString(*text)
-	if err != nil || len(raw) == 0 {
-		var checks fault.Checks
-		checks.Add("logo", "LOGO_INVALID", "kb", billing.MaxLogoBytes>>10, "max", billing.MaxLogoSide)
-		return nil, checks.Err()
+	if raw, err := base64.StdEncoding.DecodeString(*text); err == nil && len(raw) > 0 {
+		return raw
 	}
-	return raw, nil
+	return []byte("data:," + *text)
 }

@@ -19,13 +19,9 @@ func (r *mutationResolver) UpdateCompany(ctx context.Context, input model.Update
 }
 
 func (r *mutationResolver) SetCompanyLogo(ctx context.Context, input model.SetCompanyLogoInput) (*model.SetCompanyLogoPayload, error) {
-	raw, err := picture(input.Logo)
-	payload := &model.SetCompanyLogoPayload{}
-	if err == nil {
-		payload.Company, err = pointer(r.Billing.SetLogo(ctx, raw))
-	}
-	payload.UserErrors, err = userErrors(ctx, err, "", splitPath)
-	return payload, err
+	row, err := pointer(r.Billing.SetLogo(ctx, picture(input.Logo)))
+	wrong, err := userErrors(ctx, err, "", splitPath)
+	return &model.SetCompanyLogoPayload{Company: row, UserErrors: wrong}, err
 }
 
 func (r *queryResolver) Company(ctx context.Context) (*db.Company, error) {

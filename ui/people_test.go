@@ -114,3 +114,16 @@ func TestFailedSignInPages(t *testing.T) {
 	w.as(stranger).get(own).want(t, http.StatusNotFound)
 	w.as(owner).get("/consola/actividad/intentos").want(t, http.StatusSeeOther)
 }
+
+// The activity is asked for by names as they are shown; what fits nobody, or several, is said at the field.
+func TestActivityByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	staff := w.staff()
+	w.as(owner).get("/clientes").want(t, http.StatusSeeOther)
+	staff.get("/consola/actividad?quien="+url.QueryEscape(strings.ToUpper(owner))).want(t, http.StatusOK).shows(t, owner).hides(t, "No hay actividad")
+	staff.get("/consola/actividad?quien=nadie@nada.example").want(t, http.StatusOK).shows(t, "No hay actividad")
+	staff.get("/consola/actividad?cliente="+url.QueryEscape(w.client.Name)).want(t, http.StatusOK).hides(t, "Ningún cliente se llama así")
+	staff.get("/consola/actividad?cliente=Zacatecas").want(t, http.StatusOK).shows(t, "Ningún cliente se llama así", "No hay actividad")
+	staff.get("/consola/actividad?cliente=example").want(t, http.StatusOK).shows(t, "Hay varios", "No hay actividad")
+}

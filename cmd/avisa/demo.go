@@ -95,6 +95,8 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 	if once {
 		return nil
 	}
+	fmt.Print("\nNow you: sign in to the client area and add a contact that gets \"Emails Facturas\"; press \"Enviar recordatorios ahora\"\n" +
+		"in the console; read the mail in the mailbox. README.md leads through it, pages and API, in ten minutes.\n")
 	fmt.Print("\nServing. Press Ctrl-C to stop; data stay in " + c.DataDir + " for the next run.\n")
 	select {
 	case <-ctx.Done():

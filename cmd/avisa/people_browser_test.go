@@ -28,10 +28,11 @@ func TestPeopleInTheBrowser(t *testing.T) {
 	base := startDemo(t)
 	chromium := newChromium(t)
 	for name, scenario := range map[string]func(t *testing.T, b *browser){
-		"invitation":     invitedPerson,
-		"existing login": invitedLogin,
-		"factors":        func(t *testing.T, b *browser) { forgottenPassword(t, b); authenticatorApp(t, b) },
-		"passkey":        passkey,
+		"invitation":         invitedPerson,
+		"existing login":     invitedLogin,
+		"forgotten password": forgottenPassword,
+		"authenticator app":  authenticatorApp,
+		"passkey":            passkey,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,13 +201,13 @@ func (b *browser) code(secret string, steps int) string {
 
 // An authenticator app is set up, asked for at the next sign-in, and replaced by a recovery code when it is lost.
 func authenticatorApp(t *testing.T, b *browser) {
-	b.signIn(demoWorkshop, newPassword)
+	b.signIn(demoAccountant, demoPassword)
 	b.open("/clientes/seguridad")
 	b.press("Agregar una aplicación")
 	b.fill("Su contraseña, para confirmar", "no es esta")
 	b.follow("Continuar")
 	b.until("the error at its field", `document.activeElement.name==='totp.password' && document.activeElement.getAttribute('aria-invalid')==='true'`)
-	b.fill("Su contraseña, para confirmar", newPassword)
+	b.fill("Su contraseña, para confirmar", demoPassword)
 	b.follow("Continuar")
 	b.until("the QR code", `document.querySelector('main img[alt]')?.naturalWidth>=200`)
 	b.see("totp")
@@ -224,24 +225,24 @@ func authenticatorApp(t *testing.T, b *browser) {
 	b.sees("Activada")
 	b.signOut()
 
-	b.signIn(demoWorkshop, newPassword)
+	b.signIn(demoAccountant, demoPassword)
 	b.sees("Verificación en dos pasos")
 	b.see("step")
 	used := b.code(secret, 0)
 	b.fill("Código de la aplicación", used)
 	b.follow("Verificar")
-	b.sees("Taller Inventado del Norte")
+	b.sees("Café Ficticio de Coatepec")
 	b.signOut()
 
 	// The same code again is refused: whoever looked over the shoulder has nothing.
-	b.signIn(demoWorkshop, newPassword)
+	b.signIn(demoAccountant, demoPassword)
 	b.fill("Código de la aplicación", used)
 	b.follow("Verificar")
 	b.until("the refusal of a code that was used", `document.activeElement.name==='code' && document.activeElement.getAttribute('aria-invalid')==='true'`)
 	b.follow("Usar un código de recuperación")
 	b.fill("Código de recuperación", recovery)
 	b.follow("Verificar")
-	b.sees("Taller Inventado del Norte")
+	b.sees("Café Ficticio de Coatepec")
 	b.open("/clientes/seguridad")
 	b.sees("Códigos sin usar: 9")
 	b.see("security")

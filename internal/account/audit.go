@@ -18,6 +18,7 @@ type AuditQuery struct {
 	Client id.Client // required for people of clients: the owner sees the client's own
 	Login  id.Login
 	Staff  id.Staff
+	Actor  string    // name or address of who acted, as the entries show it; case does not matter
 	Verb   string    // "contact.update", or "contact." for all about contacts
 	From   time.Time // inclusive
 	Until  time.Time // exclusive
@@ -49,7 +50,7 @@ func (q AuditQuery) filter() db.AuditFilter {
 	if q.Client != 0 {
 		reach = access.Reach{Clients: []id.Client{q.Client}}
 	}
-	return db.AuditFilter{Reach: reach, Client: q.Client, Login: q.Login, Staff: q.Staff, Verb: q.Verb, From: q.From, Until: q.Until}
+	return db.AuditFilter{Reach: reach, Client: q.Client, Login: q.Login, Staff: q.Staff, Actor: q.Actor, Verb: q.Verb, From: q.From, Until: q.Until}
 }
 
 func (s *Service) requireAudit(ctx context.Context, client id.Client) error {

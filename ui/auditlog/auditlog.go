@@ -54,15 +54,17 @@ func (l Log) query(r *http.Request) (account.AuditQuery, map[string]string) {
 	var err error
 	if text := values.Get("cliente"); l.Client == 0 && text != "" {
 		if query.Client, err = id.ParseClient(text); err != nil {
-			wrong["cliente"] = locale.Error(lang, "ID_MALFORMED", nil)
+			var key string
+			if query.Client, key = l.clientNamed(r.Context(), text); key != "" {
+				wrong["cliente"] = locale.T(lang, key)
+			}
 		}
 	}
 	if text := values.Get("quien"); text != "" {
 		if query.Login, err = id.ParseLogin(text); err != nil {
-			query.Staff, err = id.ParseStaff(text)
-		}
-		if err != nil {
-			wrong["quien"] = locale.Error(lang, "ID_MALFORMED", nil)
+			if query.Staff, err = id.ParseStaff(text); err != nil {
+				query.Actor = strings.TrimSpace(text)
+			}
 		}
 	}
 	for name, at := range map[string]*time.Time{"desde": &query.From, "hasta": &query.Until} {
@@ -79,6 +81,18 @@ func (l Log) query(r *http.Request) (account.AuditQuery, map[string]string) {
 		}
 	}
 	return query, wrong
+}
+
+// clientNamed is the one client that a search finds; key is the text that says why there is none.
+func (l Log) clientNamed(ctx context.Context, text string) (found id.Client, key string) {
+	list, err := l.Account.Clients(ctx, account.ClientQuery{Search: strings.TrimSpace(text)}, db.Page{First: 2})
+	switch {
+	case err != nil || len(list.Rows) == 0:
+		return 0, "audit.client.none"
+	case len(list.Rows) > 1:
+		return 0, "audit.client.many"
+	}
+	return list.Rows[0].ID, ""
 }
 
 // start is the beginning of a day, zero for text that is none.
@@ -166,7 +180,7 @@ func (v View) subjects(ctx context.Context) []component.Option {
 }
 
 func (v View) field(ctx context.Context, name, label, kind string) component.Field {
-	return component.Field{Name: name, Label: t(ctx, label), Type: kind, Value: v.Values.Get(name), Error: v.Errors[name], Maxlength: "30"}
+	return component.Field{Name: name, Label: t(ctx, label), Type: kind, Value: v.Values.Get(name), Error: v.Errors[name], Maxlength: "254"}
 }
 
 // only is the address of what the actor of the row did, "" for the product itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -196,4 +197,9 @@ func (c *Console) revokeToken(w http.ResponseWriter, r *http.Request) error {
 	}
 	layout.Flash(w, r, "console.flash.revoked")
 	return layout.Redirect(w, r, "/consola/tokens")
+}
+
+// scopeKey is the key of the text that says what a token with the scope may do.
+func scopeKey(scope access.Capability) string {
+	return "scope." + strings.ReplaceAll(string(scope), ":", "_")
 }

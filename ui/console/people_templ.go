@@ -669,7 +669,7 @@ func tokenList(v tokensView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, scope := range access.Scopes() {
-				templ_7745c5c3_Err = component.Checkbox(component.Check{Name: "scopes", Value: string(scope), Label: string(scope), Checked: v.Scopes[string(scope)]}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.Checkbox(component.Check{Name: "scopes", Value: string(scope), Label: t(ctx, scopeKey(scope)), Detail: string(scope), Checked: v.Scopes[string(scope)]}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
