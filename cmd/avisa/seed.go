@@ -136,6 +136,9 @@ func (a *app) seed(ctx context.Context) error {
 			}
 		}
 	}
+	if err := a.seedReminders(ctx); err != nil {
+		return err
+	}
 	return a.seedMore(ctx)
 }
 

@@ -109,14 +109,14 @@ func (s *SMTP) Send(ctx context.Context, m Message) (Receipt, error) {
 	content.WriteString(".\r\n")
 	c, reused, err := s.connection(ctx)
 	if err != nil {
-		return Receipt{}, refusal(err)
+		return Receipt{}, unready(err)
 	}
 	reply, begun, err := c.transmit(from, to, content.Bytes(), s.patience(ctx))
 	if reused && hungUp(err) && !begun {
 		// The server hung up on a kept connection before it saw anything of the message.
 		_ = c.Close()
 		if c, err = s.dial(ctx); err != nil {
-			return Receipt{}, refusal(err)
+			return Receipt{}, unready(err)
 		}
 		reply, _, err = c.transmit(from, to, content.Bytes(), s.patience(ctx))
 	}
@@ -283,6 +283,16 @@ func refusal(err error) error {
 		return fmt.Errorf("mail server unreachable: %w", err)
 	}
 	return errors.New(clean(err.Error()))
+}
+
+// unready is what a server says before it has heard of a mail: that it takes nobody now, or not with this
+// password. That is never the end of a mail, whatever the code.
+func unready(err error) error {
+	err = refusal(err)
+	if r, ok := AsRefusal(err); ok {
+		return &Refusal{Code: r.Code, Reply: r.Reply}
+	}
+	return err
 }
 
 // clean makes a server's text one short line.

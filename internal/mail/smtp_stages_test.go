@@ -1,0 +1,143 @@
+package mail
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// stage is a mail server that does something else at one of its answers, once.
+type stage struct {
+	net.Listener
+	at       string // greeting, EHLO, AUTH, response, MAIL, RCPT, DATA, dot
+	answer   string // "": it hangs up
+	stall    time.Duration
+	fired    atomic.Bool
+	accepted atomic.Int32 // mails taken over
+}
+
+func (s *stage) serve() {
+	for {
+		conn, err := s.Accept()
+		if err != nil {
+			return
+		}
+		go s.talk(conn)
+	}
+}
+
+// reply answers at the step; usual: it was the usual answer.
+func (s *stage) reply(conn net.Conn, at, text string) (usual, open bool) {
+	usual = true
+	if at == s.at && s.fired.CompareAndSwap(false, true) {
+		time.Sleep(s.stall)
+		if usual, text = false, s.answer; text == "" {
+			return false, false
+		}
+	}
+	_, err := fmt.Fprintf(conn, "%s\r\n", strings.ReplaceAll(text, "\n", "\r\n"))
+	return usual, err == nil
+}
+
+func (s *stage) talk(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	usual, open := s.reply(conn, "greeting", "220 mail.example ESMTP")
+	lines := bufio.NewReader(conn)
+	for open {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		verb := strings.FieldsFunc(strings.ToUpper(line)+" ", func(r rune) bool { return r == ' ' || r == ':' || r == '\r' || r == '\n' })[0]
+		switch verb {
+		case "EHLO":
+			_, open = s.reply(conn, "EHLO", "250-mail.example\n250 AUTH CRAM-MD5")
+		case "HELO":
+			_, open = s.reply(conn, "HELO", "502 not here")
+		case "AUTH":
+			if usual, open = s.reply(conn, "AUTH", "334 PDEyMy40NTZAbWFpbC5leGFtcGxlPg=="); !usual {
+				continue
+			}
+			if _, err := lines.ReadString('\n'); err != nil {
+				return
+			}
+			_, open = s.reply(conn, "response", "235 ok")
+		case "DATA":
+			if usual, open = s.reply(conn, "DATA", "354 go on"); !usual {
+				continue
+			}
+			for line != ".\r\n" {
+				if line, err = lines.ReadString('\n'); err != nil {
+					return
+				}
+			}
+			if usual, open = s.reply(conn, "dot", "250 taken"); usual {
+				s.accepted.Add(1)
+			}
+		case "QUIT":
+			_, _ = fmt.Fprint(conn, "221 bye\r\n")
+			return
+		default:
+			_, open = s.reply(conn, verb, "250 ok")
+		}
+	}
+}
+
+// At every stage of a conversation the server may refuse for now, refuse for good, say nothing or hang
+// up. Only what it says about the mail itself is the mail's end; a wrong password or a server that takes
+// nobody is not. What happened is said in the error, and the next try arrives once.
+func TestSMTPStages(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"greeting", "EHLO", "AUTH", "response", "MAIL", "RCPT", "DATA", "dot"} {
+		for what, server := range map[string]*stage{
+			"4xx":      {answer: "451 busy now"},
+			"5xx":      {answer: "554 not for you"},
+			"closes":   {answer: "421 closing"},
+			"hangs up": {},
+			"stalls":   {stall: 1500 * time.Millisecond, answer: "250 late"},
+		} {
+			t.Run(at+" "+what, func(t *testing.T) {
+				t.Parallel()
+				var err error
+				if server.Listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = server.Close() })
+				s := &stage{Listener: server.Listener, at: at, answer: server.answer, stall: server.stall}
+				go s.serve()
+				client, err := NewSMTP("smtp://user:secret@"+s.Addr().String()+"?tls=none", time.Second, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(client.Close)
+				m := Message{ID: "reminder.1.1.1@mail.example", From: "a@mail.example", To: "b@mail.example", Subject: "x", Text: "y"}
+				_, err = client.Send(context.Background(), m)
+				about := at == "MAIL" || at == "RCPT" || at == "DATA" || at == "dot"
+				refusal, refused := AsRefusal(err)
+				switch {
+				case err == nil:
+					t.Fatalf("sent although the server %s at %s", what, at)
+				case strings.Contains(err.Error(), "secret"):
+					t.Fatalf("tells the password: %v", err)
+				case refused && refusal.Permanent != (what == "5xx" && about):
+					t.Fatalf("permanent %t: %v", refusal.Permanent, err)
+				case what == "5xx" && about && !refused:
+					t.Fatalf("a refusal is not seen as one: %v", err)
+				case (what == "4xx" || what == "5xx") && !strings.Contains(err.Error(), strings.SplitN(s.answer, " ", 2)[1]):
+					t.Fatalf("what the server said is lost: %v", err)
+				case s.accepted.Load() != 0:
+					t.Fatalf("%d mails taken over", s.accepted.Load())
+				}
+				s.fired.Store(true)
+				if _, err := client.Send(context.Background(), m); err != nil || s.accepted.Load() != 1 {
+					t.Fatalf("the next try: %v, %d mails taken over", err, s.accepted.Load())
+				}
+			})
+		}
+	}
+}
