@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,8 @@ type Store struct {
 	idb  bun.IDB
 	bun  *bun.DB
 	conn *sql.Conn // of a transaction of InBulkTx
+
+	frames *sync.Map // frames of mails that are stored, with their hashes: there are few
 }
 
 // Roles that migrations make: what the web server and the workers may do at most.
@@ -67,7 +70,7 @@ func Open(ctx context.Context, dsn string, maxConns int, opts ...Option) (*Store
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	store := &Store{bun: bun.NewDB(pool, pgdialect.New())}
+	store := &Store{bun: bun.NewDB(pool, pgdialect.New()), frames: &sync.Map{}}
 	store.idb = store.bun
 
 	var version int

@@ -2,7 +2,10 @@ package db
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -55,16 +58,22 @@ type Email struct {
 	Subject    string      `bun:"subject"`
 	Files      []string    `bun:"files,array"` // names of what was attached
 	Text       string      `bun:"body,nullzero"`
-	HTML       string      `bun:"html,nullzero"`
+	HTML       string      `bun:"-"`
+	Frame      string      `bun:"frame,nullzero"`                    // hash of the frame of the HTML part (see mail.Split); "" for none
+	Own        string      `bun:"html,nullzero"`                     // what is the mail's own of it
 	CreatedAt  time.Time   `bun:"created_at,nullzero,default:now()"` // first attempt
 	SentAt     *time.Time  `bun:"sent_at"`
+
+	frame string // what Frame is the hash of
 }
 
 // NewEmail is a message as it is kept, before it is known how the sending ends.
 func NewEmail(kind string, clientID id.Client, contactID id.Contact, m mail.Message) *Email {
 	m = m.Inert()
-	e := &Email{ClientID: clientID, ContactID: contactID, Kind: kind, MessageID: m.ID, Name: storable(m.ToName), Address: m.To, Language: m.Language,
-		Subject: storable(m.Subject), Text: storable(m.Text), HTML: storable(m.HTML), Files: []string{}}
+	html := storable(m.HTML)
+	frame, own := mail.Split(html)
+	e := &Email{frame: frame, Own: own, HTML: html, ClientID: clientID, ContactID: contactID, Kind: kind, MessageID: m.ID, Name: storable(m.ToName), Address: m.To, Language: m.Language,
+		Subject: storable(m.Subject), Text: storable(m.Text), Files: []string{}}
 	for _, file := range m.Attachments {
 		e.Files = append(e.Files, storable(file.Name))
 	}
@@ -96,12 +105,12 @@ func storable(text string) string {
 
 // keepConflict is what a further attempt with the same Message-ID changes. What was sent stays sent.
 const keepConflict = `status = excluded.status, reason = excluded.reason, detail = excluded.detail, address = excluded.address, name = excluded.name,
-	language = excluded.language, subject = excluded.subject, files = excluded.files, body = excluded.body, html = excluded.html, sent_at = excluded.sent_at`
+	language = excluded.language, subject = excluded.subject, files = excluded.files, body = excluded.body, html = excluded.html, frame = excluded.frame, sent_at = excluded.sent_at`
 
 const keepCondition = `email.status NOT IN ('sent', 'bounced') OR excluded.status = 'sent'`
 
 // keepTypes are the columns that keepSQL writes.
-var keepTypes = []string{"bigint", "bigint", "bigint", "bigint", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text"}
+var keepTypes = []string{"bigint", "bigint", "bigint", "bigint", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text", "text"}
 
 // keepSQL inserts mails given as one array per column, the first of them parameter n.
 func keepSQL(n int) string {
@@ -109,10 +118,10 @@ func keepSQL(n int) string {
 	for i, t := range keepTypes {
 		arrays[i] = fmt.Sprintf("$%d::%s[]", n+i, t)
 	}
-	return `INSERT INTO email (client_id, contact_id, delivery_id, invoice_id, kind, status, reason, detail, message_id, name, address, language, subject, files, body, html, sent_at)
+	return `INSERT INTO email (client_id, contact_id, delivery_id, invoice_id, kind, status, reason, detail, message_id, name, address, language, subject, files, body, html, frame, sent_at)
 	SELECT client_id, nullif(contact_id, 0), nullif(delivery_id, 0), nullif(invoice_id, 0), kind, status, reason, detail, message_id, name, address, language, subject,
-		string_to_array(files, E'\n'), nullif(body, ''), nullif(html, ''), CASE WHEN status = 'sent' THEN now() END
-	FROM unnest(` + strings.Join(arrays, ", ") + `) AS e (client_id, contact_id, delivery_id, invoice_id, kind, status, reason, detail, message_id, name, address, language, subject, files, body, html)
+		string_to_array(files, E'\n'), nullif(body, ''), nullif(html, ''), nullif(frame, ''), CASE WHEN status = 'sent' THEN now() END
+	FROM unnest(` + strings.Join(arrays, ", ") + `) AS e (client_id, contact_id, delivery_id, invoice_id, kind, status, reason, detail, message_id, name, address, language, subject, files, body, html, frame)
 	ON CONFLICT (message_id) DO UPDATE SET ` + keepConflict + ` WHERE ` + keepCondition
 }
 
@@ -125,7 +134,7 @@ func keepArrays(emails []*Email) []any {
 	}
 	n := len(last)
 	var numbers [4][]int64
-	var texts [12][]string
+	var texts [13][]string
 	for i := range numbers {
 		numbers[i] = make([]int64, 0, n)
 	}
@@ -139,7 +148,7 @@ func keepArrays(emails []*Email) []any {
 		for k, v := range [...]int64{int64(e.ClientID), int64(e.ContactID), int64(e.DeliveryID), int64(e.InvoiceID)} {
 			numbers[k] = append(numbers[k], v)
 		}
-		for k, v := range [...]string{e.Kind, e.Status, e.Reason, e.Detail, e.MessageID, e.Name, e.Address, e.Language, e.Subject, strings.Join(e.Files, "\n"), e.Text, e.HTML} {
+		for k, v := range [...]string{e.Kind, e.Status, e.Reason, e.Detail, e.MessageID, e.Name, e.Address, e.Language, e.Subject, strings.Join(e.Files, "\n"), e.Text, e.Own, e.Frame} {
 			texts[k] = append(texts[k], v)
 		}
 	}
@@ -153,8 +162,42 @@ func keepArrays(emails []*Email) []any {
 	return args
 }
 
+// framesSQL inserts frames given as arrays of hashes and texts, the first of them parameter n.
+func framesSQL(n int) string {
+	return fmt.Sprintf("INSERT INTO email_frame (hash, html) SELECT hash, html FROM unnest($%d::text[], $%d::text[]) AS f (hash, html) ON CONFLICT (hash) DO NOTHING", n, n+1)
+}
+
+// hashFrames gives mails the hashes of their frames and returns the frames that this process has not stored yet.
+func (s *Store) hashFrames(emails []*Email) (hashes, frames []string) {
+	hashes, frames = []string{}, []string{}
+	for _, e := range emails {
+		if e.frame == "" {
+			continue
+		}
+		if known, ok := s.frames.Load(e.frame); ok {
+			e.Frame, _ = known.(string)
+			continue
+		}
+		if e.Frame = frameHash(e.frame); !slices.Contains(hashes, e.Frame) {
+			hashes, frames = append(hashes, e.Frame), append(frames, e.frame)
+		}
+	}
+	return hashes, frames
+}
+
+func frameHash(frame string) string {
+	sum := sha256.Sum256([]byte(frame))
+	return hex.EncodeToString(sum[:16])
+}
+
 // KeepEmail writes how a mail went. A further attempt with the same Message-ID changes the row of the first.
 func (s *Store) KeepEmail(ctx context.Context, e *Email) error {
+	if e.frame != "" {
+		e.Frame = frameHash(e.frame)
+		if _, err := s.idb.NewRaw(`INSERT INTO email_frame (hash, html) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`, e.Frame, e.frame).Exec(ctx); err != nil {
+			return translate(err)
+		}
+	}
 	_, err := s.idb.NewInsert().Model(e).On("CONFLICT (message_id) DO UPDATE").Set(keepConflict).Where(keepCondition).Returning("NULL").Exec(ctx)
 	return translate(err)
 }
@@ -231,14 +274,22 @@ func (s *Store) EmailsByID(ctx context.Context, ids []id.Email) ([]Email, error)
 	if len(ids) == 0 {
 		return rows, nil
 	}
-	err := s.idb.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx)
+	parted := []struct {
+		Email     `bun:",extend"`
+		FrameHTML string `bun:"frame_html"`
+	}{}
+	err := s.idb.NewRaw(`SELECT e.*, f.html AS frame_html FROM email AS e LEFT JOIN email_frame AS f ON f.hash = e.frame WHERE e.id IN (?)`, bun.List(ids)).Scan(ctx, &parted)
+	for _, row := range parted {
+		row.HTML = mail.Join(row.FrameHTML, row.Own)
+		rows = append(rows, row.Email)
+	}
 	return rows, translate(err)
 }
 
 // ForgetEmails removes the content of mails from before the moment, at most limit of them, and returns how many.
 func (s *Store) ForgetEmails(ctx context.Context, before time.Time, limit int) (int64, error) {
-	result, err := s.idb.NewRaw(`UPDATE email SET body = NULL, html = NULL WHERE id IN (
-		SELECT id FROM email WHERE created_at < ? AND (body IS NOT NULL OR html IS NOT NULL) LIMIT ? FOR UPDATE SKIP LOCKED)`, before, limit).Exec(ctx)
+	result, err := s.idb.NewRaw(`UPDATE email SET body = NULL, html = NULL, frame = NULL WHERE id IN (
+		SELECT id FROM email WHERE created_at < ? AND (body IS NOT NULL OR html IS NOT NULL OR frame IS NOT NULL) LIMIT ? FOR UPDATE SKIP LOCKED)`, before, limit).Exec(ctx)
 	if err != nil {
 		return 0, translate(err)
 	}

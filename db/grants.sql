@@ -22,7 +22,7 @@ BEGIN
         EXECUTE format('REVOKE UPDATE ON cfdi_coverage FROM %I', name);
         EXECUTE format('GRANT UPDATE (active) ON cfdi_coverage TO %I', name);
         -- What was sent is kept; its content goes after a while, its state follows.
-        EXECUTE format('REVOKE UPDATE, DELETE ON email FROM %I', name);
+        EXECUTE format('REVOKE UPDATE, DELETE ON email, email_frame FROM %I', name);
         EXECUTE format('GRANT UPDATE (status, reason, detail) ON email TO %I', name);
         -- The schema belongs to the migrations.
         EXECUTE format('REVOKE ALL ON migration, migration_lock FROM %I', name);
@@ -30,7 +30,7 @@ BEGIN
     -- Only people edit and remove drafts; issued invoices and their lines are guarded by triggers besides.
     REVOKE DELETE ON invoice, invoice_line FROM avisa_worker;
     -- Only the background sends mail, and forgets what it said.
-    REVOKE INSERT ON email FROM avisa_web;
+    REVOKE INSERT ON email, email_frame FROM avisa_web;
     GRANT UPDATE ON email TO avisa_worker;
     -- The background never signs anybody in.
     REVOKE ALL ON totp, recovery_code, passkey, api_token FROM avisa_worker;

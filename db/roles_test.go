@@ -52,6 +52,8 @@ func TestRoles(t *testing.T) {
 		{"UPDATE email SET status = 'bounced', reason = 'hard'", allowed, allowed},
 		{"UPDATE email SET body = NULL", denied, allowed},
 		{"DELETE FROM email", denied, denied},
+		{"INSERT INTO email_frame (hash, html) VALUES ('x', 'x')", denied, allowed},
+		{"UPDATE email_frame SET html = ''", denied, denied},
 		{"SELECT count(*) FROM totp", allowed, denied},
 		{"SELECT count(*) FROM passkey", allowed, denied},
 		{"SELECT count(*) FROM recovery_code", allowed, denied},

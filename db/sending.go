@@ -72,8 +72,10 @@ type Advance struct {
 // were sent ($13 on) in one statement and one commit. A row that is noted is not claimed, because a
 // statement changes a row once.
 var advanceSQL = `
-WITH kept AS (
-	` + keepSQL(13) + `
+WITH framed AS (
+	` + framesSQL(13) + `
+), kept AS (
+	` + keepSQL(15) + `
 ), noted AS (
 	UPDATE delivery AS n SET status = o.status, reason = o.reason, due_at = CASE WHEN o.status = 'planned' THEN now() + make_interval(secs => o.wait) END,
 		history = n.history || o.event::jsonb, sent_at = CASE WHEN o.status = 'sent' THEN now() ELSE n.sent_at END,
@@ -133,13 +135,19 @@ func (s *Store) AdvanceDeliveries(ctx context.Context, steps []Advance, worker s
 			}
 		}
 	}
+	hashes, frames := s.hashFrames(emails)
 	args := append([]any{pgx.QueryExecModeCacheStatement, done, status, reason, wait, event, messageID, email, language, attempts,
-		next, lease.Seconds(), string(historyEvent("claimed", worker))}, keepArrays(emails)...)
+		next, lease.Seconds(), string(historyEvent("claimed", worker)), hashes, frames}, keepArrays(emails)...)
 	rows, err := s.bun.DB.QueryContext(ctx, advanceSQL, args...)
 	if err != nil {
 		return nil, translate(err)
 	}
 	claimed, err := scanSendings(rows)
+	if err == nil {
+		for i, frame := range frames {
+			s.frames.Store(frame, hashes[i])
+		}
+	}
 	return claimed, translate(err)
 }
 
