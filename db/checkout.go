@@ -112,57 +112,6 @@ func (s *Store) WaitingCheckouts(ctx context.Context, gateway string, before tim
 	return rows, translate(err)
 }
 
-// GatewayEvent is an event that a gateway told us.
-type GatewayEvent struct {
-	bun.BaseModel `bun:"table:gateway_event"`
-
-	Gateway    string      `bun:"gateway,pk"`
-	EventRef   string      `bun:"event_ref,pk"`
-	Kind       string      `bun:"kind"`
-	CheckoutID id.Checkout `bun:"checkout_id,nullzero"`
-	Outcome    string      `bun:"outcome"`
-	ReceivedAt time.Time   `bun:"received_at,nullzero,default:now()"`
-
-	// Of a refund or a dispute.
-	ChargeRef   string         `bun:"charge_ref"`
-	ReversalRef string         `bun:"reversal_ref"`
-	Amount      money.Minor    `bun:"amount"`
-	Currency    money.Currency `bun:"currency"`
-	Dispute     bool           `bun:"dispute"`
-}
-
-// ClaimGatewayEvent notes an event; first is false when it was noted before. It waits for a
-// transaction that works on the same event.
-func (s *Store) ClaimGatewayEvent(ctx context.Context, row *GatewayEvent) (first bool, err error) {
-	result, err := s.idb.NewInsert().Model(row).On("CONFLICT (gateway, event_ref) DO NOTHING").Returning("NULL").Exec(ctx)
-	if err != nil {
-		return false, translate(err)
-	}
-	added, err := result.RowsAffected()
-	return added == 1, err
-}
-
-// FinishGatewayEvent notes what an event did.
-func (s *Store) FinishGatewayEvent(ctx context.Context, row *GatewayEvent) error {
-	_, err := s.idb.NewUpdate().Model(row).Column("checkout_id", "outcome").WherePK().Exec(ctx)
-	return translate(err)
-}
-
-// WaitingEvents returns the events about a charge that came before its payment was booked, in the
-// order in which they came.
-func (s *Store) WaitingEvents(ctx context.Context, gateway, charge string) ([]GatewayEvent, error) {
-	rows := []GatewayEvent{}
-	err := s.idb.NewSelect().Model(&rows).Where("gateway = ?", gateway).Where("charge_ref = ?", charge).Where("outcome = 'waiting'").
-		OrderExpr("received_at, event_ref").Scan(ctx)
-	return rows, translate(err)
-}
-
-// HasReversalEvent reports whether a gateway told something of the kind about a refund or dispute.
-func (s *Store) HasReversalEvent(ctx context.Context, gateway, reversal, kind string) (bool, error) {
-	found, err := s.idb.NewSelect().Model((*GatewayEvent)(nil)).Where("gateway = ?", gateway).Where("reversal_ref = ?", reversal).Where("kind = ?", kind).Exists(ctx)
-	return found, translate(err)
-}
-
 // RevokeLinks makes the personal pay links of an invoice void that were made until now.
 func (s *Store) RevokeLinks(ctx context.Context, invoiceID id.Invoice, now time.Time) error {
 	_, err := s.idb.NewUpdate().Table("invoice").Set("links_revoked_at = ?", now).Where("id = ?", invoiceID).Exec(ctx)

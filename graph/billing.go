@@ -233,6 +233,39 @@ func paymentPage(ctx context.Context, list db.List[db.Payment], err error) (*mod
 	return &model.PaymentConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
 }
 
+func (r *resolver) bookGatewayEvent(ctx context.Context, in model.BookGatewayEventInput) (db.GatewayEvent, error) {
+	key, err := parsed(in.EventID, id.ParseGatewayEvent)
+	if err != nil {
+		return db.GatewayEvent{}, err
+	}
+	invoice, err := optional(in.InvoiceID, id.ParseInvoice)
+	if err != nil {
+		return db.GatewayEvent{}, err
+	}
+	return r.Billing.BookGatewayEvent(ctx, key, invoice)
+}
+
+func gatewayEventPayload(ctx context.Context, row db.GatewayEvent, err error) (*model.GatewayEventPayload, error) {
+	payload := &model.GatewayEventPayload{}
+	if err == nil {
+		payload.Event = &model.GatewayEvent{GatewayEvent: row}
+	}
+	payload.UserErrors, err = userErrors(ctx, err, "eventId", splitPath)
+	return payload, err
+}
+
+func gatewayEventPage(ctx context.Context, list db.List[db.GatewayEvent], err error) (*model.GatewayEventConnection, error) {
+	if err != nil {
+		return nil, err
+	}
+	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.GatewayEvent) id.Client { return row.ClientID }, "client")
+	nodes, edges, info := pageResult(list, func(row *db.GatewayEvent) *model.GatewayEvent { return &model.GatewayEvent{GatewayEvent: *row} },
+		func(cursor string, node *model.GatewayEvent) *model.GatewayEventEdge {
+			return &model.GatewayEventEdge{Cursor: cursor, Node: node}
+		})
+	return &model.GatewayEventConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+}
+
 func movementPage(ctx context.Context, list db.List[db.Movement], err error) (*model.BankMovementConnection, error) {
 	if err != nil {
 		return nil, err

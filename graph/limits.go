@@ -195,6 +195,7 @@ func costs() gen.ComplexityRoot {
 	c.Query.Products = func(child, first int, _ *string) int { return page(child, first) }
 	c.Query.Services = func(child int, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.UpcomingRenewals = func(child int, _ date.Date, first int, _ *string) int { return page(child, first) }
+	c.Query.GatewayEvents = func(child int, _ bool, first int, _ *string) int { return page(child, first) }
 	c.Query.BankMovements = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
 	c.Query.LedgerGaps = func(child int) int { return 10*statementCost + 100*child } // reads the whole ledger
 	c.Query.PaidPerMonth = func(child int, _, _ date.Date) int { return statementCost + 12*child }

@@ -57,6 +57,13 @@ func (r *clientResolver) Statement(ctx context.Context, obj *db.Client, currency
 	return &model.Statement{Statement: statement}, nil
 }
 
+func (r *gatewayEventResolver) Client(ctx context.Context, obj *model.GatewayEvent) (*db.Client, error) {
+	if obj.ClientID == 0 {
+		return nil, nil
+	}
+	return load(ctx).clients.Load(ctx, obj.ClientID)
+}
+
 func (r *invoiceResolver) Payments(ctx context.Context, obj *model.Invoice) ([]*model.InvoicePayment, error) {
 	rows, err := load(ctx).payments.Load(ctx, obj.ID)
 	list := make([]*model.InvoicePayment, len(rows))
@@ -105,6 +112,20 @@ func (r *mutationResolver) StartCheckout(ctx context.Context, input model.StartC
 	return &model.StartCheckoutPayload{Checkout: row, UserErrors: wrong}, err
 }
 
+func (r *mutationResolver) BookGatewayEvent(ctx context.Context, input model.BookGatewayEventInput) (*model.GatewayEventPayload, error) {
+	row, err := r.bookGatewayEvent(ctx, input)
+	return gatewayEventPayload(ctx, row, err)
+}
+
+func (r *mutationResolver) DismissGatewayEvent(ctx context.Context, input model.DismissGatewayEventInput) (*model.GatewayEventPayload, error) {
+	var row db.GatewayEvent
+	key, err := parsed(input.EventID, ids.ParseGatewayEvent)
+	if err == nil {
+		row, err = r.Billing.DismissGatewayEvent(ctx, key, input.Reason)
+	}
+	return gatewayEventPayload(ctx, row, err)
+}
+
 func (r *queryResolver) Checkout(ctx context.Context, id string) (*model.Checkout, error) {
 	key, err := parsed(id, ids.ParseCheckout)
 	if err != nil {
@@ -113,6 +134,20 @@ func (r *queryResolver) Checkout(ctx context.Context, id string) (*model.Checkou
 	return r.checkout(ctx, key)
 }
 
+func (r *queryResolver) GatewayEvents(ctx context.Context, decided bool, first int, after *string) (*model.GatewayEventConnection, error) {
+	page, err := pageOf(first, after)
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.Billing.ReviewedEvents(ctx, decided, page)
+	return gatewayEventPage(ctx, list, err)
+}
+
 func (r *resolver) Checkout() gen.CheckoutResolver { return &checkoutResolver{r} }
 
-type checkoutResolver struct{ *resolver }
+func (r *resolver) GatewayEvent() gen.GatewayEventResolver { return &gatewayEventResolver{r} }
+
+type (
+	checkoutResolver     struct{ *resolver }
+	gatewayEventResolver struct{ *resolver }
+)

@@ -88,6 +88,7 @@ var documents = map[string]string{
 	"Query.upcomingRenewals":  `{ upcomingRenewals(until: "2026-12-31") { nodes { id } } }`,
 	"Query.satKeys":           `{ satKeys(catalog: CLAVE_UNIDAD, search: "e48") { key } }`,
 	"Query.stamping":          `{ stamping { waiting documents { nodes { attempts } } } }`,
+	"Query.gatewayEvents":     `{ gatewayEvents { nodes { id } } }`,
 	"Query.bankMovements":     `{ bankMovements { nodes { id } } }`,
 
 	"Query.checkout":              `{ checkout(id: "chk_999999") { id } }`,
@@ -128,6 +129,8 @@ var documents = map[string]string{
 	"Mutation.invoiceRenewals":          `mutation { invoiceRenewals { userErrors { code } } }`,
 	"Mutation.importInvoices":           `mutation { importInvoices(input: {csv: ""}) { userErrors { code } } }`,
 	"Mutation.importBankStatement":      `mutation { importBankStatement(input: {csv: ""}) { userErrors { code } } }`,
+	"Mutation.bookGatewayEvent":         `mutation { bookGatewayEvent(input: {eventId: "{event}"}) { userErrors { code } } }`,
+	"Mutation.dismissGatewayEvent":      `mutation { dismissGatewayEvent(input: {eventId: "{event}", reason: ""}) { userErrors { code } } }`,
 	"Mutation.confirmBankMovement":      `mutation { confirmBankMovement(input: {movementId: "{movement}"}) { userErrors { code } } }`,
 	"Mutation.ignoreBankMovement":       `mutation { ignoreBankMovement(input: {movementId: "mov_999999"}) { userErrors { code } } }`,
 	"Mutation.setReminderPause":         `mutation { setReminderPause(input: {clientId: "{client}"}) { userErrors { code } } }`,
@@ -210,7 +213,7 @@ func newTable(t *testing.T) *table {
 		tb.actors = append(tb.actors, someone{name: "token:" + string(scope), bearer: text})
 	}
 	cfdi := stampedDocument(t, w)
-	tb.fill = strings.NewReplacer("{cfdi}", cfdi.String(), "{profile}", "nuevo", "{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{product}", tb.things["/consola/productos/"],
+	tb.fill = strings.NewReplacer("{cfdi}", cfdi.String(), "{profile}", "nuevo", "{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{event}", tb.things["/consola/pasarela/"], "{product}", tb.things["/consola/productos/"],
 		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{email}", tb.email.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
 		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
 	return tb
@@ -242,7 +245,11 @@ func (tb *table) addThings() {
 	sent, err := tb.store.Emails(tb.Context(), db.EmailFilter{Client: tb.client.ID, Kinds: []string{db.EmailReminder}}, db.Page{First: 1})
 	tb.must(err)
 	tb.email = sent.Rows[0].ID
-	tb.things = map[string]string{"/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
+	event := db.GatewayEvent{Gateway: "stripe", EventRef: "evt_tabla", Kind: billing.EventReversed, Outcome: db.GatewayUnbooked, ReceivedAt: now, Amount: 100, Currency: money.MXN}
+	_, err = tb.store.ClaimGatewayEvent(ctx, &event)
+	tb.must(err)
+	tb.must(tb.store.FinishGatewayEvent(ctx, &event))
+	tb.things = map[string]string{"/consola/pasarela/": event.ID.String(), "/notas-de-credito/": note.ID.String(), "/consola/pagos/": paid.ID.String(), "/consola/banco/": moved.Rows[0].ID.String(),
 		"/consola/productos/": product.ID.String(), "/consola/servicios/": service.ID.String()}
 }
 

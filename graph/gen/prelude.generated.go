@@ -1653,6 +1653,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐGatewayEvent(ctx context.Context, v any) (id.GatewayEvent, error) {
+	var res id.GatewayEvent
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐGatewayEvent(ctx context.Context, sel ast.SelectionSet, v id.GatewayEvent) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐGroup(ctx context.Context, v any) (id.Group, error) {
 	var res id.Group
 	err := res.UnmarshalGQL(v)

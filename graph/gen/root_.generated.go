@@ -40,6 +40,7 @@ type ResolverRoot interface {
 	FailedSignIn() FailedSignInResolver
 	FiscalDocument() FiscalDocumentResolver
 	FiscalProfile() FiscalProfileResolver
+	GatewayEvent() GatewayEventResolver
 	Holiday() HolidayResolver
 	Invitation() InvitationResolver
 	Invoice() InvoiceResolver
@@ -224,6 +225,11 @@ type ComplexityRoot struct {
 		RetryAfter func(childComplexity int) int
 		Secret     func(childComplexity int) int
 		URL        func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	BookGatewayEventPayload struct {
+		Event      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -467,6 +473,11 @@ type ComplexityRoot struct {
 		Reason func(childComplexity int) int
 	}
 
+	DismissGatewayEventPayload struct {
+		Event      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Email struct {
 		Address   func(childComplexity int) int
 		Client    func(childComplexity int) int
@@ -582,6 +593,31 @@ type ComplexityRoot struct {
 		ResidenciaFiscal        func(childComplexity int) int
 		Rfc                     func(childComplexity int) int
 		UsoCFDI                 func(childComplexity int) int
+	}
+
+	GatewayEvent struct {
+		Amount     func(childComplexity int) int
+		Bookable   func(childComplexity int) int
+		Cause      func(childComplexity int) int
+		Client     func(childComplexity int) int
+		DecidedAt  func(childComplexity int) int
+		Decision   func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		ReceivedAt func(childComplexity int) int
+		Reference  func(childComplexity int) int
+	}
+
+	GatewayEventConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	GatewayEventEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Handover struct {
@@ -811,6 +847,7 @@ type ComplexityRoot struct {
 		BeginPasskey             func(childComplexity int, input model.BeginPasskeyInput) int
 		BeginPasskeySignIn       func(childComplexity int, input model.BeginPasskeySignInInput) int
 		BeginTotp                func(childComplexity int, input model.BeginTotpInput) int
+		BookGatewayEvent         func(childComplexity int, input model.BookGatewayEventInput) int
 		CancelDelivery           func(childComplexity int, input model.DeliveryInput) int
 		CancelFiscalDocument     func(childComplexity int, input model.CancelFiscalDocumentInput) int
 		CancelInvitation         func(childComplexity int, input model.CancelInvitationInput) int
@@ -824,6 +861,7 @@ type ComplexityRoot struct {
 		ConfirmTotp              func(childComplexity int, input model.ConfirmTotpInput) int
 		DeleteContact            func(childComplexity int, input model.DeleteContactInput) int
 		DeleteDraftInvoice       func(childComplexity int, input model.DeleteDraftInvoiceInput) int
+		DismissGatewayEvent      func(childComplexity int, input model.DismissGatewayEventInput) int
 		EndHandover              func(childComplexity int, input model.EndHandoverInput) int
 		EndSession               func(childComplexity int, input model.EndSessionInput) int
 		FinishPasskeySignIn      func(childComplexity int, input model.FinishPasskeySignInInput) int
@@ -1001,6 +1039,7 @@ type ComplexityRoot struct {
 		DeliveryFailures      func(childComplexity int) int
 		Email                 func(childComplexity int, id string) int
 		FailedSignIns         func(childComplexity int, client *string, first int, after *string) int
+		GatewayEvents         func(childComplexity int, decided bool, first int, after *string) int
 		Handover              func(childComplexity int, client string) int
 		Holidays              func(childComplexity int, year int) int
 		Invitation            func(childComplexity int, token string) int
@@ -2204,6 +2243,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BeginTotpPayload.UserErrors(childComplexity), true
 
+	case "BookGatewayEventPayload.event":
+		if e.ComplexityRoot.BookGatewayEventPayload.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookGatewayEventPayload.Event(childComplexity), true
+	case "BookGatewayEventPayload.userErrors":
+		if e.ComplexityRoot.BookGatewayEventPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BookGatewayEventPayload.UserErrors(childComplexity), true
+
 	case "BouncedAddress.at":
 		if e.ComplexityRoot.BouncedAddress.At == nil {
 			break
@@ -3176,6 +3228,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.DeliveryFailure.Reason(childComplexity), true
 
+	case "DismissGatewayEventPayload.event":
+		if e.ComplexityRoot.DismissGatewayEventPayload.Event == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DismissGatewayEventPayload.Event(childComplexity), true
+	case "DismissGatewayEventPayload.userErrors":
+		if e.ComplexityRoot.DismissGatewayEventPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DismissGatewayEventPayload.UserErrors(childComplexity), true
+
 	case "Email.address":
 		if e.ComplexityRoot.Email.Address == nil {
 			break
@@ -3656,6 +3721,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalProfile.UsoCFDI(childComplexity), true
+
+	case "GatewayEvent.amount":
+		if e.ComplexityRoot.GatewayEvent.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Amount(childComplexity), true
+	case "GatewayEvent.bookable":
+		if e.ComplexityRoot.GatewayEvent.Bookable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Bookable(childComplexity), true
+	case "GatewayEvent.cause":
+		if e.ComplexityRoot.GatewayEvent.Cause == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Cause(childComplexity), true
+	case "GatewayEvent.client":
+		if e.ComplexityRoot.GatewayEvent.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Client(childComplexity), true
+	case "GatewayEvent.decidedAt":
+		if e.ComplexityRoot.GatewayEvent.DecidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.DecidedAt(childComplexity), true
+	case "GatewayEvent.decision":
+		if e.ComplexityRoot.GatewayEvent.Decision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Decision(childComplexity), true
+	case "GatewayEvent.id":
+		if e.ComplexityRoot.GatewayEvent.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.ID(childComplexity), true
+	case "GatewayEvent.kind":
+		if e.ComplexityRoot.GatewayEvent.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Kind(childComplexity), true
+	case "GatewayEvent.reason":
+		if e.ComplexityRoot.GatewayEvent.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Reason(childComplexity), true
+	case "GatewayEvent.receivedAt":
+		if e.ComplexityRoot.GatewayEvent.ReceivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.ReceivedAt(childComplexity), true
+	case "GatewayEvent.reference":
+		if e.ComplexityRoot.GatewayEvent.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEvent.Reference(childComplexity), true
+
+	case "GatewayEventConnection.edges":
+		if e.ComplexityRoot.GatewayEventConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventConnection.Edges(childComplexity), true
+	case "GatewayEventConnection.nodes":
+		if e.ComplexityRoot.GatewayEventConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventConnection.Nodes(childComplexity), true
+	case "GatewayEventConnection.pageInfo":
+		if e.ComplexityRoot.GatewayEventConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventConnection.PageInfo(childComplexity), true
+
+	case "GatewayEventEdge.cursor":
+		if e.ComplexityRoot.GatewayEventEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventEdge.Cursor(childComplexity), true
+	case "GatewayEventEdge.node":
+		if e.ComplexityRoot.GatewayEventEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventEdge.Node(childComplexity), true
 
 	case "Handover.contactId":
 		if e.ComplexityRoot.Handover.ContactID == nil {
@@ -4663,6 +4827,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.BeginTotp(childComplexity, args["input"].(model.BeginTotpInput)), true
+	case "Mutation.bookGatewayEvent":
+		if e.ComplexityRoot.Mutation.BookGatewayEvent == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_bookGatewayEvent_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.BookGatewayEvent(childComplexity, args["input"].(model.BookGatewayEventInput)), true
 	case "Mutation.cancelDelivery":
 		if e.ComplexityRoot.Mutation.CancelDelivery == nil {
 			break
@@ -4806,6 +4981,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteDraftInvoice(childComplexity, args["input"].(model.DeleteDraftInvoiceInput)), true
+	case "Mutation.dismissGatewayEvent":
+		if e.ComplexityRoot.Mutation.DismissGatewayEvent == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_dismissGatewayEvent_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DismissGatewayEvent(childComplexity, args["input"].(model.DismissGatewayEventInput)), true
 	case "Mutation.endHandover":
 		if e.ComplexityRoot.Mutation.EndHandover == nil {
 			break
@@ -6047,6 +6233,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.FailedSignIns(childComplexity, args["client"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.gatewayEvents":
+		if e.ComplexityRoot.Query.GatewayEvents == nil {
+			break
+		}
+
+		args, err := ec.field_Query_gatewayEvents_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.GatewayEvents(childComplexity, args["decided"].(bool), args["first"].(int), args["after"].(*string)), true
 	case "Query.handover":
 		if e.ComplexityRoot.Query.Handover == nil {
 			break
@@ -8263,6 +8460,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("BeginPasskeyInput", ec.unmarshalInputBeginPasskeyInput),
 			graphql.NewInputUnmarshaler("BeginPasskeySignInInput", ec.unmarshalInputBeginPasskeySignInInput),
 			graphql.NewInputUnmarshaler("BeginTotpInput", ec.unmarshalInputBeginTotpInput),
+			graphql.NewInputUnmarshaler("BookGatewayEventInput", ec.unmarshalInputBookGatewayEventInput),
 			graphql.NewInputUnmarshaler("CancelFiscalDocumentInput", ec.unmarshalInputCancelFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("CancelInvitationInput", ec.unmarshalInputCancelInvitationInput),
 			graphql.NewInputUnmarshaler("ChangePasswordInput", ec.unmarshalInputChangePasswordInput),
@@ -8280,6 +8478,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("DeleteContactInput", ec.unmarshalInputDeleteContactInput),
 			graphql.NewInputUnmarshaler("DeleteDraftInvoiceInput", ec.unmarshalInputDeleteDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("DeliveryInput", ec.unmarshalInputDeliveryInput),
+			graphql.NewInputUnmarshaler("DismissGatewayEventInput", ec.unmarshalInputDismissGatewayEventInput),
 			graphql.NewInputUnmarshaler("EndHandoverInput", ec.unmarshalInputEndHandoverInput),
 			graphql.NewInputUnmarshaler("EndSessionInput", ec.unmarshalInputEndSessionInput),
 			graphql.NewInputUnmarshaler("FinishPasskeySignInInput", ec.unmarshalInputFinishPasskeySignInInput),
@@ -11574,6 +11773,135 @@ extend type Mutation {
     input: StartCheckoutInput!
   ): StartCheckoutPayload!
 }
+
+"What a payment gateway told and nobody could book as it is: a person decides about it. Staff only."
+type GatewayEvent {
+  "The id, ` + "`" + `gev_...` + "`" + `."
+  id: ID!
+  "Why a person must look."
+  cause: GatewayEventCause!
+  "Whether the money came or was taken back."
+  kind: GatewayEventKind!
+  "How much, as the gateway says."
+  amount: Money!
+  "The gateway's id of the money."
+  reference: String!
+  "When it was told."
+  receivedAt: DateTime!
+  "Whose payment it is about."
+  client: Client
+  "Whether ` + "`" + `bookGatewayEvent` + "`" + ` can do something for it."
+  bookable: Boolean!
+  "What was decided; null while nothing is."
+  decision: GatewayEventDecision
+  "Why it was dismissed; empty otherwise."
+  reason: String!
+  "When it was decided; null while it is not."
+  decidedAt: DateTime
+}
+
+"Why a person must look at what a gateway told."
+enum GatewayEventCause {
+  "Another currency than was asked for, or no amount: nothing is booked."
+  MISMATCH
+  "More was taken back than the client has here: nothing is booked."
+  UNBOOKED
+  "Another amount than was asked for: it is booked as it came."
+  DIFFERS
+}
+
+"What happened to the money at a gateway."
+enum GatewayEventKind {
+  "It came."
+  PAID
+  "It was refunded, or a dispute took it."
+  REVERSED
+  "A refund failed, or a dispute was won."
+  RESTORED
+}
+
+"What a person decided about what a gateway told."
+enum GatewayEventDecision {
+  "It is booked."
+  BOOKED
+  "Nothing is booked for it."
+  DISMISSED
+}
+
+"A page of what gateways told."
+type GatewayEventConnection {
+  "The events with their cursors."
+  edges: [GatewayEventEdge!]!
+  "The events."
+  nodes: [GatewayEvent!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"What a gateway told, in a list."
+type GatewayEventEdge {
+  "The cursor of this element."
+  cursor: String!
+  "The event."
+  node: GatewayEvent!
+}
+
+extend type Query {
+  "What payment gateways told and nobody could book as it is, the newest first. Staff only."
+  gatewayEvents(
+    "Those about which somebody has decided, instead of those that wait."
+    decided: Boolean! = false
+    "How many, 1 to 100."
+    first: Int! = 20
+    "The cursor after which to go on."
+    after: String
+  ): GatewayEventConnection
+}
+
+"What an event of a gateway is booked for. Staff who may bill."
+input BookGatewayEventInput {
+  "The event."
+  eventId: ID!
+  "The invoice that money received settles, in its currency; all of it becomes the client's credit when left out."
+  invoiceId: ID
+}
+
+"An event of a gateway for which nothing is booked. Staff who may bill."
+input DismissGatewayEventInput {
+  "The event."
+  eventId: ID!
+  "Why, up to 500 characters."
+  reason: String!
+}
+
+"The result of ` + "`" + `bookGatewayEvent` + "`" + `."
+type BookGatewayEventPayload {
+  "The event; null when there are errors."
+  event: GatewayEvent
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The result of ` + "`" + `dismissGatewayEvent` + "`" + `."
+type DismissGatewayEventPayload {
+  "The event; null when there are errors."
+  event: GatewayEvent
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Mutation {
+  "Books what a gateway told: money received settles an invoice or becomes credit, money taken back is tried again. Staff who may bill."
+  bookGatewayEvent(
+    "What it is booked for."
+    input: BookGatewayEventInput!
+  ): BookGatewayEventPayload!
+  "Notes that nothing is to be booked for what a gateway told, and why. Staff who may bill."
+  dismissGatewayEvent(
+    "The event and the reason."
+    input: DismissGatewayEventInput!
+  ): DismissGatewayEventPayload!
+}
 `, BuiltIn: false},
 	{Name: "../schema/people.graphqls", Input: `"An answer to the second step of a sign-in."
 input ProveFactorInput {
@@ -13810,6 +14138,16 @@ func (ec *executionContext) childFields_BeginTotpPayload(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type BeginTotpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_BookGatewayEventPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_BookGatewayEventPayload_event(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_BookGatewayEventPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BookGatewayEventPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_BouncedAddress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "client":
@@ -14290,6 +14628,16 @@ func (ec *executionContext) childFields_DeliveryFailure(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryFailure", field.Name)
 }
 
+func (ec *executionContext) childFields_DismissGatewayEventPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "event":
+		return ec.fieldContext_DismissGatewayEventPayload_event(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_DismissGatewayEventPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DismissGatewayEventPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Email(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -14522,6 +14870,56 @@ func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field
 		return ec.fieldContext_FiscalProfile_contactIds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_GatewayEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_GatewayEvent_id(ctx, field)
+	case "cause":
+		return ec.fieldContext_GatewayEvent_cause(ctx, field)
+	case "kind":
+		return ec.fieldContext_GatewayEvent_kind(ctx, field)
+	case "amount":
+		return ec.fieldContext_GatewayEvent_amount(ctx, field)
+	case "reference":
+		return ec.fieldContext_GatewayEvent_reference(ctx, field)
+	case "receivedAt":
+		return ec.fieldContext_GatewayEvent_receivedAt(ctx, field)
+	case "client":
+		return ec.fieldContext_GatewayEvent_client(ctx, field)
+	case "bookable":
+		return ec.fieldContext_GatewayEvent_bookable(ctx, field)
+	case "decision":
+		return ec.fieldContext_GatewayEvent_decision(ctx, field)
+	case "reason":
+		return ec.fieldContext_GatewayEvent_reason(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_GatewayEvent_decidedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GatewayEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_GatewayEventConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_GatewayEventConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_GatewayEventConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_GatewayEventConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GatewayEventConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_GatewayEventEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_GatewayEventEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_GatewayEventEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GatewayEventEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Handover(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

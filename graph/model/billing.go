@@ -87,5 +87,28 @@ func (m MonthPaid) Amount() Money { return Money{m.MonthPaid.Amount, m.Currency}
 // BankMovement is a row whose amount has its currency.
 type BankMovement struct{ db.Movement }
 
+// GatewayEvent is a row whose amount has its currency.
+type GatewayEvent struct{ db.GatewayEvent }
+
+// Cause is why a person must look.
+func (e GatewayEvent) Cause() string { return e.Outcome }
+
+// Amount is how much, as the gateway says.
+func (e GatewayEvent) Amount() Money { return Money{e.GatewayEvent.Amount, e.Currency} }
+
+// Reference is the gateway's id of the money.
+func (e GatewayEvent) Reference() string { return e.ChargeRef }
+
+// Bookable reports whether it can be booked.
+func (e GatewayEvent) Bookable() bool { return billing.Bookable(e.GatewayEvent) }
+
+// Decision is what was decided, nil for nothing.
+func (e GatewayEvent) Decision() *string {
+	if e.GatewayEvent.Decision == "" {
+		return nil
+	}
+	return &e.GatewayEvent.Decision
+}
+
 // Amount is how much was deposited.
 func (m BankMovement) Amount() Money { return Money{m.Movement.Amount, m.Currency} }

@@ -292,6 +292,14 @@ type BeginTotpPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// What an event of a gateway is booked for. Staff who may bill.
+type BookGatewayEventInput struct {
+	// The event.
+	EventID string `json:"eventId"`
+	// The invoice that money received settles, in its currency; all of it becomes the client's credit when left out.
+	InvoiceID *string `json:"invoiceId,omitempty"`
+}
+
 // The result of cancelling a delivery.
 type CancelDeliveryPayload struct {
 	// The delivery; null when there are errors.
@@ -554,6 +562,14 @@ type DeliveryInput struct {
 	DeliveryID string `json:"deliveryId"`
 }
 
+// An event of a gateway for which nothing is booked. Staff who may bill.
+type DismissGatewayEventInput struct {
+	// The event.
+	EventID string `json:"eventId"`
+	// Why, up to 500 characters.
+	Reason string `json:"reason"`
+}
+
 // A page of mails.
 type EmailConnection struct {
 	// The mails with their cursors.
@@ -656,6 +672,24 @@ type FiscalCancellation struct {
 	RequestedAt time.Time `json:"requestedAt"`
 	// Until when the receiver can answer; null unless it is the receiver's turn. Without an answer the document is cancelled.
 	Deadline *time.Time `json:"deadline,omitempty"`
+}
+
+// A page of what gateways told.
+type GatewayEventConnection struct {
+	// The events with their cursors.
+	Edges []*GatewayEventEdge `json:"edges"`
+	// The events.
+	Nodes []*GatewayEvent `json:"nodes"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// What a gateway told, in a list.
+type GatewayEventEdge struct {
+	// The cursor of this element.
+	Cursor string `json:"cursor"`
+	// The event.
+	Node *GatewayEvent `json:"node"`
 }
 
 // A movement that paid nothing here.

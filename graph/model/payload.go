@@ -24,6 +24,11 @@ type (
 		Movement   *BankMovement
 		UserErrors []*UserError
 	}
+	// GatewayEventPayload is the result of deciding about what a gateway told.
+	GatewayEventPayload struct {
+		Event      *GatewayEvent
+		UserErrors []*UserError
+	}
 	// ServicePayload is the result of a verb about a service.
 	ServicePayload struct {
 		Service    *db.Service

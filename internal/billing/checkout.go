@@ -10,6 +10,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // maxCheckout is how many invoices can be paid at once online.
@@ -105,6 +106,11 @@ func (s *Service) checkout(ctx context.Context, invoices []db.Invoice, back stri
 		}
 		parts[i] = db.CheckoutInvoice{InvoiceID: invoice.ID, Amount: invoice.Balance}
 		items[i] = CheckoutItem{Name: invoice.Number, Amount: invoice.Balance}
+	}
+	if least := s.Gateway.Minimum(row.Currency); row.Amount < least {
+		var checks fault.Checks
+		checks.Add("invoices", "AMOUNT_BELOW_MINIMUM", "least", money.FormatNumber(least, row.Currency), "currency", string(row.Currency))
+		return db.Checkout{}, checks.Err()
 	}
 	// One page for the same amounts, even when two requests come at once.
 	closed := []string{}

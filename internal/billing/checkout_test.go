@@ -27,6 +27,7 @@ type cashier struct {
 	expired  []string
 	pages    map[string]billing.GatewayEvent // what ReadCheckout answers
 	down     bool
+	least    money.Minor
 }
 
 // wire is an event as JSON: an id is text there, which 0 has none of.
@@ -36,6 +37,8 @@ type wire struct {
 }
 
 func (*cashier) Name() string { return "cashier" }
+
+func (c *cashier) Minimum(money.Currency) money.Minor { return c.least }
 
 func (c *cashier) CreateCheckout(_ context.Context, r billing.CheckoutRequest) (billing.CheckoutSession, error) {
 	c.mu.Lock()

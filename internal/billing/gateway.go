@@ -12,6 +12,8 @@ import (
 type Gateway interface {
 	// Name is stored with what came from the gateway.
 	Name() string
+	// Minimum is the least that the gateway takes in the currency, minor units; 0 for any amount.
+	Minimum(currency money.Currency) money.Minor
 	// CreateCheckout opens a payment page. The same checkout twice gives the same page.
 	CreateCheckout(ctx context.Context, request CheckoutRequest) (CheckoutSession, error)
 	// ReadCheckout tells how a payment page stands, as an event without Ref. A page that is open is EventOther.

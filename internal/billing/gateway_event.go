@@ -19,11 +19,12 @@ const (
 	outcomeBooked   = "booked"
 	outcomeNoted    = "noted"
 	outcomeRepeated = "repeated"
-	outcomeLate     = "late"     // the checkout had moved on: an expiry that arrives after the payment
-	outcomeIgnored  = "ignored"  // not about a checkout of ours
-	outcomeMismatch = "mismatch" // other currency than asked for: a person must look
-	outcomeWaiting  = "waiting"  // about a charge that is not booked yet
-	outcomeUnbooked = "unbooked" // the gateway took back more than the client has left here: a person must look
+	outcomeLate     = "late"    // the checkout had moved on: an expiry that arrives after the payment
+	outcomeIgnored  = "ignored" // not about a checkout of ours
+	outcomeMismatch = db.GatewayMismatch
+	outcomeWaiting  = "waiting" // about a charge that is not booked yet
+	outcomeUnbooked = db.GatewayUnbooked
+	outcomeDiffers  = db.GatewayDiffers
 )
 
 // ReceiveGatewayEvent acts on a webhook. The signature is its authorisation. Events may come any
@@ -43,7 +44,7 @@ func (s *Service) ReceiveGatewayEvent(ctx context.Context, payload []byte, signa
 	ctx = access.With(ctx, access.Actor{Kind: access.System, Name: s.Gateway.Name()})
 	return s.Store.InTx(ctx, func(tx *db.Store) error {
 		row := db.GatewayEvent{Gateway: s.Gateway.Name(), EventRef: event.Ref, Kind: event.Kind, Outcome: outcomeIgnored, ReceivedAt: s.Now(),
-			ChargeRef: event.Charge, ReversalRef: event.Reversal, Amount: event.Amount, Currency: event.Currency, Dispute: event.Dispute}
+			SessionRef: event.Session, ChargeRef: event.Charge, ReversalRef: event.Reversal, Amount: event.Amount, Currency: event.Currency, Dispute: event.Dispute}
 		first, err := tx.ClaimGatewayEvent(ctx, &row)
 		if err != nil || !first {
 			return err
@@ -52,7 +53,7 @@ func (s *Service) ReceiveGatewayEvent(ctx context.Context, payload []byte, signa
 			if err := s.reverse(ctx, tx, &row, event); err != nil {
 				return err
 			}
-			return tx.FinishGatewayEvent(ctx, &row)
+			return s.finish(ctx, tx, &row)
 		}
 		if event.Checkout == 0 || event.Kind == EventOther {
 			return nil
@@ -68,8 +69,20 @@ func (s *Service) ReceiveGatewayEvent(ctx context.Context, payload []byte, signa
 		if row.Outcome, err = s.applyEvent(ctx, tx, &checkout, event); err != nil {
 			return err
 		}
-		return tx.FinishGatewayEvent(ctx, &row)
+		return s.finish(ctx, tx, &row)
 	})
+}
+
+// finish notes what an event did, and tells staff when that is theirs to decide.
+func (s *Service) finish(ctx context.Context, tx *db.Store, row *db.GatewayEvent) error {
+	if err := tx.FinishGatewayEvent(ctx, row); err != nil {
+		return err
+	}
+	switch row.Outcome {
+	case outcomeMismatch, outcomeUnbooked, outcomeDiffers:
+		return tx.Enqueue(ctx, GatewayJob{EventID: row.ID, URL: s.BaseURL + "/consola/pasarela/" + row.ID.String()})
+	}
+	return nil
 }
 
 func (s *Service) applyEvent(ctx context.Context, tx *db.Store, checkout *db.Checkout, event GatewayEvent) (outcome string, err error) {
@@ -85,7 +98,11 @@ func (s *Service) applyEvent(ctx context.Context, tx *db.Store, checkout *db.Che
 		if event.Currency != checkout.Currency || event.Amount <= 0 || event.Amount > money.MaxMinor {
 			return outcomeMismatch, nil
 		}
-		return outcomeBooked, s.bookCheckout(ctx, tx, checkout, event)
+		outcome = outcomeBooked
+		if event.Amount != checkout.Amount {
+			outcome = outcomeDiffers
+		}
+		return outcome, s.bookCheckout(ctx, tx, checkout, event)
 	case event.Kind == EventProcessing && waiting:
 		checkout.Status = db.CheckoutProcessing
 	case event.Kind == EventFailed && (waiting || checkout.Status == db.CheckoutProcessing):
@@ -149,8 +166,16 @@ func (s *Service) refresh(ctx context.Context, row db.Checkout) (db.Checkout, er
 			return err
 		}
 		if event.Kind != "" && event.Kind != EventOther {
-			_, err = s.applyEvent(ctx, tx, &row, event)
-			return err
+			outcome, err := s.applyEvent(ctx, tx, &row, event)
+			if err != nil || outcome != outcomeMismatch && outcome != outcomeDiffers {
+				return err
+			}
+			note := db.GatewayEvent{Gateway: row.Gateway, EventRef: "review:" + row.SessionRef, Kind: event.Kind, CheckoutID: row.ID, Outcome: outcome, ReceivedAt: s.Now(),
+				SessionRef: event.Session, ChargeRef: event.Charge, Amount: event.Amount, Currency: event.Currency}
+			if first, err := tx.ClaimGatewayEvent(ctx, &note); err != nil || !first {
+				return err
+			}
+			return s.finish(ctx, tx, &note)
 		}
 		return tx.SaveCheckout(ctx, &row) // looked at now
 	})

@@ -44,7 +44,7 @@ func (s *Service) reverseWaiting(ctx context.Context, tx *db.Store, checkout db.
 		if row.Outcome, err = s.bookReversal(ctx, tx, checkout, row); err != nil {
 			return err
 		}
-		if err := tx.FinishGatewayEvent(ctx, &row); err != nil {
+		if err := s.finish(ctx, tx, &row); err != nil {
 			return err
 		}
 	}

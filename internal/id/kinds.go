@@ -30,6 +30,7 @@ const (
 	ServicePrefix      = "svc"
 	MovementPrefix     = "mov"
 	CheckoutPrefix     = "chk"
+	GatewayEventPrefix = "gev"
 	GroupPrefix        = "grp"
 	LateFeePrefix      = "fee"
 	TemplatePrefix     = "tpl"
@@ -416,6 +417,25 @@ func (v *Movement) UnmarshalGQL(text any) error { return unmarshal(MovementPrefi
 func ParseMovement(text string) (Movement, error) {
 	n, err := parse(MovementPrefix, text)
 	return Movement(n), err
+}
+
+// GatewayEvent identifies what a payment gateway told.
+type GatewayEvent int64
+
+func (v GatewayEvent) String() string               { return format(GatewayEventPrefix, int64(v)) }
+func (v GatewayEvent) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *GatewayEvent) UnmarshalText(text []byte) error {
+	return unmarshal(GatewayEventPrefix, string(text), (*int64)(v))
+}
+func (v GatewayEvent) MarshalGQL(w io.Writer) { fmt.Fprintf(w, "%q", v.String()) }
+func (v *GatewayEvent) UnmarshalGQL(text any) error {
+	return unmarshal(GatewayEventPrefix, text, (*int64)(v))
+}
+
+// ParseGatewayEvent reads the global id of what a payment gateway told.
+func ParseGatewayEvent(text string) (GatewayEvent, error) {
+	n, err := parse(GatewayEventPrefix, text)
+	return GatewayEvent(n), err
 }
 
 // Checkout identifies an online payment that was started.

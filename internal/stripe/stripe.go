@@ -55,6 +55,12 @@ func New(config Config) (*Gateway, error) {
 // Name implements billing.Gateway.
 func (g *Gateway) Name() string { return "stripe" }
 
+// minimum is the least that Stripe charges, minor units (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+var minimum = map[money.Currency]money.Minor{money.MXN: 10_00, money.USD: 50, money.EUR: 50}
+
+// Minimum implements billing.Gateway.
+func (g *Gateway) Minimum(currency money.Currency) money.Minor { return minimum[currency] }
+
 // CreateCheckout implements billing.Gateway. The idempotency key makes a repeated request return the
 // page that exists.
 func (g *Gateway) CreateCheckout(ctx context.Context, request billing.CheckoutRequest) (billing.CheckoutSession, error) {

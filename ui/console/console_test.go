@@ -58,7 +58,14 @@ func TestStaffOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := map[string]string{"productos": product.ID.String(), "servicios": service.ID.String(), "notas-de-credito": note.ID.String(), "pagos": paid.ID.String(), "banco": moved.Rows[0].ID.String(), "clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
+	event := db.GatewayEvent{Gateway: "stripe", EventRef: "evt_1", Kind: billing.EventReversed, Outcome: db.GatewayUnbooked, ReceivedAt: now, Amount: 100, Currency: money.MXN}
+	if _, err := w.store.ClaimGatewayEvent(t.Context(), &event); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.FinishGatewayEvent(t.Context(), &event); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{"pasarela": event.ID.String(), "productos": product.ID.String(), "servicios": service.ID.String(), "notas-de-credito": note.ID.String(), "pagos": paid.ID.String(), "banco": moved.Rows[0].ID.String(), "clientes": client.ID.String(), "contactos": contact.ID.String(), "facturas": invoice.ID.String(), "recordatorios": list.Rows[0].ID.String(),
 		"personal": "stf_999999", "tokens": "tok_999999"}
 
 	owner := access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: client.ID, Owner: true}}}

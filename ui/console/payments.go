@@ -47,6 +47,7 @@ type paymentsView struct {
 	Query  url.Values
 	Rows   []paymentRow
 	Sums   []db.PaymentSums
+	Review int64 // what the gateway told and nobody could book
 	Next   string
 	Errors fieldErrors
 }
@@ -117,6 +118,9 @@ func (c *Console) payments(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err == nil {
 		view.Sums, err = c.Billing.PaymentSums(ctx, query)
+	}
+	if err == nil {
+		view.Review, err = c.Billing.UndecidedEvents(ctx)
 	}
 	status := http.StatusOK
 	if errs, ok := invalid(ctx, err); ok && errs["after"] == "" {
