@@ -2,14 +2,16 @@ package db
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/uptrace/bun"
 
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
-// ClientsByName finds clients by id (cli_12), RFC or email address, for many names at once. The
+// ClientsByName finds clients by id (cli_12), reference, RFC or email address, for many names at once. The
 // answer is by the name in lower case; a name that fits several clients has several.
 func (s *Store) ClientsByName(ctx context.Context, names []string) (map[string][]Client, error) {
 	ids, words := []id.Client{0}, []string{""}
@@ -21,12 +23,12 @@ func (s *Store) ClientsByName(ctx context.Context, names []string) (map[string][
 		}
 	}
 	rows := []Client{}
-	err := s.idb.NewSelect().Model(&rows).Where("id IN (?) OR lower(email) IN (?) OR lower(tax_id) IN (?)", bun.List(ids), bun.List(words), bun.List(words)).
+	err := s.idb.NewSelect().Model(&rows).Where("id IN (?) OR lower(email) IN (?) OR lower(tax_id) IN (?) OR external_ref <> '' AND external_ref IN (?)", bun.List(ids), bun.List(words), bun.List(words), bun.List(append([]string{"-"}, names...))).
 		OrderExpr("id").Scan(ctx)
 	found := map[string][]Client{}
 	for _, row := range rows {
-		for _, name := range []string{row.ID.String(), strings.ToLower(row.Email), strings.ToLower(row.TaxID)} {
-			if name != "" {
+		for _, name := range []string{row.ID.String(), strings.ToLower(row.ExternalRef), strings.ToLower(row.Email), strings.ToLower(row.TaxID)} {
+			if name != "" && !slices.ContainsFunc(found[name], func(c Client) bool { return c.ID == row.ID }) {
 				found[name] = append(found[name], row)
 			}
 		}
@@ -46,4 +48,59 @@ func (s *Store) ClaimRequests(ctx context.Context, rows []BillingRequest) (map[s
 		fresh[key] = true
 	}
 	return fresh, translate(err)
+}
+
+// ImportedClient is a client with its owner's row and its contacts, which are written together.
+type ImportedClient struct {
+	Client      Client
+	Owner       SubAccount
+	Contacts    []Contact
+	Permissions [][]access.Permission // of each contact: nil for one without access
+}
+
+// AddClients inserts clients with their owners and contacts, in four statements, and sets their ids. A reference that is there already
+// is left alone: its client keeps the id 0.
+func (s *Store) AddClients(ctx context.Context, list []*ImportedClient) error {
+	rows := make([]*Client, len(list))
+	for i, one := range list {
+		rows[i] = &one.Client
+	}
+	made := []Client{}
+	if _, err := s.idb.NewInsert().Model(&rows).On("CONFLICT (external_ref) WHERE external_ref <> '' DO NOTHING").Returning("id, external_ref").Exec(ctx, &made); err != nil {
+		return translate(err)
+	}
+	ids := make(map[string]id.Client, len(made))
+	for _, row := range made {
+		ids[row.ExternalRef] = row.ID
+	}
+	owners, contacts := []*SubAccount{}, []*Contact{}
+	for _, one := range list {
+		one.Client.ID = ids[one.Client.ExternalRef]
+		if one.Client.ID == 0 {
+			continue
+		}
+		one.Owner.ClientID = one.Client.ID
+		owners = append(owners, &one.Owner)
+		for i := range one.Contacts {
+			one.Contacts[i].ClientID = one.Client.ID
+			contacts = append(contacts, &one.Contacts[i])
+		}
+	}
+	if len(owners) == 0 {
+		return nil
+	}
+	if len(contacts) > 0 {
+		if _, err := s.idb.NewInsert().Model(&contacts).Exec(ctx); err != nil {
+			return translate(err)
+		}
+	}
+	for _, one := range list {
+		for i, permissions := range one.Permissions {
+			if permissions != nil && one.Client.ID != 0 {
+				owners = append(owners, &SubAccount{ClientID: one.Client.ID, ContactID: one.Contacts[i].ID, Permissions: permissions, Status: SubAccountInvited})
+			}
+		}
+	}
+	_, err := s.idb.NewInsert().Model(&owners).Exec(ctx)
+	return translate(err)
 }

@@ -29,6 +29,12 @@ func (r *bankMovementResolver) Invoice(ctx context.Context, obj *model.BankMovem
 	return load(ctx).invoices.Load(ctx, obj.InvoiceID)
 }
 
+func (r *mutationResolver) ImportClients(ctx context.Context, input model.ImportClientsInput) (*model.ImportClientsPayload, error) {
+	made, err := r.Account.ImportClients(ctx, strings.NewReader(input.CSV))
+	wrong, err := userErrors(ctx, err, "", splitPath)
+	return &model.ImportClientsPayload{Clients: made.Clients, Contacts: made.Contacts, Existing: made.Existing, Errors: max(made.Errors, len(wrong)), UserErrors: wrong}, err
+}
+
 func (r *mutationResolver) ImportInvoices(ctx context.Context, input model.ImportInvoicesInput) (*model.ImportInvoicesPayload, error) {
 	made, err := r.Billing.ImportInvoices(ctx, strings.NewReader(input.CSV))
 	wrong, err := userErrors(ctx, err, "", splitPath)

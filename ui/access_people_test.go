@@ -20,6 +20,7 @@ var peopleForms = map[string]url.Values{
 // peopleDocuments are those of clients, contacts, access and staff.
 var peopleDocuments = map[string]string{
 	"Client.owner":                   `{ client(id: "{client}") { owner { loginEmail } } }`,
+	"Mutation.importClients":         `mutation { importClients(input: {csv: "x"}) { userErrors { code } } }`,
 	"Mutation.addClient":             `mutation { addClient(input: {details: {name: "", email: "x"}}) { userErrors { code } } }`,
 	"Mutation.updateClient":          `mutation { updateClient(input: {clientId: "{client}", details: {name: ""}}) { userErrors { code } } }`,
 	"Mutation.inviteOwner":           `mutation { inviteOwner(input: {clientId: "{client}"}) { userErrors { code } } }`,

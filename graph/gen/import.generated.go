@@ -646,6 +646,130 @@ func (ec *executionContext) fieldContext_ImportBankStatementPayload_userErrors(_
 	return fc, nil
 }
 
+func (ec *executionContext) _ImportClientsPayload_clients(ctx context.Context, field graphql.CollectedField, obj *model.ImportClientsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportClientsPayload_clients(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Clients, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportClientsPayload_clients(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportClientsPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ImportClientsPayload_contacts(ctx context.Context, field graphql.CollectedField, obj *model.ImportClientsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportClientsPayload_contacts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contacts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportClientsPayload_contacts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportClientsPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ImportClientsPayload_existing(ctx context.Context, field graphql.CollectedField, obj *model.ImportClientsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportClientsPayload_existing(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Existing, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportClientsPayload_existing(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportClientsPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ImportClientsPayload_errors(ctx context.Context, field graphql.CollectedField, obj *model.ImportClientsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportClientsPayload_errors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Errors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportClientsPayload_errors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ImportClientsPayload", field, false, false, "Int")
+}
+
+func (ec *executionContext) _ImportClientsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ImportClientsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ImportClientsPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ImportClientsPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ImportClientsPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ImportInvoicesPayload_invoices(ctx context.Context, field graphql.CollectedField, obj *model.ImportInvoicesPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -888,6 +1012,48 @@ func (ec *executionContext) unmarshalInputImportBankStatementInput(ctx context.C
 func UnmarshalImportBankStatementInput(ctx context.Context, raw any) (model.ImportBankStatementInput, error) {
 	var out model.ImportBankStatementInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportBankStatementInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputImportClientsInput(ctx context.Context, obj any) (model.ImportClientsInput, error) {
+	var it model.ImportClientsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"csv"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "csv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("csv"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CSV = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalImportClientsInput unmarshals raw into the ImportClientsInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalImportClientsInput(ctx context.Context, raw any) (model.ImportClientsInput, error) {
+	var out model.ImportClientsInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "ImportClientsInput", raw, &out)
 	return out, err
 }
 
@@ -1221,6 +1387,59 @@ func (ec *executionContext) _ImportBankStatementPayload(ctx context.Context, sel
 	return out
 }
 
+var importClientsPayloadImplementors = []string{"ImportClientsPayload"}
+
+func (ec *executionContext) _ImportClientsPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ImportClientsPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, importClientsPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ImportClientsPayload")
+		case "clients":
+			out.Values[i] = ec._ImportClientsPayload_clients(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contacts":
+			out.Values[i] = ec._ImportClientsPayload_contacts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "existing":
+			out.Values[i] = ec._ImportClientsPayload_existing(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "errors":
+			out.Values[i] = ec._ImportClientsPayload_errors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._ImportClientsPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var importInvoicesPayloadImplementors = []string{"ImportInvoicesPayload"}
 
 func (ec *executionContext) _ImportInvoicesPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ImportInvoicesPayload) graphql.Marshaler {
@@ -1372,6 +1591,19 @@ func (ec *executionContext) marshalNImportBankStatementPayload2ᚖgithubᚗcom�
 		return graphql.Null
 	}
 	return ec._ImportBankStatementPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNImportClientsInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportClientsInput(ctx context.Context, v any) (model.ImportClientsInput, error) {
+	res, err := ec.unmarshalInputImportClientsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNImportClientsPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportClientsPayload(ctx context.Context, sel ast.SelectionSet, v *model.ImportClientsPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ImportClientsPayload!")
+		return graphql.Null
+	}
+	return ec._ImportClientsPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNImportInvoicesInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportInvoicesInput(ctx context.Context, v any) (model.ImportInvoicesInput, error) {

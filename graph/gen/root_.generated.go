@@ -644,6 +644,14 @@ type ComplexityRoot struct {
 		Withdrawn  func(childComplexity int) int
 	}
 
+	ImportClientsPayload struct {
+		Clients    func(childComplexity int) int
+		Contacts   func(childComplexity int) int
+		Errors     func(childComplexity int) int
+		Existing   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ImportInvoicesPayload struct {
 		Errors     func(childComplexity int) int
 		Existing   func(childComplexity int) int
@@ -867,6 +875,7 @@ type ComplexityRoot struct {
 		FinishPasskeySignIn      func(childComplexity int, input model.FinishPasskeySignInInput) int
 		IgnoreBankMovement       func(childComplexity int, input model.IgnoreBankMovementInput) int
 		ImportBankStatement      func(childComplexity int, input model.ImportBankStatementInput) int
+		ImportClients            func(childComplexity int, input model.ImportClientsInput) int
 		ImportInvoices           func(childComplexity int, input model.ImportInvoicesInput) int
 		InviteOwner              func(childComplexity int, input model.InviteOwnerInput) int
 		InvoiceRenewals          func(childComplexity int) int
@@ -3897,6 +3906,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ImportBankStatementPayload.Withdrawn(childComplexity), true
 
+	case "ImportClientsPayload.clients":
+		if e.ComplexityRoot.ImportClientsPayload.Clients == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportClientsPayload.Clients(childComplexity), true
+	case "ImportClientsPayload.contacts":
+		if e.ComplexityRoot.ImportClientsPayload.Contacts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportClientsPayload.Contacts(childComplexity), true
+	case "ImportClientsPayload.errors":
+		if e.ComplexityRoot.ImportClientsPayload.Errors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportClientsPayload.Errors(childComplexity), true
+	case "ImportClientsPayload.existing":
+		if e.ComplexityRoot.ImportClientsPayload.Existing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportClientsPayload.Existing(childComplexity), true
+	case "ImportClientsPayload.userErrors":
+		if e.ComplexityRoot.ImportClientsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ImportClientsPayload.UserErrors(childComplexity), true
+
 	case "ImportInvoicesPayload.errors":
 		if e.ComplexityRoot.ImportInvoicesPayload.Errors == nil {
 			break
@@ -5047,6 +5087,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ImportBankStatement(childComplexity, args["input"].(model.ImportBankStatementInput)), true
+	case "Mutation.importClients":
+		if e.ComplexityRoot.Mutation.ImportClients == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importClients_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportClients(childComplexity, args["input"].(model.ImportClientsInput)), true
 	case "Mutation.importInvoices":
 		if e.ComplexityRoot.Mutation.ImportInvoices == nil {
 			break
@@ -8484,6 +8535,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("FinishPasskeySignInInput", ec.unmarshalInputFinishPasskeySignInInput),
 			graphql.NewInputUnmarshaler("IgnoreBankMovementInput", ec.unmarshalInputIgnoreBankMovementInput),
 			graphql.NewInputUnmarshaler("ImportBankStatementInput", ec.unmarshalInputImportBankStatementInput),
+			graphql.NewInputUnmarshaler("ImportClientsInput", ec.unmarshalInputImportClientsInput),
 			graphql.NewInputUnmarshaler("ImportInvoicesInput", ec.unmarshalInputImportInvoicesInput),
 			graphql.NewInputUnmarshaler("InviteOwnerInput", ec.unmarshalInputInviteOwnerInput),
 			graphql.NewInputUnmarshaler("InvoiceLimits", ec.unmarshalInputInvoiceLimits),
@@ -11077,6 +11129,26 @@ type ImportInvoicesPayload {
   userErrors: [UserError!]!
 }
 
+"Clients of another system."
+input ImportClientsInput {
+  "The CSV file as text, with the columns reference, name and email, and optionally those of the console's page of imports."
+  csv: String!
+}
+
+"The result of importing clients."
+type ImportClientsPayload {
+  "How many clients were added."
+  clients: Int!
+  "How many contacts they have."
+  contacts: Int!
+  "How many references were there already and were left alone."
+  existing: Int!
+  "How many errors there are; the first hundred are in ` + "`" + `userErrors` + "`" + `. With any, nothing was saved."
+  errors: Int!
+  "What is wrong: the path is ` + "`" + `rows` + "`" + `, the row of the file and the column."
+  userErrors: [UserError!]!
+}
+
 "A bank statement. Staff who may bill."
 input ImportBankStatementInput {
   "The CSV file as text, with the columns date and amount, and optionally reference, description and currency."
@@ -11128,6 +11200,11 @@ type IgnoreBankMovementPayload {
 }
 
 extend type Mutation {
+  "Adds the clients of a CSV file with their contacts; with any error nothing is saved, and a reference that is there already is left alone. Nobody is mailed. Staff and tokens with the scope clients:write."
+  importClients(
+    "The file."
+    input: ImportClientsInput!
+  ): ImportClientsPayload!
   "Issues the invoices of a CSV file; with any error nothing is saved, and a reference is never imported twice. Staff who may bill."
   importInvoices(
     "The file."
@@ -14968,6 +15045,22 @@ func (ec *executionContext) childFields_ImportBankStatementPayload(ctx context.C
 		return ec.fieldContext_ImportBankStatementPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ImportBankStatementPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ImportClientsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clients":
+		return ec.fieldContext_ImportClientsPayload_clients(ctx, field)
+	case "contacts":
+		return ec.fieldContext_ImportClientsPayload_contacts(ctx, field)
+	case "existing":
+		return ec.fieldContext_ImportClientsPayload_existing(ctx, field)
+	case "errors":
+		return ec.fieldContext_ImportClientsPayload_errors(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ImportClientsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ImportClientsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ImportInvoicesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -78,6 +78,7 @@ type MutationResolver interface {
 	OfferHandover(ctx context.Context, input model.OfferHandoverInput) (*model.OfferHandoverPayload, error)
 	EndHandover(ctx context.Context, input model.EndHandoverInput) (*model.EndHandoverPayload, error)
 	AcceptHandover(ctx context.Context, input model.AcceptHandoverInput) (*model.AcceptHandoverPayload, error)
+	ImportClients(ctx context.Context, input model.ImportClientsInput) (*model.ImportClientsPayload, error)
 	ImportInvoices(ctx context.Context, input model.ImportInvoicesInput) (*model.ImportInvoicesPayload, error)
 	ImportBankStatement(ctx context.Context, input model.ImportBankStatementInput) (*model.ImportBankStatementPayload, error)
 	ConfirmBankMovement(ctx context.Context, input model.ConfirmBankMovementInput) (*model.BankMovementPayload, error)
@@ -656,6 +657,20 @@ func (ec *executionContext) field_Mutation_importBankStatement_args(ctx context.
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ImportBankStatementInput, error) {
 			return ec.unmarshalNImportBankStatementInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportBankStatementInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_importClients_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ImportClientsInput, error) {
+			return ec.unmarshalNImportClientsInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportClientsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4695,6 +4710,50 @@ func (ec *executionContext) fieldContext_Mutation_acceptHandover(ctx context.Con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_acceptHandover_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_importClients(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_importClients(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ImportClients(ctx, fc.Args["input"].(model.ImportClientsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ImportClientsPayload) graphql.Marshaler {
+			return ec.marshalNImportClientsPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐImportClientsPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_importClients(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ImportClientsPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_importClients_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -9761,6 +9820,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "acceptHandover":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_acceptHandover(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "importClients":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_importClients(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

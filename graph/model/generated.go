@@ -716,6 +716,26 @@ type ImportBankStatementPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Clients of another system.
+type ImportClientsInput struct {
+	// The CSV file as text, with the columns reference, name and email, and optionally those of the console's page of imports.
+	CSV string `json:"csv"`
+}
+
+// The result of importing clients.
+type ImportClientsPayload struct {
+	// How many clients were added.
+	Clients int `json:"clients"`
+	// How many contacts they have.
+	Contacts int `json:"contacts"`
+	// How many references were there already and were left alone.
+	Existing int `json:"existing"`
+	// How many errors there are; the first hundred are in `userErrors`. With any, nothing was saved.
+	Errors int `json:"errors"`
+	// What is wrong: the path is `rows`, the row of the file and the column.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A file of invoices. Staff who may bill.
 type ImportInvoicesInput struct {
 	// The CSV file as text, with the columns reference, client, due_date, description and unit_price, and optionally those of the console's page of imports.

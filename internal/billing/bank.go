@@ -16,6 +16,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // StatementResult says what a bank statement brought.
@@ -34,14 +35,14 @@ func (s *Service) ImportStatement(ctx context.Context, file io.Reader) (Statemen
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return StatementResult{}, err
 	}
-	rows, err := newSheet(file, []string{"date", "amount"}, []string{"reference", "description", "currency"})
+	rows, err := sheet.New(file, []string{"date", "amount"}, []string{"reference", "description", "currency"})
 	if err != nil {
 		return StatementResult{}, err
 	}
 	return s.importStatement(ctx, rows)
 }
 
-func (s *Service) importStatement(ctx context.Context, rows *sheet) (StatementResult, error) {
+func (s *Service) importStatement(ctx context.Context, rows *sheet.Sheet) (StatementResult, error) {
 	im := statementImport{sheet: rows}
 	err := s.Store.InBulkTx(ctx, func(tx *db.Store) error {
 		var err error
@@ -62,27 +63,27 @@ func (s *Service) importStatement(ctx context.Context, rows *sheet) (StatementRe
 
 // statementImport reads deposits from a statement, one after the other.
 type statementImport struct {
-	sheet  *sheet
+	sheet  *sheet.Sheet
 	result StatementResult
 	checks fault.Checks
 }
 
 func (im *statementImport) fail(field, code string) {
 	if im.result.Errors++; im.result.Errors <= maxImportErrors {
-		im.checks.Add(rowPath(im.sheet.row, field), code)
+		im.checks.Add(sheet.Path(im.sheet.Row, field), code)
 	}
 }
 
 // next returns the next deposit, nil at the end. After an error the rest is read for its errors alone.
 func (im *statementImport) next() (*db.Deposit, error) {
 	for {
-		cell, err := im.sheet.next()
+		cell, err := im.sheet.Next()
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
 		if f, ok := fault.As(err); ok {
 			for _, field := range f.Fields {
-				im.fail(strings.TrimPrefix(strings.TrimPrefix(field.Path, rowPath(im.sheet.row, "")), "."), field.Code)
+				im.fail(strings.TrimPrefix(strings.TrimPrefix(field.Path, sheet.Path(im.sheet.Row, "")), "."), field.Code)
 			}
 			continue
 		}
@@ -97,11 +98,11 @@ func (im *statementImport) next() (*db.Deposit, error) {
 
 // deposit reads a row; nil for one that is no deposit, or wrong.
 func (im *statementImport) deposit(cell func(string) string) *db.Deposit {
-	if im.sheet.mapped && cell("amount") == "" { // a withdrawal, or a row of text
+	if im.sheet.Mapped && cell("amount") == "" { // a withdrawal, or a row of text
 		im.result.Withdrawn++
 		return nil
 	}
-	d := db.Deposit{Row: im.sheet.row, Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
+	d := db.Deposit{Row: im.sheet.Row, Currency: money.Currency(strings.ToUpper(cell("currency"))), Reference: shortest(cell("reference")), Description: shortest(cell("description"))}
 	if d.Currency == "" {
 		d.Currency = money.MXN
 	}
@@ -330,4 +331,12 @@ func (s *Service) MovementCounts(ctx context.Context) (map[string]int64, error) 
 		return nil, err
 	}
 	return s.Store.MovementCounts(ctx)
+}
+
+// shorten keeps what others wrote to what a row of a list shows.
+func shorten(text string) string {
+	if r := []rune(text); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return text
 }

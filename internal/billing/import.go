@@ -12,6 +12,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 const (
@@ -45,7 +46,7 @@ func (s *Service) ImportInvoices(ctx context.Context, file io.Reader) (ImportRes
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return ImportResult{}, err
 	}
-	rows, err := newSheet(file, importRequired, importOptional)
+	rows, err := sheet.New(file, importRequired, importOptional)
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -81,7 +82,7 @@ type importer struct {
 	s       *Service
 	ctx     context.Context
 	tx      *db.Store
-	sheet   *sheet
+	sheet   *sheet.Sheet
 	company db.Company
 	result  ImportResult
 	folios  ImportedJob // of the invoices so far
@@ -102,7 +103,7 @@ type imported struct {
 func (im *importer) fail(row int, field, code string, args ...any) {
 	im.result.Errors++
 	if im.result.Errors <= maxImportErrors {
-		im.checks.Add(rowPath(row, field), code, args...)
+		im.checks.Add(sheet.Path(row, field), code, args...)
 	}
 }
 
@@ -127,7 +128,7 @@ func (im *importer) failAll(err error, path func(field string) string) error {
 
 func (im *importer) run() error {
 	for {
-		cell, err := im.sheet.next()
+		cell, err := im.sheet.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -150,7 +151,7 @@ func (im *importer) run() error {
 
 // line reads a row into the current invoice, or begins the next one.
 func (im *importer) line(cell func(string) string) error {
-	row, reference := im.sheet.row, cell("reference")
+	row, reference := im.sheet.Row, cell("reference")
 	if reference == "" {
 		im.fail(row, "reference", "REQUIRED")
 		return nil
@@ -324,7 +325,7 @@ func (one imported) path(field string) string {
 		if column, ok := lineColumns[name]; ok {
 			name = column
 		}
-		return rowPath(one.rows[n], name)
+		return sheet.Path(one.rows[n], name)
 	}
-	return rowPath(one.row, columns[field])
+	return sheet.Path(one.row, columns[field])
 }

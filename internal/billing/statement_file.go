@@ -12,6 +12,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // Columns says which column of a file holds what: our name of a column by the file's.
@@ -56,19 +57,19 @@ const maxPreamble = 30
 
 // readStatementFile reads the beginning of a bank statement and finds the row with the names of its columns.
 func readStatementFile(r io.Reader) (StatementFile, error) {
-	rows, err := openSheet(r)
+	rows, err := sheet.Open(r)
 	if err != nil {
 		return StatementFile{}, err
 	}
 	head := [][]string{}
 	widest := 0
 	for len(head) < maxPreamble {
-		record, err := rows.csv.Read()
+		record, err := rows.CSV.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return StatementFile{}, errSheet(len(head)+1, "ROW_MALFORMED")
+			return StatementFile{}, sheet.Fault(len(head)+1, "ROW_MALFORMED")
 		}
 		head = append(head, slices.Clone(record))
 		widest = max(widest, filled(record))
@@ -79,7 +80,7 @@ func readStatementFile(r io.Reader) (StatementFile, error) {
 		first = slices.IndexFunc(head, func(record []string) bool { return filled(record) >= widest })
 	}
 	if first < 0 || widest < 2 {
-		return StatementFile{}, errSheet(1, "FILE_EMPTY")
+		return StatementFile{}, sheet.Fault(1, "FILE_EMPTY")
 	}
 	file := StatementFile{Names: head[first], Rows: head[first+1 : min(len(head), first+6)], Proposed: Columns{}}
 	taken := map[string]bool{}
@@ -188,7 +189,7 @@ func (s *Service) ImportStagedStatement(ctx context.Context, columns Columns) (S
 	if err := checks.Err(); err != nil {
 		return StatementResult{}, err
 	}
-	rows, err := newMappedSheet(file, columns)
+	rows, err := sheet.NewMapped(file, columns, maxPreamble)
 	if err != nil {
 		return StatementResult{}, err
 	}

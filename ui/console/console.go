@@ -54,7 +54,24 @@ func New(config Config) *Console { return &Console{config} }
 // Routes is the table of the console's routes. Those for staff ask for it themselves, because a
 // list that a login may ask for too (its own clients, its own invoices) is no console for it.
 func (c *Console) Routes() []layout.Route {
-	routes := slices.Concat(c.table(), c.profileTable(), c.reminderRoutes(), c.billingTable(), c.paymentTable(), c.bankTable(), c.gatewayTable(), c.productTable(), c.serviceTable(), c.reportTable(), c.fiscalTable(), c.satKeyRoutes(), c.documentRoutes(), c.emailRoutes(), c.peopleRoutes())
+	routes := slices.Concat(
+		c.table(),
+		c.profileTable(),
+		c.clientImportTable(),
+		c.reminderRoutes(),
+		c.billingTable(),
+		c.paymentTable(),
+		c.bankTable(),
+		c.gatewayTable(),
+		c.productTable(),
+		c.serviceTable(),
+		c.reportTable(),
+		c.fiscalTable(),
+		c.satKeyRoutes(),
+		c.documentRoutes(),
+		c.emailRoutes(),
+		c.peopleRoutes(),
+	)
 	for i, route := range routes {
 		if route.Who == layout.Staff {
 			routes[i].Handle = staffOnly(route.Handle)

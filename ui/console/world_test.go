@@ -23,6 +23,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
+	"github.com/nubedigitalmx/avisa/internal/secret"
 	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/email"
 )
@@ -40,6 +41,7 @@ type world struct {
 	handler http.Handler
 	actor   access.Actor
 	lang    string
+	account *account.Service
 	rules   *reminder.Service
 	sent    []mail.Message // to whom it was sent: the mail server of the tests
 }
@@ -69,8 +71,13 @@ func newWorld(tb testing.TB) *world {
 	w.rules = &reminder.Service{Store: store, Now: clock, Mailer: w, Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
 		return email.Reminder(ctx, r, links)
 	}}
+	secrets, err := secret.New("una llave de prueba de más de 32 bytes")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w.account = &account.Service{Store: store, Now: clock, Limiter: unlimited{}, Secrets: secrets}
 	c := New(Config{
-		Account: &account.Service{Store: store, Now: clock, Limiter: unlimited{}}, Billing: bills,
+		Account: w.account, Billing: bills,
 		Reminder: w.rules, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
 	})
 	if err := store.AddStaff(tb.Context(), &db.Staff{Name: staff.Name, Email: "cobranza@hospedaje.example", PasswordHash: "x", Language: locale.Spanish, Role: access.Admin, Active: true}); err != nil {

@@ -1,4 +1,5 @@
-package billing
+// Package sheet reads CSV files as people's programs write them, row by row with constant memory.
+package sheet
 
 import (
 	"bufio"
@@ -16,46 +17,47 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 )
 
-// sheet reads a CSV file row by row with constant memory: separated by commas, semicolons or tabs,
+// Sheet is a CSV file that is being read: separated by commas, semicolons or tabs,
 // in UTF-8 (with or without a mark) or in Latin-1 as older spreadsheets write it. Columns are found by the
 // names of the first row.
-type sheet struct {
-	csv     *csv.Reader
+type Sheet struct {
+	CSV     *csv.Reader
 	columns map[string]int
 	width   int
-	mapped  bool // a person said what the columns are: the file is a bank's, not ours
-	row     int  // number of the row in the file, the first is 1
+	Mapped  bool // a person said what the columns are: the file is a bank's, not ours
+	Row     int  // number of the row in the file, the first is 1
 	Latin1  bool
 	source  *latin
 }
 
-// errSheet is a fault about one row.
-func errSheet(row int, code string, args ...any) error {
+// Fault is a fault about one row.
+func Fault(row int, code string, args ...any) error {
 	var checks fault.Checks
-	checks.Add(rowPath(row, ""), code, args...)
+	checks.Add(Path(row, ""), code, args...)
 	return checks.Err()
 }
 
-func rowPath(row int, field string) string {
+// Path names a row of the file, and its column unless that is "".
+func Path(row int, field string) string {
 	if field == "" {
 		return fmt.Sprintf("rows[%d]", row)
 	}
 	return fmt.Sprintf("rows[%d].%s", row, field)
 }
 
-// openSheet finds out how a file is written, before its first row.
-func openSheet(r io.Reader) (*sheet, error) {
+// Open finds out how a file is written, before its first row.
+func Open(r io.Reader) (*Sheet, error) {
 	source := &latin{in: bufio.NewReaderSize(r, 64<<10)}
 	head, err := source.in.Peek(4)
 	if len(head) == 0 {
-		return nil, errSheet(1, "FILE_EMPTY")
+		return nil, Fault(1, "FILE_EMPTY")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) || bytes.IndexByte(head, 0) >= 0 ||
 		bytes.HasPrefix(head, []byte("PK\x03\x04")) { // UTF-16, or a spreadsheet file
-		return nil, errSheet(1, "FILE_ENCODING")
+		return nil, Fault(1, "FILE_ENCODING")
 	}
 	if bytes.HasPrefix(head, []byte("\xef\xbb\xbf")) {
 		_, _ = source.in.Discard(3)
@@ -67,8 +69,8 @@ func openSheet(r io.Reader) (*sheet, error) {
 			comma = c
 		}
 	}
-	s := &sheet{csv: csv.NewReader(source), source: source, columns: map[string]int{}}
-	s.csv.Comma, s.csv.ReuseRecord, s.csv.FieldsPerRecord = comma, true, -1
+	s := &Sheet{CSV: csv.NewReader(source), source: source, columns: map[string]int{}}
+	s.CSV.Comma, s.CSV.ReuseRecord, s.CSV.FieldsPerRecord = comma, true, -1
 	return s, nil
 }
 
@@ -81,16 +83,16 @@ func separates(peek []byte, sign rune) int {
 	return most
 }
 
-// newSheet reads the first row. Columns may be in any order; one that is not known is an error, so
+// New reads the first row. Columns may be in any order; one that is not known is an error, so
 // that a misspelt name cannot be ignored.
-func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
-	s, err := openSheet(r)
+func New(r io.Reader, required, optional []string) (*Sheet, error) {
+	s, err := Open(r)
 	if err != nil {
 		return nil, err
 	}
-	names, err := s.csv.Read()
+	names, err := s.CSV.Read()
 	if err != nil {
-		return nil, errSheet(1, "ROW_MALFORMED")
+		return nil, Fault(1, "ROW_MALFORMED")
 	}
 	var checks fault.Checks
 	for i, name := range names {
@@ -98,7 +100,7 @@ func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
 		switch {
 		case !slices.Contains(required, name) && !slices.Contains(optional, name):
 			checks.Add("rows[1]", "COLUMN_UNKNOWN", "column", shorten(name))
-		case s.has(name):
+		case s.Has(name):
 			checks.Add("rows[1]."+name, "DUPLICATE")
 		default:
 			s.columns[name] = i
@@ -108,7 +110,7 @@ func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
 		}
 	}
 	for _, name := range required {
-		if !s.has(name) {
+		if !s.Has(name) {
 			checks.Add("rows[1]", "COLUMN_MISSING", "column", name)
 		}
 	}
@@ -116,19 +118,20 @@ func newSheet(r io.Reader, required, optional []string) (*sheet, error) {
 	return s, checks.Err()
 }
 
-// newMappedSheet reads up to the row with these names; its other columns, and rows of title above it, are left out.
-func newMappedSheet(r io.Reader, columns Columns) (*sheet, error) {
-	s, err := openSheet(r)
+// NewMapped reads up to the row with the names of columns, which says what of ours each is; its other columns, and up
+// to preamble rows of title above it, are left out.
+func NewMapped(r io.Reader, columns map[string]string, preamble int) (*Sheet, error) {
+	s, err := Open(r)
 	if err != nil {
 		return nil, err
 	}
-	for range maxPreamble {
-		names, err := s.csv.Read()
+	for range preamble {
+		names, err := s.CSV.Read()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, errSheet(1, "ROW_MALFORMED")
+			return nil, Fault(1, "ROW_MALFORMED")
 		}
 		for name, column := range columns {
 			if i := slices.Index(names, name); i >= 0 {
@@ -136,15 +139,16 @@ func newMappedSheet(r io.Reader, columns Columns) (*sheet, error) {
 			}
 		}
 		if len(s.columns) == len(columns) {
-			s.width, s.mapped = len(names), true
+			s.width, s.Mapped = len(names), true
 			return s, nil
 		}
 		clear(s.columns)
 	}
-	return nil, errSheet(1, "COLUMN_MISSING", "column", "")
+	return nil, Fault(1, "COLUMN_MISSING", "column", "")
 }
 
-func (s *sheet) has(column string) bool { _, ok := s.columns[column]; return ok }
+// Has reports whether the file has a column.
+func (s *Sheet) Has(column string) bool { _, ok := s.columns[column]; return ok }
 
 func shorten(text string) string {
 	if r := []rune(text); len(r) > 40 {
@@ -153,24 +157,24 @@ func shorten(text string) string {
 	return text
 }
 
-// next reads a row; io.EOF at the end. A fault is about this row alone, and reading can go on.
-func (s *sheet) next() (func(column string) string, error) {
-	record, err := s.csv.Read()
+// Next reads a row; io.EOF at the end. A fault is about this row alone, and reading can go on.
+func (s *Sheet) Next() (func(column string) string, error) {
+	record, err := s.CSV.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
 	}
 	var malformed *csv.ParseError
 	if errors.As(err, &malformed) {
-		s.row = malformed.StartLine
-		return nil, errSheet(s.row, "ROW_MALFORMED")
+		s.Row = malformed.StartLine
+		return nil, Fault(s.Row, "ROW_MALFORMED")
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.row, _ = s.csv.FieldPos(0)
+	s.Row, _ = s.CSV.FieldPos(0)
 	s.Latin1 = s.source.found
-	if len(record) != s.width && !s.mapped {
-		return nil, errSheet(s.row, "COLUMN_COUNT", "count", len(record), "expected", s.width)
+	if len(record) != s.width && !s.Mapped {
+		return nil, Fault(s.Row, "COLUMN_COUNT", "count", len(record), "expected", s.width)
 	}
 	return func(column string) string {
 		i, ok := s.columns[column]
