@@ -90,7 +90,7 @@ func (c *Catalogs) indexed() *Catalogs {
 	for name, list := range c.lists {
 		at := make(map[string][]int32, len(list))
 		for i, e := range list {
-			at[e.Key] = append(at[e.Key], int32(i)) //nolint:gosec // some ten thousand
+			at[e.Key] = append(at[e.Key], int32(i))
 		}
 		c.index[name] = &index{at: at}
 	}

@@ -102,7 +102,7 @@ func TestPrintedRepresentation(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				xml, err := os.ReadFile(file) //nolint:gosec // of the list above
+				xml, err := os.ReadFile(file)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -123,7 +123,7 @@ func TestPrintedRepresentation(t *testing.T) {
 				if err := os.WriteFile(path, printed, 0o600); err != nil {
 					t.Fatal(err)
 				}
-				out, err := exec.Command("pdftotext", path, "-").Output() //nolint:gosec // our own file
+				out, err := exec.Command("pdftotext", path, "-").Output()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -143,10 +143,10 @@ func TestPrintedRepresentation(t *testing.T) {
 					t.Error("nothing says that it is a test")
 				}
 				attached := filepath.Join(filepath.Dir(path), "attached.xml")
-				if b, err := exec.Command("pdfdetach", "-save", "1", "-o", attached, path).CombinedOutput(); err != nil { //nolint:gosec // our own file
+				if b, err := exec.Command("pdfdetach", "-save", "1", "-o", attached, path).CombinedOutput(); err != nil {
 					t.Fatalf("%v: %s", err, b)
 				}
-				if got, err := os.ReadFile(attached); err != nil || !bytes.Equal(got, xml) { //nolint:gosec // our own file
+				if got, err := os.ReadFile(attached); err != nil || !bytes.Equal(got, xml) {
 					t.Error("the XML inside is another one", err)
 				}
 				readQR(t, printed, fiscal.VerificationURL(c))

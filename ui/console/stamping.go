@@ -167,7 +167,8 @@ func (c *Console) stampingBanner(ctx context.Context) (templ.Component, error) {
 // alertTexts are title and detail of an alert, and where to look.
 func alertTexts(ctx context.Context, s fiscal.Stamping, alert string) (title, detail, look, path string) {
 	look, path = stampt(ctx, "look"), stampingPath
-	key, args := "alert."+alert, []any{}
+	key := "alert." + alert
+	var args []any
 	switch alert {
 	case fiscal.AlertOutage:
 		if s.Outage.Failure == string(fiscal.KindAuth) {
