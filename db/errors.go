@@ -2,7 +2,10 @@ package db
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -38,6 +41,17 @@ func Passing(err error) bool {
 		return true
 	}
 	return false
+}
+
+// Unanswered reports whether err says that a server did not answer, is starting or stopping, or has no room:
+// nobody's mistake, and over soon.
+func Unanswered(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return len(pg.Code) == 5 && (pg.Code[:2] == "08" || pg.Code[:2] == "53" || pg.Code[:2] == "57") // classes of SQLSTATE
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[*net.OpError](err)
+	return connecting || network || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
 }
 
 // affected turns the result of a statement that must have met a row into NotFound when it met none.

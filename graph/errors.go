@@ -12,6 +12,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/locale"
@@ -69,6 +70,9 @@ func translate(ctx context.Context, err error, at gqlerror.Error) (out *gqlerror
 		return refusal(ctx, "VALUE_INVALID", nil), input
 	case field != nil && (field.Field.Name == "__schema" || field.Field.Name == "__type") && graphql.GetOperationContext(ctx).DisableIntrospection:
 		return refusal(ctx, "INTROSPECTION_DISABLED", nil), nil
+	case db.Unanswered(err):
+		out, _ := presentFault(ctx, fault.New(fault.Unavailable, string(fault.Unavailable)).Because(err))
+		return out, nil
 	case ctx.Err() != nil: // the caller left, or its time is over
 		return refusal(ctx, string(fault.Unavailable), nil), nil
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/locale"
@@ -146,6 +147,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	lang := component.Lang(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return // nobody is there to read an answer
+	}
+	if _, told := fault.As(err); !told && db.Unanswered(err) {
+		err = fault.New(fault.Unavailable, string(fault.Unavailable)).Because(err)
 	}
 	var tooLarge *http.MaxBytesError
 	var wrong malformed
