@@ -112,7 +112,9 @@ func (s *Store) Outlook(ctx context.Context, now time.Time, days int, zone strin
 				AND lower(k.bounced_email) <> lower(k.email) AND n.base >= (k.created_at AT TIME ZONE n.timezone)::date WHERE newest = 1
 		), fresh AS (
 			SELECT day, count(*) AS n FROM recipient AS r
-			WHERE NOT EXISTS (SELECT FROM delivery AS d WHERE d.invoice_id = r.invoice_id AND d.step_id = r.step_id AND coalesce(d.contact_id, 0) = r.contact_id) GROUP BY day
+			-- By the whole of the key delivery_once: an invoice may have thousands of recipients.
+			WHERE NOT EXISTS (SELECT FROM delivery AS d WHERE d.invoice_id = r.invoice_id AND d.step_id = r.step_id AND d.contact_id = r.contact_id)
+				AND (r.contact_id <> 0 OR NOT EXISTS (SELECT FROM delivery AS d WHERE d.invoice_id = r.invoice_id AND d.step_id = r.step_id AND d.contact_id IS NULL)) GROUP BY day
 		), waiting AS (
 			SELECT greatest((d.due_at AT TIME ZONE ?2)::date, span.today) AS day, count(*) AS n FROM span, delivery AS d WHERE d.due_at IS NOT NULL GROUP BY 1
 		)
