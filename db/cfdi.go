@@ -213,17 +213,49 @@ func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI]
 func (s *Store) CFDIsRelatedTo(ctx context.Context, cfdi id.CFDI) ([]CFDI, error) {
 	rows := []CFDI{}
 	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").
-		Where("related_id = ?0 OR replaces_id = ?0 OR id IN (SELECT cfdi_id FROM cfdi_coverage WHERE related_id = ?0)", cfdi).OrderExpr("id").Scan(ctx)
+		Where("related_id = ?0 OR replaces_id = ?0 OR id IN (SELECT cfdi_id FROM cfdi_coverage WHERE related_id = ?0) OR id IN (?1)", cfdi, s.applying(cfdi)).OrderExpr("id").Scan(ctx)
 	return rows, translate(err)
 }
 
-// CFDIsAround returns the documents that one relates to, replaces, or is related to or replaced by, without their files.
-func (s *Store) CFDIsAround(ctx context.Context, row CFDI) ([]CFDI, error) {
+// CFDIsAround returns, by document, those that it relates to, replaces, or is related to or replaced by, without their
+// files.
+func (s *Store) CFDIsAround(ctx context.Context, documents ...id.CFDI) (map[id.CFDI][]CFDI, error) {
+	found := map[id.CFDI][]CFDI{}
+	if len(documents) == 0 {
+		return found, nil
+	}
+	var links []struct {
+		About id.CFDI `bun:"about"`
+		Other id.CFDI `bun:"other"`
+	}
+	err := s.idb.NewRaw(`SELECT replaces_id AS about, id AS other FROM cfdi WHERE replaces_id IN (?0) UNION
+		SELECT related_id, id FROM cfdi WHERE related_id IN (?0) UNION
+		SELECT id, replaces_id FROM cfdi WHERE id IN (?0) AND replaces_id IS NOT NULL UNION
+		SELECT id, related_id FROM cfdi WHERE id IN (?0) AND related_id IS NOT NULL UNION
+		SELECT related_id, cfdi_id FROM cfdi_coverage WHERE related_id IN (?0) UNION
+		SELECT cfdi_id, related_id FROM cfdi_coverage WHERE cfdi_id IN (?0) AND related_id IS NOT NULL UNION
+		SELECT a.anticipo_id, c.id FROM anticipo_application AS a JOIN cfdi AS c ON c.id = a.egreso_id OR c.invoice_id = a.invoice_id AND c.kind = 'ingreso'
+			WHERE a.anticipo_id IN (?0) UNION
+		SELECT egreso_id, anticipo_id FROM anticipo_application WHERE egreso_id IN (?0) UNION
+		SELECT c.id, a.anticipo_id FROM cfdi AS c JOIN anticipo_application AS a ON a.invoice_id = c.invoice_id WHERE c.id IN (?0) AND c.kind = 'ingreso'
+		ORDER BY 1, 2`, bun.List(documents)).Scan(ctx, &links)
+	if err != nil || len(links) == 0 {
+		return found, translate(err)
+	}
+	ids := make([]id.CFDI, len(links))
+	for i, link := range links {
+		ids[i] = link.Other
+	}
 	rows := []CFDI{}
-	err := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").
-		Where("related_id = ?0 OR replaces_id = ?0 OR id = ?1 OR id = ?2 OR id IN (SELECT cfdi_id FROM cfdi_coverage WHERE related_id = ?0) OR id IN (SELECT related_id FROM cfdi_coverage WHERE cfdi_id = ?0)",
-			row.ID, row.RelatedID, row.ReplacesID).OrderExpr("id").Scan(ctx)
-	return rows, translate(err)
+	err = s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").Where("id IN (?)", bun.List(ids)).Scan(ctx)
+	byID := make(map[id.CFDI]CFDI, len(rows))
+	for _, row := range rows {
+		byID[row.ID] = row
+	}
+	for _, link := range links {
+		found[link.About] = append(found[link.About], byID[link.Other])
+	}
+	return found, translate(err)
 }
 
 // CancellationsToFollow returns at most limit documents after an id whose cancellation the SAT knows and has
@@ -260,7 +292,8 @@ type CFDIDownload struct {
 	StaffID id.Staff  `bun:"staff_id,nullzero"`
 	Address string    `bun:"address"`
 	At      time.Time `bun:"at,nullzero,default:now()"`
-	Who     string    `bun:"who,scanonly"` // address of the login, or name of the member of staff
+	Client  id.Client `bun:"client_id,scanonly"` // of the document
+	Who     string    `bun:"who,scanonly"`       // address of the login, or name of the member of staff
 }
 
 // LogCFDIDownload writes an entry of the download log.
@@ -269,13 +302,21 @@ func (s *Store) LogCFDIDownload(ctx context.Context, row *CFDIDownload) error {
 	return translate(err)
 }
 
-// CFDIDownloads returns the download log of a document, the newest 100 first.
-func (s *Store) CFDIDownloads(ctx context.Context, cfdi id.CFDI) ([]CFDIDownload, error) {
+// CFDIDownloads returns the download logs of documents, the newest 100 of each first.
+func (s *Store) CFDIDownloads(ctx context.Context, documents ...id.CFDI) (map[id.CFDI][]CFDIDownload, error) {
+	found := map[id.CFDI][]CFDIDownload{}
+	if len(documents) == 0 {
+		return found, nil
+	}
 	rows := []CFDIDownload{}
-	err := s.idb.NewSelect().Model(&rows).ColumnExpr("cfdi_download.*").ColumnExpr("coalesce(login.email, staff.name, '') AS who").
-		Join("LEFT JOIN login ON login.id = cfdi_download.login_id").Join("LEFT JOIN staff ON staff.id = cfdi_download.staff_id").
-		Where("cfdi_id = ?", cfdi).OrderExpr("cfdi_download.id DESC").Limit(100).Scan(ctx)
-	return rows, translate(err)
+	err := s.idb.NewRaw(`SELECT d.*, coalesce(login.email, staff.name, '') AS who, cfdi.client_id
+		FROM unnest(ARRAY[?]::bigint[]) AS about (id) JOIN cfdi ON cfdi.id = about.id
+		JOIN LATERAL (SELECT * FROM cfdi_download WHERE cfdi_id = about.id ORDER BY id DESC LIMIT 100) AS d ON true
+		LEFT JOIN login ON login.id = d.login_id LEFT JOIN staff ON staff.id = d.staff_id ORDER BY d.cfdi_id, d.id DESC`, bun.List(documents)).Scan(ctx, &rows)
+	for _, row := range rows {
+		found[row.CFDIID] = append(found[row.CFDIID], row)
+	}
+	return found, translate(err)
 }
 
 // What a document is mailed for.

@@ -117,7 +117,8 @@ func (s *Store) Settlements(ctx context.Context, invoiceID id.Invoice) ([]Settle
 			SELECT payment_id, invoice_id, sum(amount)::bigint AS applied, min(id) AS entry FROM ledger_entry
 			WHERE invoice_id IS NOT NULL AND payment_id IN (SELECT payment_id FROM ledger_entry WHERE invoice_id = ?0 AND payment_id IS NOT NULL) GROUP BY 1, 2
 			UNION ALL
-			SELECT NULL, invoice_id, sum(amount)::bigint, max(id) FROM ledger_entry
+			-- What anticipos pay is in their own documents (egreso), not in a receipt.
+			SELECT NULL, invoice_id, (sum(amount) - (SELECT coalesce(sum(amount), 0) FROM anticipo_application WHERE invoice_id = ?0))::bigint, max(id) FROM ledger_entry
 			WHERE invoice_id = ?0 AND payment_id IS NULL AND credit_note_id IS NULL GROUP BY 2)
 		SELECT coalesce(s.payment_id, 0) AS payment_id, s.invoice_id, s.applied, coalesce(r.amount, 0)::bigint AS receipted, s.entry,
 			coalesce((SELECT received_on FROM payment WHERE id = s.payment_id),
@@ -186,7 +187,8 @@ func (s *Store) PaymentsWithoutReceipt(ctx context.Context, after id.Invoice, li
 	var ids []id.Invoice
 	err := s.idb.NewRaw(`SELECT DISTINCT i.invoice_id FROM cfdi AS i JOIN ledger_entry AS e ON e.invoice_id = i.invoice_id AND e.credit_note_id IS NULL
 		WHERE i.kind = 'ingreso' AND i.metodo_pago = 'PPD' AND i.status = 'stamped' AND i.invoice_id > ?
-		GROUP BY i.invoice_id, e.payment_id HAVING sum(e.amount) <> coalesce((SELECT sum(amount) FROM cfdi_coverage AS c
+		GROUP BY i.invoice_id, e.payment_id HAVING sum(e.amount) - CASE WHEN e.payment_id IS NULL
+			THEN coalesce((SELECT sum(amount) FROM anticipo_application AS a WHERE a.invoice_id = i.invoice_id), 0) ELSE 0 END <> coalesce((SELECT sum(amount) FROM cfdi_coverage AS c
 			WHERE c.invoice_id = i.invoice_id AND c.kind = 'pago' AND c.active AND c.payment_id IS NOT DISTINCT FROM e.payment_id), 0)
 		ORDER BY 1 LIMIT ?`, after, limit).Scan(ctx, &ids)
 	return ids, translate(err)

@@ -99,7 +99,7 @@ func (r *resolver) issueCreditNote(ctx context.Context, in model.IssueCreditNote
 	}
 	var checks fault.Checks
 	// Every currency has two decimals, so the invoice's need not be read first.
-	note := billing.CreditNoteInput{InvoiceID: key, Lines: lineInputs(&checks, "lines", money.MXN, in.Lines), Reason: in.Reason, RequestKey: in.RequestKey}
+	note := billing.CreditNoteInput{InvoiceID: key, Lines: lineInputs(&checks, "lines", money.MXN, in.Lines), Reason: in.Reason, Return: in.Return, RequestKey: in.RequestKey}
 	if in.Lines != nil && len(in.Lines) == 0 {
 		checks.Add("lines", "DOCUMENT_EMPTY") // to the verb, none would mean all of them
 	}

@@ -68,9 +68,51 @@ func (r *resolver) requestFiscalDocument(ctx context.Context, in model.RequestFi
 	if err != nil {
 		return nil, err
 	}
-	row, err := r.Fiscal.RequestCFDI(ctx, fiscal.RequestInput{InvoiceID: invoice, ProfileID: profile})
+	row, err := r.Fiscal.RequestCFDI(ctx, fiscal.RequestInput{InvoiceID: invoice, ProfileID: profile, FromGlobal: in.FromGlobal})
 	if err != nil {
 		return nil, err
 	}
 	return &row, nil
+}
+
+func fiscalRule(when fiscal.When, err error) (*model.FiscalRule, error) {
+	if err != nil {
+		return nil, err
+	}
+	out := &model.FiscalRule{When: when.Rule(), Company: when.Company}
+	if when.Client != "" {
+		out.Client = &when.Client
+	}
+	return out, nil
+}
+
+func (r *resolver) setFiscalRule(ctx context.Context, in model.SetFiscalRuleInput) (*model.FiscalRule, error) {
+	client, err := parsed(in.ClientID, ids.ParseClient)
+	if err != nil {
+		return nil, err
+	}
+	when := ""
+	if in.When != nil {
+		when = *in.When
+	}
+	if err := r.Fiscal.SetWhen(ctx, client, when); err != nil {
+		return nil, err
+	}
+	return fiscalRule(r.Fiscal.When(ctx, client))
+}
+
+func (r *resolver) saveFiscalIssuer(ctx context.Context, in model.SaveFiscalIssuerInput) (*fiscal.Issuer, error) {
+	before, err := r.Fiscal.Issuer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	alert := before.CreditAlert
+	if in.CreditAlert != nil {
+		alert = *in.CreditAlert
+	}
+	if _, err := r.Fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: in.Rfc, Nombre: in.Nombre, RegimenFiscal: in.RegimenFiscal, LugarExpedicion: in.LugarExpedicion,
+		SerieIngreso: in.SerieIngreso, SerieEgreso: in.SerieEgreso, SeriePago: in.SeriePago, SerieGlobal: in.SerieGlobal, When: in.When, Periodicidad: in.Periodicidad, CreditAlert: alert}); err != nil {
+		return nil, err
+	}
+	return pointer(r.Fiscal.Issuer(ctx))
 }

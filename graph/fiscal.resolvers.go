@@ -19,6 +19,10 @@ func (r *clientResolver) FiscalProfiles(ctx context.Context, obj *db.Client) ([]
 	return r.fiscalProfiles(ctx, obj.ID)
 }
 
+func (r *clientResolver) FiscalRule(ctx context.Context, obj *db.Client) (*model.FiscalRule, error) {
+	return fiscalRule(r.Fiscal.When(ctx, obj.ID))
+}
+
 func (r *fiscalDocumentResolver) UUID(ctx context.Context, obj *db.CFDI) (*string, error) {
 	if !obj.Stamped() {
 		return nil, nil
@@ -70,6 +74,18 @@ func (r *invoiceResolver) InGlobalInvoice(ctx context.Context, obj *model.Invoic
 	return asking.InGlobal, err
 }
 
+func (r *mutationResolver) SetFiscalRule(ctx context.Context, input model.SetFiscalRuleInput) (*model.SetFiscalRulePayload, error) {
+	rule, err := r.setFiscalRule(ctx, input)
+	wrong, err := userErrors(ctx, err, "clientId", splitPath)
+	return &model.SetFiscalRulePayload{FiscalRule: rule, UserErrors: wrong}, err
+}
+
+func (r *mutationResolver) SaveFiscalIssuer(ctx context.Context, input model.SaveFiscalIssuerInput) (*model.SaveFiscalIssuerPayload, error) {
+	issuer, err := r.saveFiscalIssuer(ctx, input)
+	wrong, err := userErrors(ctx, err, "rfc", splitPath)
+	return &model.SaveFiscalIssuerPayload{FiscalIssuer: issuer, UserErrors: wrong}, err
+}
+
 func (r *mutationResolver) SaveFiscalProfile(ctx context.Context, input model.SaveFiscalProfileInput) (*model.SaveFiscalProfilePayload, error) {
 	row, warnings, err := r.saveFiscalProfile(ctx, input)
 	wrong, err := userErrors(ctx, err, "id", splitPath)
@@ -80,6 +96,10 @@ func (r *mutationResolver) RequestFiscalDocument(ctx context.Context, input mode
 	row, err := r.requestFiscalDocument(ctx, input)
 	wrong, err := userErrors(ctx, err, "invoiceId", splitPath)
 	return &model.RequestFiscalDocumentPayload{FiscalDocument: row, UserErrors: wrong}, err
+}
+
+func (r *queryResolver) FiscalIssuer(ctx context.Context) (*fiscal.Issuer, error) {
+	return pointer(r.Fiscal.Issuer(ctx))
 }
 
 func (r *resolver) FiscalDocument() gen.FiscalDocumentResolver { return &fiscalDocumentResolver{r} }

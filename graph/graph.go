@@ -28,12 +28,13 @@ type Config struct {
 	Billing       *billing.Service
 	Reminder      *reminder.Service
 	Fiscal        *fiscal.Service
-	CFDIPath      func(cfdi id.CFDI, format string) string // where a fiscal document is downloaded; nil: its paths are null
-	Introspection bool                                     // whether the schema may be asked for
-	PDFPath       func(id.Invoice) string                  // where the PDF of an invoice is downloaded; nil: pdfPath is null
-	PayPath       func(id.Client, id.Invoice) string       // where a client pays an invoice; nil: payUrl is null
-	Log           *slog.Logger                             // internal errors; nil: slog.Default
-	Now           func() time.Time                         // nil: time.Now
+	ArchivePath   func(client id.Client, month string) string // where the ZIP of a month's fiscal documents is downloaded; nil: its paths are null
+	CFDIPath      func(cfdi id.CFDI, format string) string    // where a fiscal document is downloaded; nil: its paths are null
+	Introspection bool                                        // whether the schema may be asked for
+	PDFPath       func(id.Invoice) string                     // where the PDF of an invoice is downloaded; nil: pdfPath is null
+	PayPath       func(id.Client, id.Invoice) string          // where a client pays an invoice; nil: payUrl is null
+	Log           *slog.Logger                                // internal errors; nil: slog.Default
+	Now           func() time.Time                            // nil: time.Now
 }
 
 // resolver is the root of all resolvers.

@@ -211,6 +211,11 @@ func costs() gen.ComplexityRoot {
 	c.Client.Invoices = func(child int, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
 		return perParent(child, first)
 	}
+	c.Client.FiscalDocuments = func(child int, _, _, _ *string, first int, _ *string) int { return perParent(child, first) }
+	c.Client.FiscalMonths = func(child int) int { return statementCost + 12*child }
+	c.FiscalDocument.Related = func(child int) int { return 3 * child }
+	c.FiscalDocument.Downloads = func(child int) int { return 5 * child }
+	c.Query.FiscalPending = func(child int) int { return 6*statementCost + 100*child }
 	c.Client.CreditBalances = func(child int) int { return statementCost + 3*child }
 	c.Client.Statement = func(child int, _ money.Currency, _, _ *date.Date) int { return 5*statementCost + 50*child }
 	c.Invoice.CreditNotes = func(child int) int { return 2 * child }

@@ -29,6 +29,8 @@ type loaders struct {
 	invoices  *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines     *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
 	cfdis     *dataloadgen.Loader[id.Invoice, []db.CFDI]
+	around    *dataloadgen.Loader[id.CFDI, []db.CFDI]
+	downloads *dataloadgen.Loader[id.CFDI, []db.CFDIDownload]
 	mailed    *dataloadgen.Loader[id.FiscalProfile, []id.Contact]
 	askings   *dataloadgen.Loader[id.Invoice, fiscal.Asking]
 	parts     *dataloadgen.Loader[id.Payment, []db.PaymentAllocation]
@@ -94,6 +96,12 @@ func (r *resolver) newLoaders() *loaders {
 		}),
 		cfdis: mapLoader(func(ctx context.Context, ids []id.Invoice) (map[id.Invoice][]db.CFDI, error) {
 			return r.Fiscal.Documents(ctx, ids...)
+		}),
+		around: mapLoader(func(ctx context.Context, ids []id.CFDI) (map[id.CFDI][]db.CFDI, error) {
+			return r.Fiscal.Around(ctx, ids...)
+		}),
+		downloads: mapLoader(func(ctx context.Context, ids []id.CFDI) (map[id.CFDI][]db.CFDIDownload, error) {
+			return r.Fiscal.Downloads(ctx, ids...)
 		}),
 		mailed: mapLoader(func(ctx context.Context, ids []id.FiscalProfile) (map[id.FiscalProfile][]id.Contact, error) {
 			return r.Fiscal.ProfileContacts(ctx, ids...)

@@ -106,6 +106,7 @@ func New(config Config) *Worker {
 		{"fiscal:credits", time.Hour, w.Fiscal.CheckCredits},
 		{"fiscal:csd-expiry", 6 * time.Hour, w.Fiscal.WarnExpiry},
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
+		{"fiscal:status", time.Hour, w.Fiscal.CheckStamped},
 		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},
 		{"session:sweep", time.Hour, func(ctx context.Context) error { return w.Store.SweepSessions(ctx, w.Now()) }},
 	}

@@ -218,7 +218,9 @@ func (a *app) seedFiscal(ctx context.Context, client db.Client) error {
 	if _, err := a.store.FiscalIssuer(ctx); err == nil || !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	if _, err := a.fiscal.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", Periodicidad: "04", CreditAlert: 100}); err != nil {
+	then := *a.fiscal // documents are automatic since last month, so that its sales are in a global invoice
+	then.Now = func() time.Time { return lastMonth(a.fiscal.Now()).AddDate(0, 0, -1) }
+	if _, err := then.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: demoIssuer, Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", Periodicidad: "04", CreditAlert: 100}); err != nil {
 		return err
 	}
 	csd, err := testCSD(demoIssuer)

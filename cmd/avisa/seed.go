@@ -139,7 +139,10 @@ func (a *app) seed(ctx context.Context) error {
 	if err := a.seedReminders(ctx); err != nil {
 		return err
 	}
-	return a.seedMore(ctx)
+	if err := a.seedMore(ctx); err != nil {
+		return err
+	}
+	return a.seedDocuments(ctx)
 }
 
 func (a *app) seedContacts(ctx context.Context, client db.Client) error {

@@ -540,6 +540,29 @@ func (ec *executionContext) fieldContext_CreditNote_reason(_ context.Context, fi
 	return graphql.NewScalarFieldContext("CreditNote", field, false, false, "String")
 }
 
+func (ec *executionContext) _CreditNote_return(ctx context.Context, field graphql.CollectedField, obj *model.CreditNote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreditNote_return(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Return, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreditNote_return(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreditNote", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _DeleteDraftInvoicePayload_deletedId(ctx context.Context, field graphql.CollectedField, obj *model.DeleteDraftInvoicePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2194,7 +2217,11 @@ func (ec *executionContext) unmarshalInputIssueCreditNoteInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"invoiceId", "lines", "reason", "requestKey"}
+	if _, present := asMap["return"]; !present {
+		asMap["return"] = false
+	}
+
+	fieldsInOrder := [...]string{"invoiceId", "lines", "reason", "return", "requestKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2222,6 +2249,13 @@ func (ec *executionContext) unmarshalInputIssueCreditNoteInput(ctx context.Conte
 				return it, err
 			}
 			it.Reason = data
+		case "return":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("return"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Return = data
 		case "requestKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("requestKey"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -2936,6 +2970,11 @@ func (ec *executionContext) _CreditNote(ctx context.Context, sel ast.SelectionSe
 			}
 		case "reason":
 			out.Values[i] = ec._CreditNote_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "return":
+			out.Values[i] = ec._CreditNote_return(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

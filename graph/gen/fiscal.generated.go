@@ -14,6 +14,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -29,6 +30,11 @@ type FiscalDocumentResolver interface {
 	Cancellation(ctx context.Context, obj *db.CFDI) (*model.FiscalCancellation, error)
 	AcusePath(ctx context.Context, obj *db.CFDI) (*string, error)
 	SatStatus(ctx context.Context, obj *db.CFDI) (*db.SATStatus, error)
+	IssuedAt(ctx context.Context, obj *db.CFDI) (*time.Time, error)
+
+	InvoiceID(ctx context.Context, obj *db.CFDI) (*string, error)
+	Related(ctx context.Context, obj *db.CFDI) ([]*model.FiscalRelation, error)
+	Downloads(ctx context.Context, obj *db.CFDI) ([]*model.FiscalDownload, error)
 }
 type FiscalProfileResolver interface {
 	ContactIds(ctx context.Context, obj *db.FiscalProfile) ([]string, error)
@@ -474,6 +480,415 @@ func (ec *executionContext) fieldContext_FiscalDocument_satStatus(_ context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _FiscalDocument_issuedAt(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_issuedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().IssuedAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_issuedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, true, true, "DateTime")
+}
+
+func (ec *executionContext) _FiscalDocument_nombreReceptor(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_nombreReceptor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NombreReceptor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_nombreReceptor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalDocument_invoiceId(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_invoiceId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().InvoiceID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_invoiceId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, true, true, "ID")
+}
+
+func (ec *executionContext) _FiscalDocument_related(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_related(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().Related(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FiscalRelation) graphql.Marshaler {
+			return ec.marshalNFiscalRelation2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalRelationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_related(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FiscalDocument",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalRelation(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FiscalDocument_downloads(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_downloads(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.FiscalDocument().Downloads(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.FiscalDownload) graphql.Marshaler {
+			return ec.marshalNFiscalDownload2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalDownloadᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_downloads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "FiscalDocument",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalDownload(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _FiscalIssuer_rfc(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_rfc(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rfc, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_rfc(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_nombre(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_nombre(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nombre, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_nombre(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_regimenFiscal(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_regimenFiscal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RegimenFiscal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_regimenFiscal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_lugarExpedicion(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_lugarExpedicion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LugarExpedicion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_lugarExpedicion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_serieIngreso(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_serieIngreso(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SerieIngreso, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_serieIngreso(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_serieEgreso(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_serieEgreso(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SerieEgreso, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_serieEgreso(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_seriePago(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_seriePago(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SeriePago, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_seriePago(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_serieGlobal(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_serieGlobal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SerieGlobal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_serieGlobal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_when(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_when(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.When, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNFiscalWhen2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_when(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "FiscalWhen")
+}
+
+func (ec *executionContext) _FiscalIssuer_periodicidad(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_periodicidad(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Periodicidad, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_periodicidad(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalIssuer_creditAlert(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_creditAlert(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreditAlert, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_creditAlert(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, false, false, "Int")
+}
+
+func (ec *executionContext) _FiscalIssuer_ready(ctx context.Context, field graphql.CollectedField, obj *fiscal.Issuer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalIssuer_ready(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ready(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalIssuer_ready(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalIssuer", field, true, false, "Boolean")
+}
+
 func (ec *executionContext) _FiscalProfile_id(ctx context.Context, field graphql.CollectedField, obj *db.FiscalProfile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -681,6 +1096,75 @@ func (ec *executionContext) fieldContext_FiscalProfile_contactIds(_ context.Cont
 	return graphql.NewScalarFieldContext("FiscalProfile", field, true, true, "ID")
 }
 
+func (ec *executionContext) _FiscalRule_when(ctx context.Context, field graphql.CollectedField, obj *model.FiscalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalRule_when(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.When, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNFiscalWhen2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalRule_when(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalRule", field, false, false, "FiscalWhen")
+}
+
+func (ec *executionContext) _FiscalRule_client(ctx context.Context, field graphql.CollectedField, obj *model.FiscalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalRule_client(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Client, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOFiscalWhen2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalRule_client(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalRule", field, false, false, "FiscalWhen")
+}
+
+func (ec *executionContext) _FiscalRule_company(ctx context.Context, field graphql.CollectedField, obj *model.FiscalRule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalRule_company(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Company, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNFiscalWhen2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalRule_company(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalRule", field, false, false, "FiscalWhen")
+}
+
 func (ec *executionContext) _RequestFiscalDocumentPayload_fiscalDocument(ctx context.Context, field graphql.CollectedField, obj *model.RequestFiscalDocumentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -735,6 +1219,70 @@ func (ec *executionContext) _RequestFiscalDocumentPayload_userErrors(ctx context
 func (ec *executionContext) fieldContext_RequestFiscalDocumentPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "RequestFiscalDocumentPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SaveFiscalIssuerPayload_fiscalIssuer(ctx context.Context, field graphql.CollectedField, obj *model.SaveFiscalIssuerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaveFiscalIssuerPayload_fiscalIssuer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FiscalIssuer, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *fiscal.Issuer) graphql.Marshaler {
+			return ec.marshalOFiscalIssuer2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋfiscalᚐIssuer(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SaveFiscalIssuerPayload_fiscalIssuer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SaveFiscalIssuerPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalIssuer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SaveFiscalIssuerPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.SaveFiscalIssuerPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SaveFiscalIssuerPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SaveFiscalIssuerPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SaveFiscalIssuerPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -832,6 +1380,70 @@ func (ec *executionContext) fieldContext_SaveFiscalProfilePayload_userErrors(_ c
 	return fc, nil
 }
 
+func (ec *executionContext) _SetFiscalRulePayload_fiscalRule(ctx context.Context, field graphql.CollectedField, obj *model.SetFiscalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetFiscalRulePayload_fiscalRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FiscalRule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FiscalRule) graphql.Marshaler {
+			return ec.marshalOFiscalRule2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalRule(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetFiscalRulePayload_fiscalRule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetFiscalRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SetFiscalRulePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.SetFiscalRulePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetFiscalRulePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SetFiscalRulePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SetFiscalRulePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -847,7 +1459,11 @@ func (ec *executionContext) unmarshalInputRequestFiscalDocumentInput(ctx context
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"invoiceId", "fiscalProfileId"}
+	if _, present := asMap["fromGlobal"]; !present {
+		asMap["fromGlobal"] = false
+	}
+
+	fieldsInOrder := [...]string{"invoiceId", "fiscalProfileId", "fromGlobal"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -868,6 +1484,13 @@ func (ec *executionContext) unmarshalInputRequestFiscalDocumentInput(ctx context
 				return it, err
 			}
 			it.FiscalProfileID = data
+		case "fromGlobal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fromGlobal"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FromGlobal = data
 		}
 	}
 	return it, nil
@@ -882,6 +1505,137 @@ func (ec *executionContext) unmarshalInputRequestFiscalDocumentInput(ctx context
 func UnmarshalRequestFiscalDocumentInput(ctx context.Context, raw any) (model.RequestFiscalDocumentInput, error) {
 	var out model.RequestFiscalDocumentInput
 	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestFiscalDocumentInput", raw, &out)
+	return out, err
+}
+
+func (ec *executionContext) unmarshalInputSaveFiscalIssuerInput(ctx context.Context, obj any) (model.SaveFiscalIssuerInput, error) {
+	var it model.SaveFiscalIssuerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["serieIngreso"]; !present {
+		asMap["serieIngreso"] = "A"
+	}
+	if _, present := asMap["serieEgreso"]; !present {
+		asMap["serieEgreso"] = "NC"
+	}
+	if _, present := asMap["seriePago"]; !present {
+		asMap["seriePago"] = "P"
+	}
+	if _, present := asMap["serieGlobal"]; !present {
+		asMap["serieGlobal"] = "G"
+	}
+	if _, present := asMap["when"]; !present {
+		asMap["when"] = "ON_PAYMENT"
+	}
+	if _, present := asMap["periodicidad"]; !present {
+		asMap["periodicidad"] = "04"
+	}
+
+	fieldsInOrder := [...]string{"rfc", "nombre", "regimenFiscal", "lugarExpedicion", "serieIngreso", "serieEgreso", "seriePago", "serieGlobal", "when", "periodicidad", "creditAlert"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "rfc":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rfc"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rfc = data
+		case "nombre":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nombre"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Nombre = data
+		case "regimenFiscal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("regimenFiscal"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RegimenFiscal = data
+		case "lugarExpedicion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lugarExpedicion"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LugarExpedicion = data
+		case "serieIngreso":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serieIngreso"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SerieIngreso = data
+		case "serieEgreso":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serieEgreso"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SerieEgreso = data
+		case "seriePago":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("seriePago"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SeriePago = data
+		case "serieGlobal":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serieGlobal"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SerieGlobal = data
+		case "when":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("when"))
+			data, err := ec.unmarshalNFiscalWhen2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.When = data
+		case "periodicidad":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("periodicidad"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Periodicidad = data
+		case "creditAlert":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("creditAlert"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CreditAlert = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSaveFiscalIssuerInput unmarshals raw into the SaveFiscalIssuerInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSaveFiscalIssuerInput(ctx context.Context, raw any) (model.SaveFiscalIssuerInput, error) {
+	var out model.SaveFiscalIssuerInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SaveFiscalIssuerInput", raw, &out)
 	return out, err
 }
 
@@ -1006,6 +1760,55 @@ func UnmarshalSaveFiscalProfileInput(ctx context.Context, raw any) (model.SaveFi
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputSetFiscalRuleInput(ctx context.Context, obj any) (model.SetFiscalRuleInput, error) {
+	var it model.SetFiscalRuleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"clientId", "when"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "clientId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("clientId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ClientID = data
+		case "when":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("when"))
+			data, err := ec.unmarshalOFiscalWhen2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.When = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalSetFiscalRuleInput unmarshals raw into the SetFiscalRuleInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalSetFiscalRuleInput(ctx context.Context, raw any) (model.SetFiscalRuleInput, error) {
+	var out model.SetFiscalRuleInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "SetFiscalRuleInput", raw, &out)
+	return out, err
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
@@ -1122,6 +1925,123 @@ func (ec *executionContext) _FiscalDocument(ctx context.Context, sel ast.Selecti
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._FiscalDocument_satStatus(ctx, field, obj)
 				})
+		case "issuedAt":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_issuedAt(ctx, field, obj)
+				})
+		case "nombreReceptor":
+			out.Values[i] = ec._FiscalDocument_nombreReceptor(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "invoiceId":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_invoiceId(ctx, field, obj)
+				})
+		case "related":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_related(ctx, field, obj)
+				})
+		case "downloads":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FiscalDocument_downloads(ctx, field, obj)
+				})
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var fiscalIssuerImplementors = []string{"FiscalIssuer"}
+
+func (ec *executionContext) _FiscalIssuer(ctx context.Context, sel ast.SelectionSet, obj *fiscal.Issuer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fiscalIssuerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FiscalIssuer")
+		case "rfc":
+			out.Values[i] = ec._FiscalIssuer_rfc(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nombre":
+			out.Values[i] = ec._FiscalIssuer_nombre(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "regimenFiscal":
+			out.Values[i] = ec._FiscalIssuer_regimenFiscal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lugarExpedicion":
+			out.Values[i] = ec._FiscalIssuer_lugarExpedicion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "serieIngreso":
+			out.Values[i] = ec._FiscalIssuer_serieIngreso(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "serieEgreso":
+			out.Values[i] = ec._FiscalIssuer_serieEgreso(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "seriePago":
+			out.Values[i] = ec._FiscalIssuer_seriePago(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "serieGlobal":
+			out.Values[i] = ec._FiscalIssuer_serieGlobal(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "when":
+			out.Values[i] = ec._FiscalIssuer_when(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "periodicidad":
+			out.Values[i] = ec._FiscalIssuer_periodicidad(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "creditAlert":
+			out.Values[i] = ec._FiscalIssuer_creditAlert(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ready":
+			out.Values[i] = ec._FiscalIssuer_ready(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1213,6 +2133,49 @@ func (ec *executionContext) _FiscalProfile(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var fiscalRuleImplementors = []string{"FiscalRule"}
+
+func (ec *executionContext) _FiscalRule(ctx context.Context, sel ast.SelectionSet, obj *model.FiscalRule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, fiscalRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("FiscalRule")
+		case "when":
+			out.Values[i] = ec._FiscalRule_when(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "client":
+			out.Values[i] = ec._FiscalRule_client(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "company":
+			out.Values[i] = ec._FiscalRule_company(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var requestFiscalDocumentPayloadImplementors = []string{"RequestFiscalDocumentPayload"}
 
 func (ec *executionContext) _RequestFiscalDocumentPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RequestFiscalDocumentPayload) graphql.Marshaler {
@@ -1231,6 +2194,44 @@ func (ec *executionContext) _RequestFiscalDocumentPayload(ctx context.Context, s
 			}
 		case "userErrors":
 			out.Values[i] = ec._RequestFiscalDocumentPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var saveFiscalIssuerPayloadImplementors = []string{"SaveFiscalIssuerPayload"}
+
+func (ec *executionContext) _SaveFiscalIssuerPayload(ctx context.Context, sel ast.SelectionSet, obj *model.SaveFiscalIssuerPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, saveFiscalIssuerPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SaveFiscalIssuerPayload")
+		case "fiscalIssuer":
+			out.Values[i] = ec._SaveFiscalIssuerPayload_fiscalIssuer(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SaveFiscalIssuerPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1274,6 +2275,44 @@ func (ec *executionContext) _SaveFiscalProfilePayload(ctx context.Context, sel a
 			}
 		case "userErrors":
 			out.Values[i] = ec._SaveFiscalProfilePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var setFiscalRulePayloadImplementors = []string{"SetFiscalRulePayload"}
+
+func (ec *executionContext) _SetFiscalRulePayload(ctx context.Context, sel ast.SelectionSet, obj *model.SetFiscalRulePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, setFiscalRulePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SetFiscalRulePayload")
+		case "fiscalRule":
+			out.Values[i] = ec._SetFiscalRulePayload_fiscalRule(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._SetFiscalRulePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1350,12 +2389,34 @@ func (ec *executionContext) marshalNFiscalDocumentStatus2string(ctx context.Cont
 	return res
 }
 
+func (ec *executionContext) marshalNFiscalIssuer2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋfiscalᚐIssuer(ctx context.Context, sel ast.SelectionSet, v *fiscal.Issuer) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "FiscalIssuer!")
+		return graphql.Null
+	}
+	return ec._FiscalIssuer(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNFiscalProfile2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐFiscalProfile(ctx context.Context, sel ast.SelectionSet, v *db.FiscalProfile) graphql.Marshaler {
 	if v == nil {
 		graphql.AddInvalidNullError(ctx, "FiscalProfile!")
 		return graphql.Null
 	}
 	return ec._FiscalProfile(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNFiscalWhen2string(ctx context.Context, v any) (string, error) {
+	res, err := model.UnmarshalWord(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFiscalWhen2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalWord(v)
+	if res == graphql.Null {
+		graphql.AddInvalidNullFromMarshaler(ctx, "FiscalWhen!")
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNRequestFiscalDocumentInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestFiscalDocumentInput(ctx context.Context, v any) (model.RequestFiscalDocumentInput, error) {
@@ -1371,6 +2432,19 @@ func (ec *executionContext) marshalNRequestFiscalDocumentPayload2ᚖgithubᚗcom
 	return ec._RequestFiscalDocumentPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNSaveFiscalIssuerInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSaveFiscalIssuerInput(ctx context.Context, v any) (model.SaveFiscalIssuerInput, error) {
+	res, err := ec.unmarshalInputSaveFiscalIssuerInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSaveFiscalIssuerPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSaveFiscalIssuerPayload(ctx context.Context, sel ast.SelectionSet, v *model.SaveFiscalIssuerPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SaveFiscalIssuerPayload!")
+		return graphql.Null
+	}
+	return ec._SaveFiscalIssuerPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNSaveFiscalProfileInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSaveFiscalProfileInput(ctx context.Context, v any) (model.SaveFiscalProfileInput, error) {
 	res, err := ec.unmarshalInputSaveFiscalProfileInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -1384,11 +2458,67 @@ func (ec *executionContext) marshalNSaveFiscalProfilePayload2ᚖgithubᚗcomᚋn
 	return ec._SaveFiscalProfilePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNSetFiscalRuleInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetFiscalRuleInput(ctx context.Context, v any) (model.SetFiscalRuleInput, error) {
+	res, err := ec.unmarshalInputSetFiscalRuleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNSetFiscalRulePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetFiscalRulePayload(ctx context.Context, sel ast.SelectionSet, v *model.SetFiscalRulePayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "SetFiscalRulePayload!")
+		return graphql.Null
+	}
+	return ec._SetFiscalRulePayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOFiscalDocument2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐCFDI(ctx context.Context, sel ast.SelectionSet, v *db.CFDI) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._FiscalDocument(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOFiscalDocumentKind2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalWord(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFiscalDocumentKind2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalWord(*v)
+	return res
+}
+
+func (ec *executionContext) unmarshalOFiscalDocumentStatus2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalWord(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFiscalDocumentStatus2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalWord(*v)
+	return res
+}
+
+func (ec *executionContext) marshalOFiscalIssuer2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋfiscalᚐIssuer(ctx context.Context, sel ast.SelectionSet, v *fiscal.Issuer) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FiscalIssuer(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOFiscalProfile2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐFiscalProfileᚄ(ctx context.Context, sel ast.SelectionSet, v []*db.FiscalProfile) graphql.Marshaler {
@@ -1415,6 +2545,31 @@ func (ec *executionContext) marshalOFiscalProfile2ᚖgithubᚗcomᚋnubedigitalm
 		return graphql.Null
 	}
 	return ec._FiscalProfile(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOFiscalRule2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalRule(ctx context.Context, sel ast.SelectionSet, v *model.FiscalRule) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._FiscalRule(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOFiscalWhen2ᚖstring(ctx context.Context, v any) (*string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalWord(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOFiscalWhen2ᚖstring(ctx context.Context, sel ast.SelectionSet, v *string) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalWord(*v)
+	return res
 }
 
 // endregion ***************************** type.gotpl *****************************

@@ -305,7 +305,10 @@ type ComplexityRoot struct {
 		Email                func(childComplexity int) int
 		Emails               func(childComplexity int, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first int, after *string) int
 		ExternalRef          func(childComplexity int) int
+		FiscalDocuments      func(childComplexity int, month *string, kind *string, status *string, first int, after *string) int
+		FiscalMonths         func(childComplexity int) int
 		FiscalProfiles       func(childComplexity int) int
+		FiscalRule           func(childComplexity int) int
 		ID                   func(childComplexity int) int
 		Invoices             func(childComplexity int, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
 		Language             func(childComplexity int) int
@@ -419,6 +422,7 @@ type ComplexityRoot struct {
 		IssueDate func(childComplexity int) int
 		Number    func(childComplexity int) int
 		Reason    func(childComplexity int) int
+		Return    func(childComplexity int) int
 		Total     func(childComplexity int) int
 	}
 
@@ -563,24 +567,75 @@ type ComplexityRoot struct {
 	}
 
 	FiscalDocument struct {
-		AcusePath    func(childComplexity int) int
-		Cancellation func(childComplexity int) int
-		CancelledAt  func(childComplexity int) int
-		Code         func(childComplexity int) int
-		Folio        func(childComplexity int) int
-		ID           func(childComplexity int) int
-		Kind         func(childComplexity int) int
-		MetodoPago   func(childComplexity int) int
-		Moneda       func(childComplexity int) int
-		PDFPath      func(childComplexity int) int
-		RfcReceptor  func(childComplexity int) int
-		SatStatus    func(childComplexity int) int
-		Serie        func(childComplexity int) int
-		StampedAt    func(childComplexity int) int
-		Status       func(childComplexity int) int
-		Total        func(childComplexity int) int
-		UUID         func(childComplexity int) int
-		XMLPath      func(childComplexity int) int
+		AcusePath      func(childComplexity int) int
+		Cancellation   func(childComplexity int) int
+		CancelledAt    func(childComplexity int) int
+		Code           func(childComplexity int) int
+		Downloads      func(childComplexity int) int
+		Folio          func(childComplexity int) int
+		ID             func(childComplexity int) int
+		InvoiceID      func(childComplexity int) int
+		IssuedAt       func(childComplexity int) int
+		Kind           func(childComplexity int) int
+		MetodoPago     func(childComplexity int) int
+		Moneda         func(childComplexity int) int
+		NombreReceptor func(childComplexity int) int
+		PDFPath        func(childComplexity int) int
+		Related        func(childComplexity int) int
+		RfcReceptor    func(childComplexity int) int
+		SatStatus      func(childComplexity int) int
+		Serie          func(childComplexity int) int
+		StampedAt      func(childComplexity int) int
+		Status         func(childComplexity int) int
+		Total          func(childComplexity int) int
+		UUID           func(childComplexity int) int
+		XMLPath        func(childComplexity int) int
+	}
+
+	FiscalDocumentConnection struct {
+		Edges    func(childComplexity int) int
+		Nodes    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	FiscalDocumentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	FiscalDownload struct {
+		At     func(childComplexity int) int
+		Format func(childComplexity int) int
+		Who    func(childComplexity int) int
+	}
+
+	FiscalIssuer struct {
+		CreditAlert     func(childComplexity int) int
+		LugarExpedicion func(childComplexity int) int
+		Nombre          func(childComplexity int) int
+		Periodicidad    func(childComplexity int) int
+		Ready           func(childComplexity int) int
+		RegimenFiscal   func(childComplexity int) int
+		Rfc             func(childComplexity int) int
+		SerieEgreso     func(childComplexity int) int
+		SerieGlobal     func(childComplexity int) int
+		SerieIngreso    func(childComplexity int) int
+		SeriePago       func(childComplexity int) int
+		When            func(childComplexity int) int
+	}
+
+	FiscalMonth struct {
+		Count   func(childComplexity int) int
+		Month   func(childComplexity int) int
+		ZipPath func(childComplexity int) int
+	}
+
+	FiscalPending struct {
+		Changed   func(childComplexity int) int
+		Elsewhere func(childComplexity int) int
+		OnAccount func(childComplexity int) int
+		Receipts  func(childComplexity int) int
+		Sales     func(childComplexity int) int
 	}
 
 	FiscalProfile struct {
@@ -593,6 +648,17 @@ type ComplexityRoot struct {
 		ResidenciaFiscal        func(childComplexity int) int
 		Rfc                     func(childComplexity int) int
 		UsoCFDI                 func(childComplexity int) int
+	}
+
+	FiscalRelation struct {
+		Document func(childComplexity int) int
+		Kind     func(childComplexity int) int
+	}
+
+	FiscalRule struct {
+		Client  func(childComplexity int) int
+		Company func(childComplexity int) int
+		When    func(childComplexity int) int
 	}
 
 	GatewayEvent struct {
@@ -887,6 +953,7 @@ type ComplexityRoot struct {
 		ReceivePayment           func(childComplexity int, input model.ReceivePaymentInput) int
 		RecordPayment            func(childComplexity int, input model.RecordPaymentInput) int
 		RecordRefund             func(childComplexity int, input model.RecordRefundInput) int
+		RedoGlobalDocument       func(childComplexity int, input model.RedoGlobalDocumentInput) int
 		ReleaseCredit            func(childComplexity int, input model.MoveCreditInput) int
 		RemoveHoliday            func(childComplexity int, input model.RemoveHolidayInput) int
 		RemoveLateFeeRule        func(childComplexity int, input model.RemoveLateFeeRuleInput) int
@@ -897,6 +964,7 @@ type ComplexityRoot struct {
 		RenewRecoveryCodes       func(childComplexity int, input model.RenewRecoveryCodesInput) int
 		ReplayDelivery           func(childComplexity int, input model.DeliveryInput) int
 		ReplayFailedDeliveries   func(childComplexity int, input model.ReplayFailedDeliveriesInput) int
+		RequestAnticipo          func(childComplexity int, input model.RequestAnticipoInput) int
 		RequestFiscalDocument    func(childComplexity int, input model.RequestFiscalDocumentInput) int
 		RequestInvoicePDF        func(childComplexity int, input model.RequestInvoicePDFInput) int
 		RequestPasswordReset     func(childComplexity int, input model.RequestPasswordResetInput) int
@@ -910,6 +978,7 @@ type ComplexityRoot struct {
 		RetryFiscalDocuments     func(childComplexity int, input model.RetryFiscalDocumentsInput) int
 		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
 		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
+		SaveFiscalIssuer         func(childComplexity int, input model.SaveFiscalIssuerInput) int
 		SaveFiscalProfile        func(childComplexity int, input model.SaveFiscalProfileInput) int
 		SaveLateFeeRule          func(childComplexity int, input model.SaveLateFeeRuleInput) int
 		SaveMailTemplate         func(childComplexity int, input reminder.TemplateInput) int
@@ -923,6 +992,7 @@ type ComplexityRoot struct {
 		SetCompanyLogo           func(childComplexity int, input model.SetCompanyLogoInput) int
 		SetEmailPreferences      func(childComplexity int, input model.SetEmailPreferencesInput) int
 		SetExchangeRate          func(childComplexity int, input model.SetExchangeRateInput) int
+		SetFiscalRule            func(childComplexity int, input model.SetFiscalRuleInput) int
 		SetLateFeeExempt         func(childComplexity int, input model.SetLateFeeExemptInput) int
 		SetReminderPause         func(childComplexity int, input model.SetReminderPauseInput) int
 		SetServiceStatus         func(childComplexity int, input model.SetServiceStatusInput) int
@@ -993,6 +1063,14 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	PaymentOnAccount struct {
+		Amount     func(childComplexity int) int
+		ClientID   func(childComplexity int) int
+		ClientName func(childComplexity int) int
+		PaymentID  func(childComplexity int) int
+		ReceivedOn func(childComplexity int) int
+	}
+
 	PermissionLabel struct {
 		Label      func(childComplexity int) int
 		Permission func(childComplexity int) int
@@ -1048,6 +1126,8 @@ type ComplexityRoot struct {
 		DeliveryFailures      func(childComplexity int) int
 		Email                 func(childComplexity int, id string) int
 		FailedSignIns         func(childComplexity int, client *string, first int, after *string) int
+		FiscalIssuer          func(childComplexity int) int
+		FiscalPending         func(childComplexity int) int
 		GatewayEvents         func(childComplexity int, decided bool, first int, after *string) int
 		Handover              func(childComplexity int, client string) int
 		Holidays              func(childComplexity int, year int) int
@@ -1087,6 +1167,19 @@ type ComplexityRoot struct {
 		Viewer                func(childComplexity int) int
 	}
 
+	ReceiptDue struct {
+		Amount           func(childComplexity int) int
+		ClientName       func(childComplexity int) int
+		Code             func(childComplexity int) int
+		Due              func(childComplexity int) int
+		FiscalDocumentID func(childComplexity int) int
+		InvoiceID        func(childComplexity int) int
+		Number           func(childComplexity int) int
+		Overdue          func(childComplexity int) int
+		PaymentID        func(childComplexity int) int
+		ReceivedOn       func(childComplexity int) int
+	}
+
 	ReceivePaymentPayload struct {
 		Payment    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -1100,6 +1193,11 @@ type ComplexityRoot struct {
 	RecordRefundPayload struct {
 		Refund     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	RedoGlobalDocumentPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
 	}
 
 	Refund struct {
@@ -1233,6 +1331,11 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	RequestAnticipoPayload struct {
+		FiscalDocument func(childComplexity int) int
+		UserErrors     func(childComplexity int) int
+	}
+
 	RequestFiscalDocumentPayload struct {
 		FiscalDocument func(childComplexity int) int
 		UserErrors     func(childComplexity int) int
@@ -1290,6 +1393,21 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	SaleChanged struct {
+		ClientName       func(childComplexity int) int
+		FiscalDocumentID func(childComplexity int) int
+		InvoiceID        func(childComplexity int) int
+		Number           func(childComplexity int) int
+		Total            func(childComplexity int) int
+	}
+
+	SaleWaiting struct {
+		InvoiceID func(childComplexity int) int
+		Number    func(childComplexity int) int
+		Total     func(childComplexity int) int
+		Until     func(childComplexity int) int
+	}
+
 	SatKey struct {
 		Key        func(childComplexity int) int
 		Text       func(childComplexity int) int
@@ -1307,6 +1425,11 @@ type ComplexityRoot struct {
 	SaveDraftInvoicePayload struct {
 		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	SaveFiscalIssuerPayload struct {
+		FiscalIssuer func(childComplexity int) int
+		UserErrors   func(childComplexity int) int
 	}
 
 	SaveFiscalProfilePayload struct {
@@ -1432,6 +1555,11 @@ type ComplexityRoot struct {
 
 	SetExchangeRatePayload struct {
 		Rate       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SetFiscalRulePayload struct {
+		FiscalRule func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -2536,12 +2664,35 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.ExternalRef(childComplexity), true
+	case "Client.fiscalDocuments":
+		if e.ComplexityRoot.Client.FiscalDocuments == nil {
+			break
+		}
+
+		args, err := ec.field_Client_fiscalDocuments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Client.FiscalDocuments(childComplexity, args["month"].(*string), args["kind"].(*string), args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Client.fiscalMonths":
+		if e.ComplexityRoot.Client.FiscalMonths == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.FiscalMonths(childComplexity), true
 	case "Client.fiscalProfiles":
 		if e.ComplexityRoot.Client.FiscalProfiles == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Client.FiscalProfiles(childComplexity), true
+	case "Client.fiscalRule":
+		if e.ComplexityRoot.Client.FiscalRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.FiscalRule(childComplexity), true
 	case "Client.id":
 		if e.ComplexityRoot.Client.ID == nil {
 			break
@@ -3043,6 +3194,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreditNote.Reason(childComplexity), true
+	case "CreditNote.return":
+		if e.ComplexityRoot.CreditNote.Return == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.Return(childComplexity), true
 	case "CreditNote.total":
 		if e.ComplexityRoot.CreditNote.Total == nil {
 			break
@@ -3591,6 +3748,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.Code(childComplexity), true
+	case "FiscalDocument.downloads":
+		if e.ComplexityRoot.FiscalDocument.Downloads == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Downloads(childComplexity), true
 	case "FiscalDocument.folio":
 		if e.ComplexityRoot.FiscalDocument.Folio == nil {
 			break
@@ -3603,6 +3766,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.ID(childComplexity), true
+	case "FiscalDocument.invoiceId":
+		if e.ComplexityRoot.FiscalDocument.InvoiceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.InvoiceID(childComplexity), true
+	case "FiscalDocument.issuedAt":
+		if e.ComplexityRoot.FiscalDocument.IssuedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.IssuedAt(childComplexity), true
 	case "FiscalDocument.kind":
 		if e.ComplexityRoot.FiscalDocument.Kind == nil {
 			break
@@ -3621,12 +3796,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.Moneda(childComplexity), true
+	case "FiscalDocument.nombreReceptor":
+		if e.ComplexityRoot.FiscalDocument.NombreReceptor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.NombreReceptor(childComplexity), true
 	case "FiscalDocument.pdfPath":
 		if e.ComplexityRoot.FiscalDocument.PDFPath == nil {
 			break
 		}
 
 		return e.ComplexityRoot.FiscalDocument.PDFPath(childComplexity), true
+	case "FiscalDocument.related":
+		if e.ComplexityRoot.FiscalDocument.Related == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Related(childComplexity), true
 	case "FiscalDocument.rfcReceptor":
 		if e.ComplexityRoot.FiscalDocument.RfcReceptor == nil {
 			break
@@ -3675,6 +3862,180 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.XMLPath(childComplexity), true
+
+	case "FiscalDocumentConnection.edges":
+		if e.ComplexityRoot.FiscalDocumentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentConnection.Edges(childComplexity), true
+	case "FiscalDocumentConnection.nodes":
+		if e.ComplexityRoot.FiscalDocumentConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentConnection.Nodes(childComplexity), true
+	case "FiscalDocumentConnection.pageInfo":
+		if e.ComplexityRoot.FiscalDocumentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentConnection.PageInfo(childComplexity), true
+
+	case "FiscalDocumentEdge.cursor":
+		if e.ComplexityRoot.FiscalDocumentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentEdge.Cursor(childComplexity), true
+	case "FiscalDocumentEdge.node":
+		if e.ComplexityRoot.FiscalDocumentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentEdge.Node(childComplexity), true
+
+	case "FiscalDownload.at":
+		if e.ComplexityRoot.FiscalDownload.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDownload.At(childComplexity), true
+	case "FiscalDownload.format":
+		if e.ComplexityRoot.FiscalDownload.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDownload.Format(childComplexity), true
+	case "FiscalDownload.who":
+		if e.ComplexityRoot.FiscalDownload.Who == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDownload.Who(childComplexity), true
+
+	case "FiscalIssuer.creditAlert":
+		if e.ComplexityRoot.FiscalIssuer.CreditAlert == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.CreditAlert(childComplexity), true
+	case "FiscalIssuer.lugarExpedicion":
+		if e.ComplexityRoot.FiscalIssuer.LugarExpedicion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.LugarExpedicion(childComplexity), true
+	case "FiscalIssuer.nombre":
+		if e.ComplexityRoot.FiscalIssuer.Nombre == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.Nombre(childComplexity), true
+	case "FiscalIssuer.periodicidad":
+		if e.ComplexityRoot.FiscalIssuer.Periodicidad == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.Periodicidad(childComplexity), true
+	case "FiscalIssuer.ready":
+		if e.ComplexityRoot.FiscalIssuer.Ready == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.Ready(childComplexity), true
+	case "FiscalIssuer.regimenFiscal":
+		if e.ComplexityRoot.FiscalIssuer.RegimenFiscal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.RegimenFiscal(childComplexity), true
+	case "FiscalIssuer.rfc":
+		if e.ComplexityRoot.FiscalIssuer.Rfc == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.Rfc(childComplexity), true
+	case "FiscalIssuer.serieEgreso":
+		if e.ComplexityRoot.FiscalIssuer.SerieEgreso == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.SerieEgreso(childComplexity), true
+	case "FiscalIssuer.serieGlobal":
+		if e.ComplexityRoot.FiscalIssuer.SerieGlobal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.SerieGlobal(childComplexity), true
+	case "FiscalIssuer.serieIngreso":
+		if e.ComplexityRoot.FiscalIssuer.SerieIngreso == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.SerieIngreso(childComplexity), true
+	case "FiscalIssuer.seriePago":
+		if e.ComplexityRoot.FiscalIssuer.SeriePago == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.SeriePago(childComplexity), true
+	case "FiscalIssuer.when":
+		if e.ComplexityRoot.FiscalIssuer.When == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalIssuer.When(childComplexity), true
+
+	case "FiscalMonth.count":
+		if e.ComplexityRoot.FiscalMonth.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalMonth.Count(childComplexity), true
+	case "FiscalMonth.month":
+		if e.ComplexityRoot.FiscalMonth.Month == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalMonth.Month(childComplexity), true
+	case "FiscalMonth.zipPath":
+		if e.ComplexityRoot.FiscalMonth.ZipPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalMonth.ZipPath(childComplexity), true
+
+	case "FiscalPending.changed":
+		if e.ComplexityRoot.FiscalPending.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalPending.Changed(childComplexity), true
+	case "FiscalPending.elsewhere":
+		if e.ComplexityRoot.FiscalPending.Elsewhere == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalPending.Elsewhere(childComplexity), true
+	case "FiscalPending.onAccount":
+		if e.ComplexityRoot.FiscalPending.OnAccount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalPending.OnAccount(childComplexity), true
+	case "FiscalPending.receipts":
+		if e.ComplexityRoot.FiscalPending.Receipts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalPending.Receipts(childComplexity), true
+	case "FiscalPending.sales":
+		if e.ComplexityRoot.FiscalPending.Sales == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalPending.Sales(childComplexity), true
 
 	case "FiscalProfile.contactIds":
 		if e.ComplexityRoot.FiscalProfile.ContactIds == nil {
@@ -3730,6 +4091,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalProfile.UsoCFDI(childComplexity), true
+
+	case "FiscalRelation.document":
+		if e.ComplexityRoot.FiscalRelation.Document == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalRelation.Document(childComplexity), true
+	case "FiscalRelation.kind":
+		if e.ComplexityRoot.FiscalRelation.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalRelation.Kind(childComplexity), true
+
+	case "FiscalRule.client":
+		if e.ComplexityRoot.FiscalRule.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalRule.Client(childComplexity), true
+	case "FiscalRule.company":
+		if e.ComplexityRoot.FiscalRule.Company == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalRule.Company(childComplexity), true
+	case "FiscalRule.when":
+		if e.ComplexityRoot.FiscalRule.When == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalRule.When(childComplexity), true
 
 	case "GatewayEvent.amount":
 		if e.ComplexityRoot.GatewayEvent.Amount == nil {
@@ -5214,6 +5607,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RecordRefund(childComplexity, args["input"].(model.RecordRefundInput)), true
+	case "Mutation.redoGlobalDocument":
+		if e.ComplexityRoot.Mutation.RedoGlobalDocument == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_redoGlobalDocument_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RedoGlobalDocument(childComplexity, args["input"].(model.RedoGlobalDocumentInput)), true
 	case "Mutation.releaseCredit":
 		if e.ComplexityRoot.Mutation.ReleaseCredit == nil {
 			break
@@ -5324,6 +5728,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReplayFailedDeliveries(childComplexity, args["input"].(model.ReplayFailedDeliveriesInput)), true
+	case "Mutation.requestAnticipo":
+		if e.ComplexityRoot.Mutation.RequestAnticipo == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestAnticipo_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestAnticipo(childComplexity, args["input"].(model.RequestAnticipoInput)), true
 	case "Mutation.requestFiscalDocument":
 		if e.ComplexityRoot.Mutation.RequestFiscalDocument == nil {
 			break
@@ -5467,6 +5882,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SaveDraftInvoice(childComplexity, args["input"].(model.SaveDraftInvoiceInput)), true
+	case "Mutation.saveFiscalIssuer":
+		if e.ComplexityRoot.Mutation.SaveFiscalIssuer == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_saveFiscalIssuer_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SaveFiscalIssuer(childComplexity, args["input"].(model.SaveFiscalIssuerInput)), true
 	case "Mutation.saveFiscalProfile":
 		if e.ComplexityRoot.Mutation.SaveFiscalProfile == nil {
 			break
@@ -5610,6 +6036,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetExchangeRate(childComplexity, args["input"].(model.SetExchangeRateInput)), true
+	case "Mutation.setFiscalRule":
+		if e.ComplexityRoot.Mutation.SetFiscalRule == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setFiscalRule_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetFiscalRule(childComplexity, args["input"].(model.SetFiscalRuleInput)), true
 	case "Mutation.setLateFeeExempt":
 		if e.ComplexityRoot.Mutation.SetLateFeeExempt == nil {
 			break
@@ -5985,6 +6422,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PaymentEdge.Node(childComplexity), true
 
+	case "PaymentOnAccount.amount":
+		if e.ComplexityRoot.PaymentOnAccount.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentOnAccount.Amount(childComplexity), true
+	case "PaymentOnAccount.clientId":
+		if e.ComplexityRoot.PaymentOnAccount.ClientID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentOnAccount.ClientID(childComplexity), true
+	case "PaymentOnAccount.clientName":
+		if e.ComplexityRoot.PaymentOnAccount.ClientName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentOnAccount.ClientName(childComplexity), true
+	case "PaymentOnAccount.paymentId":
+		if e.ComplexityRoot.PaymentOnAccount.PaymentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentOnAccount.PaymentID(childComplexity), true
+	case "PaymentOnAccount.receivedOn":
+		if e.ComplexityRoot.PaymentOnAccount.ReceivedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentOnAccount.ReceivedOn(childComplexity), true
+
 	case "PermissionLabel.label":
 		if e.ComplexityRoot.PermissionLabel.Label == nil {
 			break
@@ -6284,6 +6752,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.FailedSignIns(childComplexity, args["client"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Query.fiscalIssuer":
+		if e.ComplexityRoot.Query.FiscalIssuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.FiscalIssuer(childComplexity), true
+	case "Query.fiscalPending":
+		if e.ComplexityRoot.Query.FiscalPending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.FiscalPending(childComplexity), true
 	case "Query.gatewayEvents":
 		if e.ComplexityRoot.Query.GatewayEvents == nil {
 			break
@@ -6618,6 +7098,67 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
 
+	case "ReceiptDue.amount":
+		if e.ComplexityRoot.ReceiptDue.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.Amount(childComplexity), true
+	case "ReceiptDue.clientName":
+		if e.ComplexityRoot.ReceiptDue.ClientName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.ClientName(childComplexity), true
+	case "ReceiptDue.code":
+		if e.ComplexityRoot.ReceiptDue.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.Code(childComplexity), true
+	case "ReceiptDue.due":
+		if e.ComplexityRoot.ReceiptDue.Due == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.Due(childComplexity), true
+	case "ReceiptDue.fiscalDocumentId":
+		if e.ComplexityRoot.ReceiptDue.FiscalDocumentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.FiscalDocumentID(childComplexity), true
+	case "ReceiptDue.invoiceId":
+		if e.ComplexityRoot.ReceiptDue.InvoiceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.InvoiceID(childComplexity), true
+	case "ReceiptDue.number":
+		if e.ComplexityRoot.ReceiptDue.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.Number(childComplexity), true
+	case "ReceiptDue.overdue":
+		if e.ComplexityRoot.ReceiptDue.Overdue == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.Overdue(childComplexity), true
+	case "ReceiptDue.paymentId":
+		if e.ComplexityRoot.ReceiptDue.PaymentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.PaymentID(childComplexity), true
+	case "ReceiptDue.receivedOn":
+		if e.ComplexityRoot.ReceiptDue.ReceivedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReceiptDue.ReceivedOn(childComplexity), true
+
 	case "ReceivePaymentPayload.payment":
 		if e.ComplexityRoot.ReceivePaymentPayload.Payment == nil {
 			break
@@ -6656,6 +7197,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecordRefundPayload.UserErrors(childComplexity), true
+
+	case "RedoGlobalDocumentPayload.fiscalDocument":
+		if e.ComplexityRoot.RedoGlobalDocumentPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RedoGlobalDocumentPayload.FiscalDocument(childComplexity), true
+	case "RedoGlobalDocumentPayload.userErrors":
+		if e.ComplexityRoot.RedoGlobalDocumentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RedoGlobalDocumentPayload.UserErrors(childComplexity), true
 
 	case "Refund.amount":
 		if e.ComplexityRoot.Refund.Amount == nil {
@@ -7120,6 +7674,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ReplayFailedDeliveriesPayload.UserErrors(childComplexity), true
 
+	case "RequestAnticipoPayload.fiscalDocument":
+		if e.ComplexityRoot.RequestAnticipoPayload.FiscalDocument == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestAnticipoPayload.FiscalDocument(childComplexity), true
+	case "RequestAnticipoPayload.userErrors":
+		if e.ComplexityRoot.RequestAnticipoPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestAnticipoPayload.UserErrors(childComplexity), true
+
 	case "RequestFiscalDocumentPayload.fiscalDocument":
 		if e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument == nil {
 			break
@@ -7258,6 +7825,62 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RevokeTokenPayload.UserErrors(childComplexity), true
 
+	case "SaleChanged.clientName":
+		if e.ComplexityRoot.SaleChanged.ClientName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleChanged.ClientName(childComplexity), true
+	case "SaleChanged.fiscalDocumentId":
+		if e.ComplexityRoot.SaleChanged.FiscalDocumentID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleChanged.FiscalDocumentID(childComplexity), true
+	case "SaleChanged.invoiceId":
+		if e.ComplexityRoot.SaleChanged.InvoiceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleChanged.InvoiceID(childComplexity), true
+	case "SaleChanged.number":
+		if e.ComplexityRoot.SaleChanged.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleChanged.Number(childComplexity), true
+	case "SaleChanged.total":
+		if e.ComplexityRoot.SaleChanged.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleChanged.Total(childComplexity), true
+
+	case "SaleWaiting.invoiceId":
+		if e.ComplexityRoot.SaleWaiting.InvoiceID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWaiting.InvoiceID(childComplexity), true
+	case "SaleWaiting.number":
+		if e.ComplexityRoot.SaleWaiting.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWaiting.Number(childComplexity), true
+	case "SaleWaiting.total":
+		if e.ComplexityRoot.SaleWaiting.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWaiting.Total(childComplexity), true
+	case "SaleWaiting.until":
+		if e.ComplexityRoot.SaleWaiting.Until == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaleWaiting.Until(childComplexity), true
+
 	case "SatKey.key":
 		if e.ComplexityRoot.SatKey.Key == nil {
 			break
@@ -7320,6 +7943,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SaveDraftInvoicePayload.UserErrors(childComplexity), true
+
+	case "SaveFiscalIssuerPayload.fiscalIssuer":
+		if e.ComplexityRoot.SaveFiscalIssuerPayload.FiscalIssuer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveFiscalIssuerPayload.FiscalIssuer(childComplexity), true
+	case "SaveFiscalIssuerPayload.userErrors":
+		if e.ComplexityRoot.SaveFiscalIssuerPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SaveFiscalIssuerPayload.UserErrors(childComplexity), true
 
 	case "SaveFiscalProfilePayload.fiscalProfile":
 		if e.ComplexityRoot.SaveFiscalProfilePayload.FiscalProfile == nil {
@@ -7736,6 +8372,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SetExchangeRatePayload.UserErrors(childComplexity), true
+
+	case "SetFiscalRulePayload.fiscalRule":
+		if e.ComplexityRoot.SetFiscalRulePayload.FiscalRule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetFiscalRulePayload.FiscalRule(childComplexity), true
+	case "SetFiscalRulePayload.userErrors":
+		if e.ComplexityRoot.SetFiscalRulePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetFiscalRulePayload.UserErrors(childComplexity), true
 
 	case "SetLateFeeExemptPayload.userErrors":
 		if e.ComplexityRoot.SetLateFeeExemptPayload.UserErrors == nil {
@@ -8552,6 +9201,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReceivePaymentInput", ec.unmarshalInputReceivePaymentInput),
 			graphql.NewInputUnmarshaler("RecordPaymentInput", ec.unmarshalInputRecordPaymentInput),
 			graphql.NewInputUnmarshaler("RecordRefundInput", ec.unmarshalInputRecordRefundInput),
+			graphql.NewInputUnmarshaler("RedoGlobalDocumentInput", ec.unmarshalInputRedoGlobalDocumentInput),
 			graphql.NewInputUnmarshaler("ReminderStepInput", ec.unmarshalInputReminderStepInput),
 			graphql.NewInputUnmarshaler("RemoveHolidayInput", ec.unmarshalInputRemoveHolidayInput),
 			graphql.NewInputUnmarshaler("RemoveLateFeeRuleInput", ec.unmarshalInputRemoveLateFeeRuleInput),
@@ -8561,6 +9211,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RenamePasskeyInput", ec.unmarshalInputRenamePasskeyInput),
 			graphql.NewInputUnmarshaler("RenewRecoveryCodesInput", ec.unmarshalInputRenewRecoveryCodesInput),
 			graphql.NewInputUnmarshaler("ReplayFailedDeliveriesInput", ec.unmarshalInputReplayFailedDeliveriesInput),
+			graphql.NewInputUnmarshaler("RequestAnticipoInput", ec.unmarshalInputRequestAnticipoInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
@@ -8574,6 +9225,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RetryFiscalDocumentsInput", ec.unmarshalInputRetryFiscalDocumentsInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("SaveDraftInvoiceInput", ec.unmarshalInputSaveDraftInvoiceInput),
+			graphql.NewInputUnmarshaler("SaveFiscalIssuerInput", ec.unmarshalInputSaveFiscalIssuerInput),
 			graphql.NewInputUnmarshaler("SaveFiscalProfileInput", ec.unmarshalInputSaveFiscalProfileInput),
 			graphql.NewInputUnmarshaler("SaveLateFeeRuleInput", ec.unmarshalInputSaveLateFeeRuleInput),
 			graphql.NewInputUnmarshaler("SaveProductInput", ec.unmarshalInputSaveProductInput),
@@ -8585,6 +9237,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("SetCompanyLogoInput", ec.unmarshalInputSetCompanyLogoInput),
 			graphql.NewInputUnmarshaler("SetEmailPreferencesInput", ec.unmarshalInputSetEmailPreferencesInput),
 			graphql.NewInputUnmarshaler("SetExchangeRateInput", ec.unmarshalInputSetExchangeRateInput),
+			graphql.NewInputUnmarshaler("SetFiscalRuleInput", ec.unmarshalInputSetFiscalRuleInput),
 			graphql.NewInputUnmarshaler("SetLateFeeExemptInput", ec.unmarshalInputSetLateFeeExemptInput),
 			graphql.NewInputUnmarshaler("SetReminderPauseInput", ec.unmarshalInputSetReminderPauseInput),
 			graphql.NewInputUnmarshaler("SetServiceStatusInput", ec.unmarshalInputSetServiceStatusInput),
@@ -8835,6 +9488,8 @@ type CreditNote {
   total: Money!
   "Why."
   reason: String!
+  "Whether what was sold came back."
+  return: Boolean!
 }
 
 "Money received from a client."
@@ -9081,6 +9736,8 @@ input IssueCreditNoteInput {
   lines: [InvoiceLineInput!]
   "Why, at most 500 characters."
   reason: String!
+  "Whether what was sold came back: its fiscal document is related 03 (devolución) to the invoice's, otherwise 01."
+  return: Boolean! = false
   "A key of your own: a second request with it returns the first note."
   requestKey: String!
 }
@@ -10812,6 +11469,8 @@ extend type Query {
 extend type Client {
   "Whom documents can be issued to, the default one first. Needs the permission INVOICES or PROFILE."
   fiscalProfiles: [FiscalProfile!]
+  "When its fiscal documents are issued. Needs the permission INVOICES or PROFILE; null otherwise."
+  fiscalRule: FiscalRule
 }
 
 "A fiscal document (CFDI 4.0). The XML is the document; the PDF is its printed representation."
@@ -10858,6 +11517,56 @@ enum FiscalDocumentKind {
   PAGO
   "Global invoice of sales to the general public."
   GLOBAL
+  "Invoice (ingreso) of a payment on account whose service is not known yet."
+  ANTICIPO
+}
+
+"When a client's fiscal documents are issued."
+enum FiscalWhen {
+  "When the invoice is paid (PUE)."
+  ON_PAYMENT
+  "With the invoice (PPD), and a receipt (REP) for each payment."
+  ON_ISSUE
+  "When somebody asks."
+  ON_REQUEST
+}
+
+"When a client's fiscal documents are issued, and who decided so."
+type FiscalRule {
+  "The rule that counts."
+  when: FiscalWhen!
+  "The client's own rule; null where the company's counts."
+  client: FiscalWhen
+  "The company's rule."
+  company: FiscalWhen!
+}
+
+"The company as it issues fiscal documents. The fields are the SAT's."
+type FiscalIssuer {
+  "The RFC; empty before it is set up."
+  rfc: String!
+  "The name as the SAT has it."
+  nombre: String!
+  "The tax regime (c_RegimenFiscal)."
+  regimenFiscal: String!
+  "The postal code of the place of issue."
+  lugarExpedicion: String!
+  "The series of invoices."
+  serieIngreso: String!
+  "The series of credit notes."
+  serieEgreso: String!
+  "The series of payment receipts."
+  seriePago: String!
+  "The series of global invoices."
+  serieGlobal: String!
+  "When documents are issued, where a client has no rule of its own."
+  when: FiscalWhen!
+  "How often paid sales that nobody asked a document for are summed up (c_Periodicidad, 01 to 05); empty for never."
+  periodicidad: String!
+  "Fewer stamps left at the provider are too few; 0 never warns."
+  creditAlert: Int!
+  "Whether documents can be issued: data and certificate are complete and valid."
+  ready: Boolean!
 }
 
 "Where a fiscal document is on its way."
@@ -10940,6 +11649,58 @@ input RequestFiscalDocumentInput {
   invoiceId: ID!
   "The profile to issue it to; the default one when left out."
   fiscalProfileId: ID
+  "Whether to take the sale out of the stamped global invoice that it is in: that one is cancelled with motive 04 first, and its other sales are summed up anew. Staff only."
+  fromGlobal: Boolean! = false
+}
+
+"When a client's documents are to be issued."
+input SetFiscalRuleInput {
+  "The client."
+  clientId: ID!
+  "The client's own rule; null goes back to the company's."
+  when: FiscalWhen
+}
+
+"The result of changing when documents are issued."
+type SetFiscalRulePayload {
+  "The rule; null when there are errors."
+  fiscalRule: FiscalRule
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"The company as it issues fiscal documents."
+input SaveFiscalIssuerInput {
+  "The RFC."
+  rfc: String!
+  "The name as the Constancia de Situación Fiscal has it."
+  nombre: String!
+  "The tax regime (c_RegimenFiscal)."
+  regimenFiscal: String!
+  "The postal code of the place of issue, 5 digits."
+  lugarExpedicion: String!
+  "The series of invoices."
+  serieIngreso: String! = "A"
+  "The series of credit notes."
+  serieEgreso: String! = "NC"
+  "The series of payment receipts."
+  seriePago: String! = "P"
+  "The series of global invoices."
+  serieGlobal: String! = "G"
+  "When documents are issued, where a client has no rule of its own."
+  when: FiscalWhen! = ON_PAYMENT
+  "How often paid sales that nobody asked a document for are summed up (c_Periodicidad, 01 to 05); empty for never."
+  periodicidad: String! = "04"
+  "Fewer stamps left at the provider are too few; 0 never warns. Left out changes nothing."
+  creditAlert: Int
+}
+
+"The result of saving the issuer."
+type SaveFiscalIssuerPayload {
+  "The issuer; null when there are errors."
+  fiscalIssuer: FiscalIssuer
+  "What is wrong."
+  userErrors: [UserError!]!
 }
 
 "The result of asking for a fiscal document."
@@ -10950,7 +11711,22 @@ type RequestFiscalDocumentPayload {
   userErrors: [UserError!]!
 }
 
+extend type Query {
+  "The company as it issues fiscal documents. Staff only."
+  fiscalIssuer: FiscalIssuer!
+}
+
 extend type Mutation {
+  "Sets when a client's fiscal documents are issued. The client (permission INVOICES) chooses between ON_PAYMENT and ON_REQUEST; ON_ISSUE is set and ended by staff."
+  setFiscalRule(
+    "The client and its rule."
+    input: SetFiscalRuleInput!
+  ): SetFiscalRulePayload!
+  "Writes the company's fiscal data and rules. Staff only."
+  saveFiscalIssuer(
+    "The issuer."
+    input: SaveFiscalIssuerInput!
+  ): SaveFiscalIssuerPayload!
   "Adds or changes whom documents are issued to. Needs the permission INVOICES or PROFILE."
   saveFiscalProfile(
     "The profile."
@@ -10961,6 +11737,95 @@ extend type Mutation {
     "The invoice."
     input: RequestFiscalDocumentInput!
   ): RequestFiscalDocumentPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/folder.graphqls", Input: `"A list of fiscal documents, the newest first."
+type FiscalDocumentConnection {
+  "The documents of this page."
+  nodes: [FiscalDocument!]!
+  "The documents with their cursors."
+  edges: [FiscalDocumentEdge!]!
+  "Where this page ends."
+  pageInfo: PageInfo!
+}
+
+"A fiscal document in a list."
+type FiscalDocumentEdge {
+  "Give it as ` + "`" + `after` + "`" + ` for what follows."
+  cursor: String!
+  "The document."
+  node: FiscalDocument!
+}
+
+"A month with stamped documents."
+type FiscalMonth {
+  "The month, ` + "`" + `YYYY-MM` + "`" + `, where the issuer is."
+  month: String!
+  "How many documents."
+  count: Int!
+  "Where to download the ZIP of the month's XML, PDF and acuses with a list as CSV, with the same bearer token."
+  zipPath: String
+}
+
+"How another fiscal document belongs to one."
+enum FiscalRelationKind {
+  "It takes the document's place."
+  REPLACED_BY
+  "The document takes its place."
+  REPLACES
+  "It relates to the document: a credit note, a payment receipt, or what applies an anticipo."
+  RELATED_BY
+  "The document relates to it."
+  RELATES
+}
+
+"Another fiscal document that belongs to one."
+type FiscalRelation {
+  "How."
+  kind: FiscalRelationKind!
+  "The other document."
+  document: FiscalDocument!
+}
+
+"A download of a fiscal document."
+type FiscalDownload {
+  "xml, pdf, acuse or zip."
+  format: String!
+  "When."
+  at: DateTime!
+  "The address of the login; null for staff of the company, whose names only staff sees."
+  who: String
+}
+
+extend type FiscalDocument {
+  "When it was issued (Fecha); null until it is sealed."
+  issuedAt: DateTime
+  "The name of the receiver; empty until it is sealed."
+  nombreReceptor: String!
+  "The id of the invoice that it is about, of a payment receipt the first one; null for global invoices and anticipos."
+  invoiceId: ID
+  "The other stamped documents that belong to it, those that it replaces or that replace it included."
+  related: [FiscalRelation!]!
+  "The newest 100 downloads, the newest first."
+  downloads: [FiscalDownload!]!
+}
+
+extend type Client {
+  "The fiscal folder: the client's stamped documents. Needs the permission INVOICES; null otherwise."
+  fiscalDocuments(
+    "Only those of a month, ` + "`" + `YYYY-MM` + "`" + `, of their date where the issuer is."
+    month: String
+    "Only those of a kind."
+    kind: FiscalDocumentKind
+    "Only those in a state: STAMPED, CANCEL_PENDING or CANCELLED."
+    status: FiscalDocumentStatus
+    "How many, at most 100."
+    first: Int! = 25
+    "The cursor after which the page begins."
+    after: String
+  ): FiscalDocumentConnection
+  "The months with stamped documents, the newest first. Needs the permission INVOICES; null otherwise."
+  fiscalMonths: [FiscalMonth!]
 }
 `, BuiltIn: false},
 	{Name: "../schema/handover.graphqls", Input: `"An offer of a client's ownership that waits for its answer."
@@ -11978,6 +12843,134 @@ extend type Mutation {
     "The event and the reason."
     input: DismissGatewayEventInput!
   ): DismissGatewayEventPayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/pending.graphqls", Input: `"A payment of which a part is the client's credit, without a fiscal document of its own."
+type PaymentOnAccount {
+  "The payment's id, ` + "`" + `pay_...` + "`" + `."
+  paymentId: ID!
+  "The client's id."
+  clientId: ID!
+  "The client's name."
+  clientName: String!
+  "The day it was received."
+  receivedOn: Date!
+  "What a document of it can be about."
+  amount: Money!
+}
+
+"A payment of an invoice whose fiscal document says that it is paid later (PPD), without a stamped receipt (REP)."
+type ReceiptDue {
+  "The payment's id; null where the client's credit paid."
+  paymentId: ID
+  "The invoice's id."
+  invoiceId: ID!
+  "The invoice's number."
+  number: String!
+  "The client's name."
+  clientName: String!
+  "The day it was received."
+  receivedOn: Date!
+  "What it pays of the invoice."
+  amount: Money!
+  "Until when the SAT wants the receipt: the 5th of the next month."
+  due: DateTime!
+  "Whether that is over."
+  overdue: Boolean!
+  "The id of the receipt on its way; null while it was not asked for."
+  fiscalDocumentId: ID
+  "What its last attempt failed with; empty when nothing failed."
+  code: String!
+}
+
+"A paid sale that nobody asked a fiscal document for."
+type SaleWaiting {
+  "The invoice's id."
+  invoiceId: ID!
+  "The invoice's number."
+  number: String!
+  "Its total."
+  total: Money!
+  "Until when its document can be asked for: then it falls into the global invoice."
+  until: DateTime!
+}
+
+"A sale in a stamped global invoice that is not paid any more."
+type SaleChanged {
+  "The invoice's id."
+  invoiceId: ID!
+  "The invoice's number."
+  number: String!
+  "The client's name."
+  clientName: String!
+  "Its total."
+  total: Money!
+  "The id of the global invoice."
+  fiscalDocumentId: ID!
+}
+
+"What an accountant has to look at before the month's end: at most 100 of each, the most urgent first."
+type FiscalPending {
+  "Payments whose receipts (REP) are not stamped yet."
+  receipts: [ReceiptDue!]!
+  "Paid sales that wait for the global invoice."
+  sales: [SaleWaiting!]!
+  "Sales in a global invoice that are not paid any more: issue a credit note, or redoGlobalDocument."
+  changed: [SaleChanged!]!
+  "Payments on account without a fiscal document: requestAnticipo."
+  onAccount: [PaymentOnAccount!]!
+  "Documents that the SAT has cancelled, or does not know, though nobody asked for it here."
+  elsewhere: [FiscalDocument!]!
+}
+
+"A payment on account whose document is wanted."
+input RequestAnticipoInput {
+  "The payment's id."
+  paymentId: ID!
+  "The profile to issue it to; the client's default one when left out."
+  fiscalProfileId: ID
+  "How the amount is taxed, which contains the tax."
+  treatment: TaxTreatment! = IVA16
+}
+
+"The result of asking for the document of a payment on account."
+type RequestAnticipoPayload {
+  "The document, which is stamped in the background; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A global invoice to issue anew."
+input RedoGlobalDocumentInput {
+  "The id of the document, a GLOBAL in force."
+  fiscalDocumentId: ID!
+}
+
+"The result of issuing a global invoice anew."
+type RedoGlobalDocumentPayload {
+  "The new document, or the old one where no sale is left; null when there are errors."
+  fiscalDocument: FiscalDocument
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Query {
+  "What waits for fiscal documents, and what the SAT says differently. Staff with billing:read."
+  fiscalPending: FiscalPending!
+}
+
+extend type Mutation {
+  "Asks for the fiscal document of a payment on account whose service is not known yet (anticipo). When the credit pays an invoice later, the invoice's document is related 07 to it, and a credit note takes it out of the income again. Staff with billing:write."
+  requestAnticipo(
+    "The payment."
+    input: RequestAnticipoInput!
+  ): RequestAnticipoPayload!
+  "Issues a global invoice anew without the sales that are not paid any more: the new one is related 04 and stamped first, then the old one is cancelled with motive 01. Where no sale is left it is cancelled with 03. Staff with billing:write."
+  redoGlobalDocument(
+    "The document."
+    input: RedoGlobalDocumentInput!
+  ): RedoGlobalDocumentPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/people.graphqls", Input: `"An answer to the second step of a sign-in."
@@ -14401,6 +15394,12 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_secondFactor(ctx, field)
 	case "fiscalProfiles":
 		return ec.fieldContext_Client_fiscalProfiles(ctx, field)
+	case "fiscalRule":
+		return ec.fieldContext_Client_fiscalRule(ctx, field)
+	case "fiscalDocuments":
+		return ec.fieldContext_Client_fiscalDocuments(ctx, field)
+	case "fiscalMonths":
+		return ec.fieldContext_Client_fiscalMonths(ctx, field)
 	case "creditBalances":
 		return ec.fieldContext_Client_creditBalances(ctx, field)
 	case "transferInstructions":
@@ -14599,6 +15598,8 @@ func (ec *executionContext) childFields_CreditNote(ctx context.Context, field gr
 		return ec.fieldContext_CreditNote_total(ctx, field)
 	case "reason":
 		return ec.fieldContext_CreditNote_reason(ctx, field)
+	case "return":
+		return ec.fieldContext_CreditNote_return(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreditNote", field.Name)
 }
@@ -14921,8 +15922,110 @@ func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, fiel
 		return ec.fieldContext_FiscalDocument_acusePath(ctx, field)
 	case "satStatus":
 		return ec.fieldContext_FiscalDocument_satStatus(ctx, field)
+	case "issuedAt":
+		return ec.fieldContext_FiscalDocument_issuedAt(ctx, field)
+	case "nombreReceptor":
+		return ec.fieldContext_FiscalDocument_nombreReceptor(ctx, field)
+	case "invoiceId":
+		return ec.fieldContext_FiscalDocument_invoiceId(ctx, field)
+	case "related":
+		return ec.fieldContext_FiscalDocument_related(ctx, field)
+	case "downloads":
+		return ec.fieldContext_FiscalDocument_downloads(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalDocument", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalDocumentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_FiscalDocumentConnection_nodes(ctx, field)
+	case "edges":
+		return ec.fieldContext_FiscalDocumentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_FiscalDocumentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalDocumentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalDocumentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_FiscalDocumentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_FiscalDocumentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalDocumentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalDownload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "format":
+		return ec.fieldContext_FiscalDownload_format(ctx, field)
+	case "at":
+		return ec.fieldContext_FiscalDownload_at(ctx, field)
+	case "who":
+		return ec.fieldContext_FiscalDownload_who(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalDownload", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalIssuer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rfc":
+		return ec.fieldContext_FiscalIssuer_rfc(ctx, field)
+	case "nombre":
+		return ec.fieldContext_FiscalIssuer_nombre(ctx, field)
+	case "regimenFiscal":
+		return ec.fieldContext_FiscalIssuer_regimenFiscal(ctx, field)
+	case "lugarExpedicion":
+		return ec.fieldContext_FiscalIssuer_lugarExpedicion(ctx, field)
+	case "serieIngreso":
+		return ec.fieldContext_FiscalIssuer_serieIngreso(ctx, field)
+	case "serieEgreso":
+		return ec.fieldContext_FiscalIssuer_serieEgreso(ctx, field)
+	case "seriePago":
+		return ec.fieldContext_FiscalIssuer_seriePago(ctx, field)
+	case "serieGlobal":
+		return ec.fieldContext_FiscalIssuer_serieGlobal(ctx, field)
+	case "when":
+		return ec.fieldContext_FiscalIssuer_when(ctx, field)
+	case "periodicidad":
+		return ec.fieldContext_FiscalIssuer_periodicidad(ctx, field)
+	case "creditAlert":
+		return ec.fieldContext_FiscalIssuer_creditAlert(ctx, field)
+	case "ready":
+		return ec.fieldContext_FiscalIssuer_ready(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalIssuer", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalMonth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "month":
+		return ec.fieldContext_FiscalMonth_month(ctx, field)
+	case "count":
+		return ec.fieldContext_FiscalMonth_count(ctx, field)
+	case "zipPath":
+		return ec.fieldContext_FiscalMonth_zipPath(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalMonth", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalPending(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "receipts":
+		return ec.fieldContext_FiscalPending_receipts(ctx, field)
+	case "sales":
+		return ec.fieldContext_FiscalPending_sales(ctx, field)
+	case "changed":
+		return ec.fieldContext_FiscalPending_changed(ctx, field)
+	case "onAccount":
+		return ec.fieldContext_FiscalPending_onAccount(ctx, field)
+	case "elsewhere":
+		return ec.fieldContext_FiscalPending_elsewhere(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalPending", field.Name)
 }
 
 func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14947,6 +16050,28 @@ func (ec *executionContext) childFields_FiscalProfile(ctx context.Context, field
 		return ec.fieldContext_FiscalProfile_contactIds(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalRelation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_FiscalRelation_kind(ctx, field)
+	case "document":
+		return ec.fieldContext_FiscalRelation_document(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalRelation", field.Name)
+}
+
+func (ec *executionContext) childFields_FiscalRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "when":
+		return ec.fieldContext_FiscalRule_when(ctx, field)
+	case "client":
+		return ec.fieldContext_FiscalRule_client(ctx, field)
+	case "company":
+		return ec.fieldContext_FiscalRule_company(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type FiscalRule", field.Name)
 }
 
 func (ec *executionContext) childFields_GatewayEvent(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15537,6 +16662,22 @@ func (ec *executionContext) childFields_PaymentEdge(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type PaymentEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_PaymentOnAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "paymentId":
+		return ec.fieldContext_PaymentOnAccount_paymentId(ctx, field)
+	case "clientId":
+		return ec.fieldContext_PaymentOnAccount_clientId(ctx, field)
+	case "clientName":
+		return ec.fieldContext_PaymentOnAccount_clientName(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_PaymentOnAccount_receivedOn(ctx, field)
+	case "amount":
+		return ec.fieldContext_PaymentOnAccount_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentOnAccount", field.Name)
+}
+
 func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "permission":
@@ -15615,6 +16756,32 @@ func (ec *executionContext) childFields_ProveFactorPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ProveFactorPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ReceiptDue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "paymentId":
+		return ec.fieldContext_ReceiptDue_paymentId(ctx, field)
+	case "invoiceId":
+		return ec.fieldContext_ReceiptDue_invoiceId(ctx, field)
+	case "number":
+		return ec.fieldContext_ReceiptDue_number(ctx, field)
+	case "clientName":
+		return ec.fieldContext_ReceiptDue_clientName(ctx, field)
+	case "receivedOn":
+		return ec.fieldContext_ReceiptDue_receivedOn(ctx, field)
+	case "amount":
+		return ec.fieldContext_ReceiptDue_amount(ctx, field)
+	case "due":
+		return ec.fieldContext_ReceiptDue_due(ctx, field)
+	case "overdue":
+		return ec.fieldContext_ReceiptDue_overdue(ctx, field)
+	case "fiscalDocumentId":
+		return ec.fieldContext_ReceiptDue_fiscalDocumentId(ctx, field)
+	case "code":
+		return ec.fieldContext_ReceiptDue_code(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReceiptDue", field.Name)
+}
+
 func (ec *executionContext) childFields_ReceivePaymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "payment":
@@ -15643,6 +16810,16 @@ func (ec *executionContext) childFields_RecordRefundPayload(ctx context.Context,
 		return ec.fieldContext_RecordRefundPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecordRefundPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RedoGlobalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_RedoGlobalDocumentPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RedoGlobalDocumentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RedoGlobalDocumentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Refund(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15907,6 +17084,16 @@ func (ec *executionContext) childFields_ReplayFailedDeliveriesPayload(ctx contex
 	return nil, fmt.Errorf("no field named %q was found under type ReplayFailedDeliveriesPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestAnticipoPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalDocument":
+		return ec.fieldContext_RequestAnticipoPayload_fiscalDocument(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RequestAnticipoPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestAnticipoPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalDocument":
@@ -16021,6 +17208,36 @@ func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type RevokeTokenPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_SaleChanged(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoiceId":
+		return ec.fieldContext_SaleChanged_invoiceId(ctx, field)
+	case "number":
+		return ec.fieldContext_SaleChanged_number(ctx, field)
+	case "clientName":
+		return ec.fieldContext_SaleChanged_clientName(ctx, field)
+	case "total":
+		return ec.fieldContext_SaleChanged_total(ctx, field)
+	case "fiscalDocumentId":
+		return ec.fieldContext_SaleChanged_fiscalDocumentId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaleChanged", field.Name)
+}
+
+func (ec *executionContext) childFields_SaleWaiting(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoiceId":
+		return ec.fieldContext_SaleWaiting_invoiceId(ctx, field)
+	case "number":
+		return ec.fieldContext_SaleWaiting_number(ctx, field)
+	case "total":
+		return ec.fieldContext_SaleWaiting_total(ctx, field)
+	case "until":
+		return ec.fieldContext_SaleWaiting_until(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaleWaiting", field.Name)
+}
+
 func (ec *executionContext) childFields_SatKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -16057,6 +17274,16 @@ func (ec *executionContext) childFields_SaveDraftInvoicePayload(ctx context.Cont
 		return ec.fieldContext_SaveDraftInvoicePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SaveDraftInvoicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SaveFiscalIssuerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalIssuer":
+		return ec.fieldContext_SaveFiscalIssuerPayload_fiscalIssuer(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SaveFiscalIssuerPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SaveFiscalIssuerPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SaveFiscalProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -16309,6 +17536,16 @@ func (ec *executionContext) childFields_SetExchangeRatePayload(ctx context.Conte
 		return ec.fieldContext_SetExchangeRatePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SetExchangeRatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SetFiscalRulePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fiscalRule":
+		return ec.fieldContext_SetFiscalRulePayload_fiscalRule(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SetFiscalRulePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SetFiscalRulePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SetLateFeeExemptPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

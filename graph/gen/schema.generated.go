@@ -20,6 +20,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -73,6 +74,8 @@ type MutationResolver interface {
 	SetStaffSecondFactor(ctx context.Context, input model.SetStaffSecondFactorInput) (*model.SetStaffSecondFactorPayload, error)
 	ResetLoginFactors(ctx context.Context, input model.ResetLoginFactorsInput) (*model.ResetLoginFactorsPayload, error)
 	ResetStaffFactors(ctx context.Context, input model.ResetStaffFactorsInput) (*model.ResetStaffFactorsPayload, error)
+	SetFiscalRule(ctx context.Context, input model.SetFiscalRuleInput) (*model.SetFiscalRulePayload, error)
+	SaveFiscalIssuer(ctx context.Context, input model.SaveFiscalIssuerInput) (*model.SaveFiscalIssuerPayload, error)
 	SaveFiscalProfile(ctx context.Context, input model.SaveFiscalProfileInput) (*model.SaveFiscalProfilePayload, error)
 	RequestFiscalDocument(ctx context.Context, input model.RequestFiscalDocumentInput) (*model.RequestFiscalDocumentPayload, error)
 	OfferHandover(ctx context.Context, input model.OfferHandoverInput) (*model.OfferHandoverPayload, error)
@@ -92,6 +95,8 @@ type MutationResolver interface {
 	StartCheckout(ctx context.Context, input model.StartCheckoutInput) (*model.StartCheckoutPayload, error)
 	BookGatewayEvent(ctx context.Context, input model.BookGatewayEventInput) (*model.GatewayEventPayload, error)
 	DismissGatewayEvent(ctx context.Context, input model.DismissGatewayEventInput) (*model.GatewayEventPayload, error)
+	RequestAnticipo(ctx context.Context, input model.RequestAnticipoInput) (*model.RequestAnticipoPayload, error)
+	RedoGlobalDocument(ctx context.Context, input model.RedoGlobalDocumentInput) (*model.RedoGlobalDocumentPayload, error)
 	ProveFactor(ctx context.Context, input model.ProveFactorInput) (*model.ProveFactorPayload, error)
 	RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.RequestPasswordResetPayload, error)
 	CompletePasswordReset(ctx context.Context, input model.CompletePasswordResetInput) (*model.CompletePasswordResetPayload, error)
@@ -154,6 +159,7 @@ type QueryResolver interface {
 	SecondFactors(ctx context.Context) (*account.FactorStatus, error)
 	StaffSecondFactor(ctx context.Context) (*bool, error)
 	FailedSignIns(ctx context.Context, client *string, first int, after *string) (*model.FailedSignInConnection, error)
+	FiscalIssuer(ctx context.Context) (*fiscal.Issuer, error)
 	Handover(ctx context.Context, client string) (*account.Handover, error)
 	BankMovements(ctx context.Context, status *string, first int, after *string) (*model.BankMovementConnection, error)
 	Invoice(ctx context.Context, id string) (*model.Invoice, error)
@@ -161,6 +167,7 @@ type QueryResolver interface {
 	LateFeeRules(ctx context.Context) ([]*model.LateFeeRule, error)
 	Checkout(ctx context.Context, id string) (*model.Checkout, error)
 	GatewayEvents(ctx context.Context, decided bool, first int, after *string) (*model.GatewayEventConnection, error)
+	FiscalPending(ctx context.Context) (*model.FiscalPending, error)
 	Sessions(ctx context.Context) ([]*db.Session, error)
 	Access(ctx context.Context, login string, client string) ([]*account.AccessAnswer, error)
 	Invitation(ctx context.Context, token string) (*account.Invitation, error)
@@ -819,6 +826,20 @@ func (ec *executionContext) field_Mutation_recordRefund_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_redoGlobalDocument_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RedoGlobalDocumentInput, error) {
+			return ec.unmarshalNRedoGlobalDocumentInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRedoGlobalDocumentInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_releaseCredit_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -951,6 +972,20 @@ func (ec *executionContext) field_Mutation_replayFailedDeliveries_args(ctx conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReplayFailedDeliveriesInput, error) {
 			return ec.unmarshalNReplayFailedDeliveriesInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐReplayFailedDeliveriesInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_requestAnticipo_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestAnticipoInput, error) {
+			return ec.unmarshalNRequestAnticipoInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestAnticipoInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1141,6 +1176,20 @@ func (ec *executionContext) field_Mutation_saveDraftInvoice_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_saveFiscalIssuer_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SaveFiscalIssuerInput, error) {
+			return ec.unmarshalNSaveFiscalIssuerInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSaveFiscalIssuerInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_saveFiscalProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1315,6 +1364,20 @@ func (ec *executionContext) field_Mutation_setExchangeRate_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.SetExchangeRateInput, error) {
 			return ec.unmarshalNSetExchangeRateInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetExchangeRateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setFiscalRule_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetFiscalRuleInput, error) {
+			return ec.unmarshalNSetFiscalRuleInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetFiscalRuleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -4496,6 +4559,94 @@ func (ec *executionContext) fieldContext_Mutation_resetStaffFactors(ctx context.
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_setFiscalRule(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setFiscalRule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetFiscalRule(ctx, fc.Args["input"].(model.SetFiscalRuleInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SetFiscalRulePayload) graphql.Marshaler {
+			return ec.marshalNSetFiscalRulePayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetFiscalRulePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setFiscalRule(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SetFiscalRulePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setFiscalRule_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_saveFiscalIssuer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_saveFiscalIssuer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SaveFiscalIssuer(ctx, fc.Args["input"].(model.SaveFiscalIssuerInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SaveFiscalIssuerPayload) graphql.Marshaler {
+			return ec.marshalNSaveFiscalIssuerPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSaveFiscalIssuerPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_saveFiscalIssuer(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SaveFiscalIssuerPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_saveFiscalIssuer_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_saveFiscalProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -5326,6 +5477,94 @@ func (ec *executionContext) fieldContext_Mutation_dismissGatewayEvent(ctx contex
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_dismissGatewayEvent_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestAnticipo(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestAnticipo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestAnticipo(ctx, fc.Args["input"].(model.RequestAnticipoInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RequestAnticipoPayload) graphql.Marshaler {
+			return ec.marshalNRequestAnticipoPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestAnticipoPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestAnticipo(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RequestAnticipoPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestAnticipo_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_redoGlobalDocument(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_redoGlobalDocument(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RedoGlobalDocument(ctx, fc.Args["input"].(model.RedoGlobalDocumentInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RedoGlobalDocumentPayload) graphql.Marshaler {
+			return ec.marshalNRedoGlobalDocumentPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRedoGlobalDocumentPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_redoGlobalDocument(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RedoGlobalDocumentPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_redoGlobalDocument_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7969,6 +8208,38 @@ func (ec *executionContext) fieldContext_Query_failedSignIns(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_fiscalIssuer(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_fiscalIssuer(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().FiscalIssuer(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *fiscal.Issuer) graphql.Marshaler {
+			return ec.marshalNFiscalIssuer2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋfiscalᚐIssuer(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_fiscalIssuer(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalIssuer(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_handover(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8261,6 +8532,38 @@ func (ec *executionContext) fieldContext_Query_gatewayEvents(ctx context.Context
 	if fc.Args, err = ec.field_Query_gatewayEvents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_fiscalPending(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_fiscalPending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().FiscalPending(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.FiscalPending) graphql.Marshaler {
+			return ec.marshalNFiscalPending2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐFiscalPending(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_fiscalPending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_FiscalPending(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -9789,6 +10092,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "setFiscalRule":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setFiscalRule(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "saveFiscalIssuer":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_saveFiscalIssuer(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "saveFiscalProfile":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_saveFiscalProfile(ctx, field)
@@ -9918,6 +10235,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "dismissGatewayEvent":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_dismissGatewayEvent(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestAnticipo":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestAnticipo(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "redoGlobalDocument":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_redoGlobalDocument(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -10441,6 +10772,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_failedSignIns(ctx, field)
 				})
+		case "fiscalIssuer":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_fiscalIssuer(ctx, field)
+				})
 		case "handover":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -10482,6 +10819,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_gatewayEvents(ctx, field)
+				})
+		case "fiscalPending":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_fiscalPending(ctx, field)
 				})
 		case "sessions":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

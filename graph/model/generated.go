@@ -13,6 +13,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -674,6 +675,76 @@ type FiscalCancellation struct {
 	Deadline *time.Time `json:"deadline,omitempty"`
 }
 
+// A list of fiscal documents, the newest first.
+type FiscalDocumentConnection struct {
+	// The documents of this page.
+	Nodes []*db.CFDI `json:"nodes"`
+	// The documents with their cursors.
+	Edges []*FiscalDocumentEdge `json:"edges"`
+	// Where this page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A fiscal document in a list.
+type FiscalDocumentEdge struct {
+	// Give it as `after` for what follows.
+	Cursor string `json:"cursor"`
+	// The document.
+	Node *db.CFDI `json:"node"`
+}
+
+// A download of a fiscal document.
+type FiscalDownload struct {
+	// xml, pdf, acuse or zip.
+	Format string `json:"format"`
+	// When.
+	At time.Time `json:"at"`
+	// The address of the login; null for staff of the company, whose names only staff sees.
+	Who *string `json:"who,omitempty"`
+}
+
+// A month with stamped documents.
+type FiscalMonth struct {
+	// The month, `YYYY-MM`, where the issuer is.
+	Month string `json:"month"`
+	// How many documents.
+	Count int `json:"count"`
+	// Where to download the ZIP of the month's XML, PDF and acuses with a list as CSV, with the same bearer token.
+	ZipPath *string `json:"zipPath,omitempty"`
+}
+
+// What an accountant has to look at before the month's end: at most 100 of each, the most urgent first.
+type FiscalPending struct {
+	// Payments whose receipts (REP) are not stamped yet.
+	Receipts []*ReceiptDue `json:"receipts"`
+	// Paid sales that wait for the global invoice.
+	Sales []*SaleWaiting `json:"sales"`
+	// Sales in a global invoice that are not paid any more: issue a credit note, or redoGlobalDocument.
+	Changed []*SaleChanged `json:"changed"`
+	// Payments on account without a fiscal document: requestAnticipo.
+	OnAccount []*PaymentOnAccount `json:"onAccount"`
+	// Documents that the SAT has cancelled, or does not know, though nobody asked for it here.
+	Elsewhere []*db.CFDI `json:"elsewhere"`
+}
+
+// Another fiscal document that belongs to one.
+type FiscalRelation struct {
+	// How.
+	Kind string `json:"kind"`
+	// The other document.
+	Document *db.CFDI `json:"document"`
+}
+
+// When a client's fiscal documents are issued, and who decided so.
+type FiscalRule struct {
+	// The rule that counts.
+	When string `json:"when"`
+	// The client's own rule; null where the company's counts.
+	Client *string `json:"client,omitempty"`
+	// The company's rule.
+	Company string `json:"company"`
+}
+
 // A page of what gateways told.
 type GatewayEventConnection struct {
 	// The events with their cursors.
@@ -834,6 +905,8 @@ type IssueCreditNoteInput struct {
 	Lines []*InvoiceLineInput `json:"lines,omitempty"`
 	// Why, at most 500 characters.
 	Reason string `json:"reason"`
+	// Whether what was sold came back: its fiscal document is related 03 (devolución) to the invoice's, otherwise 01.
+	Return bool `json:"return"`
 	// A key of your own: a second request with it returns the first note.
 	RequestKey string `json:"requestKey"`
 }
@@ -962,6 +1035,20 @@ type PaymentEdge struct {
 	Node *Payment `json:"node"`
 }
 
+// A payment of which a part is the client's credit, without a fiscal document of its own.
+type PaymentOnAccount struct {
+	// The payment's id, `pay_...`.
+	PaymentID string `json:"paymentId"`
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// The client's name.
+	ClientName string `json:"clientName"`
+	// The day it was received.
+	ReceivedOn date.Date `json:"receivedOn"`
+	// What a document of it can be about.
+	Amount *Money `json:"amount"`
+}
+
 // A permission with its label.
 type PermissionLabel struct {
 	// The permission.
@@ -1038,6 +1125,30 @@ type ProveFactorPayload struct {
 type Query struct {
 }
 
+// A payment of an invoice whose fiscal document says that it is paid later (PPD), without a stamped receipt (REP).
+type ReceiptDue struct {
+	// The payment's id; null where the client's credit paid.
+	PaymentID *string `json:"paymentId,omitempty"`
+	// The invoice's id.
+	InvoiceID string `json:"invoiceId"`
+	// The invoice's number.
+	Number string `json:"number"`
+	// The client's name.
+	ClientName string `json:"clientName"`
+	// The day it was received.
+	ReceivedOn date.Date `json:"receivedOn"`
+	// What it pays of the invoice.
+	Amount *Money `json:"amount"`
+	// Until when the SAT wants the receipt: the 5th of the next month.
+	Due time.Time `json:"due"`
+	// Whether that is over.
+	Overdue bool `json:"overdue"`
+	// The id of the receipt on its way; null while it was not asked for.
+	FiscalDocumentID *string `json:"fiscalDocumentId,omitempty"`
+	// What its last attempt failed with; empty when nothing failed.
+	Code string `json:"code"`
+}
+
 // Money received from a client. Staff who may bill.
 type ReceivePaymentInput struct {
 	// The client.
@@ -1106,6 +1217,20 @@ type RecordRefundInput struct {
 type RecordRefundPayload struct {
 	// The refund; null when there are errors.
 	Refund *Refund `json:"refund,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A global invoice to issue anew.
+type RedoGlobalDocumentInput struct {
+	// The id of the document, a GLOBAL in force.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+}
+
+// The result of issuing a global invoice anew.
+type RedoGlobalDocumentPayload struct {
+	// The new document, or the old one where no sale is left; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1240,12 +1365,32 @@ type ReplayFailedDeliveriesPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A payment on account whose document is wanted.
+type RequestAnticipoInput struct {
+	// The payment's id.
+	PaymentID string `json:"paymentId"`
+	// The profile to issue it to; the client's default one when left out.
+	FiscalProfileID *string `json:"fiscalProfileId,omitempty"`
+	// How the amount is taxed, which contains the tax.
+	Treatment string `json:"treatment"`
+}
+
+// The result of asking for the document of a payment on account.
+type RequestAnticipoPayload struct {
+	// The document, which is stamped in the background; null when there are errors.
+	FiscalDocument *db.CFDI `json:"fiscalDocument,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An invoice whose fiscal document is wanted.
 type RequestFiscalDocumentInput struct {
 	// The invoice's id.
 	InvoiceID string `json:"invoiceId"`
 	// The profile to issue it to; the default one when left out.
 	FiscalProfileID *string `json:"fiscalProfileId,omitempty"`
+	// Whether to take the sale out of the stamped global invoice that it is in: that one is cancelled with motive 04 first, and its other sales are summed up anew. Staff only.
+	FromGlobal bool `json:"fromGlobal"`
 }
 
 // The result of asking for a fiscal document.
@@ -1410,6 +1555,32 @@ type RevokeTokenPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A sale in a stamped global invoice that is not paid any more.
+type SaleChanged struct {
+	// The invoice's id.
+	InvoiceID string `json:"invoiceId"`
+	// The invoice's number.
+	Number string `json:"number"`
+	// The client's name.
+	ClientName string `json:"clientName"`
+	// Its total.
+	Total *Money `json:"total"`
+	// The id of the global invoice.
+	FiscalDocumentID string `json:"fiscalDocumentId"`
+}
+
+// A paid sale that nobody asked a fiscal document for.
+type SaleWaiting struct {
+	// The invoice's id.
+	InvoiceID string `json:"invoiceId"`
+	// The invoice's number.
+	Number string `json:"number"`
+	// Its total.
+	Total *Money `json:"total"`
+	// Until when its document can be asked for: then it falls into the global invoice.
+	Until time.Time `json:"until"`
+}
+
 // A key of a catalog of the SAT.
 type SatKey struct {
 	// The key: 81112105, E48.
@@ -1428,6 +1599,40 @@ type SaveDraftInvoiceInput struct {
 	InvoiceID *string `json:"invoiceId,omitempty"`
 	// The invoice. The client of a draft cannot be changed.
 	Invoice *IssueInvoiceInput `json:"invoice"`
+}
+
+// The company as it issues fiscal documents.
+type SaveFiscalIssuerInput struct {
+	// The RFC.
+	Rfc string `json:"rfc"`
+	// The name as the Constancia de Situación Fiscal has it.
+	Nombre string `json:"nombre"`
+	// The tax regime (c_RegimenFiscal).
+	RegimenFiscal string `json:"regimenFiscal"`
+	// The postal code of the place of issue, 5 digits.
+	LugarExpedicion string `json:"lugarExpedicion"`
+	// The series of invoices.
+	SerieIngreso string `json:"serieIngreso"`
+	// The series of credit notes.
+	SerieEgreso string `json:"serieEgreso"`
+	// The series of payment receipts.
+	SeriePago string `json:"seriePago"`
+	// The series of global invoices.
+	SerieGlobal string `json:"serieGlobal"`
+	// When documents are issued, where a client has no rule of its own.
+	When string `json:"when"`
+	// How often paid sales that nobody asked a document for are summed up (c_Periodicidad, 01 to 05); empty for never.
+	Periodicidad string `json:"periodicidad"`
+	// Fewer stamps left at the provider are too few; 0 never warns. Left out changes nothing.
+	CreditAlert *int `json:"creditAlert,omitempty"`
+}
+
+// The result of saving the issuer.
+type SaveFiscalIssuerPayload struct {
+	// The issuer; null when there are errors.
+	FiscalIssuer *fiscal.Issuer `json:"fiscalIssuer,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Whom documents are issued to.
@@ -1708,6 +1913,22 @@ type SetExchangeRateInput struct {
 type SetExchangeRatePayload struct {
 	// The rate; null when there are errors.
 	Rate *money.Decimal `json:"rate,omitempty"`
+	// What is wrong.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// When a client's documents are to be issued.
+type SetFiscalRuleInput struct {
+	// The client.
+	ClientID string `json:"clientId"`
+	// The client's own rule; null goes back to the company's.
+	When *string `json:"when,omitempty"`
+}
+
+// The result of changing when documents are issued.
+type SetFiscalRulePayload struct {
+	// The rule; null when there are errors.
+	FiscalRule *FiscalRule `json:"fiscalRule,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }

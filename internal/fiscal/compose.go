@@ -8,6 +8,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
@@ -37,8 +38,14 @@ func (s *Service) compose(ctx context.Context, tx *db.Store, row db.CFDI, issuer
 	case db.CFDIIngreso:
 		d.Tipo, d.Serie = TipoIngreso, issuer.SerieIngreso
 		return s.composeIngreso(ctx, tx, row, d)
+	case db.CFDIAnticipo:
+		d.Tipo, d.Serie = TipoIngreso, issuer.SerieIngreso
+		return s.composeAnticipo(ctx, tx, row, d)
 	case db.CFDIEgreso:
 		d.Serie = issuer.SerieEgreso
+		if row.CreditNoteID == 0 {
+			return s.composeAplicacion(ctx, tx, row, d)
+		}
 		return s.composeEgreso(ctx, tx, row, d)
 	case db.CFDIGlobal:
 		d.Serie = issuer.SerieGlobal
@@ -54,6 +61,13 @@ func (s *Service) composeIngreso(ctx context.Context, tx *db.Store, row db.CFDI,
 	if err != nil {
 		return nil, err
 	}
+	globals, err := tx.GlobalsOf(ctx, invoice.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(globals) > 0 {
+		return nil, errGlobalInForce
+	}
 	lines, err := tx.InvoiceLines(ctx, invoice.ID)
 	if err != nil {
 		return nil, err
@@ -67,11 +81,17 @@ func (s *Service) composeIngreso(ctx context.Context, tx *db.Store, row db.CFDI,
 	if d.Relacionados, err = sustituye(ctx, tx, row); err != nil {
 		return nil, err
 	}
+	if err := s.paidByAnticipos(ctx, tx, row, &d); err != nil {
+		return nil, err
+	}
 	if d.Lines, err = linesOf(invoice.Currency, lines, Line{ClaveProdServ: defaultClaveProdServ, ClaveUnidad: defaultClaveUnidad, NoIdentificacion: invoice.Number}); err != nil {
 		return nil, err
 	}
 	return Build(d)
 }
+
+// errGlobalInForce makes the document of a sale wait for the cancellation of the global invoice that it is in.
+var errGlobalInForce = fault.New(fault.Unavailable, "FISCAL_GLOBAL_IN_FORCE")
 
 // What a line is where nothing else was said: web hosting (hospedaje de operación de sitios web), by the
 // unit of service.

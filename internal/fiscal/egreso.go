@@ -24,12 +24,12 @@ func BuildEgreso(d Draft, origin *Comprobante, amount money.Minor, reason string
 	groups := creditGroups(origin)
 	share := quo(want, full)
 	nets := make([]*big.Rat, len(groups))
-	for i, g := range groups {
-		nets[i] = round(mul(g.base, share), decimals, halfUp)
-	}
 	// rounding may leave the total a cent off: the largest group takes it. Where no amount
 	// in cents gives that total, the net has six decimals.
 	for places := decimals; ; places = 6 {
+		for i, g := range groups {
+			nets[i] = round(mul(g.base, share), places, halfUp)
+		}
 		var c *Comprobante
 		for range 4 {
 			if c, err = assemble(d, creditItems(groups, nets, places, reason)); err != nil {

@@ -27,7 +27,7 @@ func Relation(row, other db.CFDI) string {
 		return "replaced_by"
 	case row.ReplacesID == other.ID:
 		return "replaces"
-	case other.RelatedID == row.ID, other.Kind == db.CFDIPago && row.Kind == db.CFDIIngreso:
+	case other.RelatedID == row.ID, other.Kind == db.CFDIPago && row.Kind == db.CFDIIngreso, row.Kind == db.CFDIAnticipo:
 		return "related_by"
 	}
 	return "relates"
@@ -40,22 +40,53 @@ func (s *Service) Trail(ctx context.Context, cfdi id.CFDI) (Trail, error) {
 		return Trail{}, err
 	}
 	trail := Trail{CFDI: row}
-	if trail.Related, err = s.Store.CFDIsAround(ctx, row); err != nil {
+	around, err := s.Store.CFDIsAround(ctx, row.ID)
+	if err != nil {
 		return trail, err
 	}
-	if trail.Downloads, err = s.Store.CFDIDownloads(ctx, row.ID); err != nil {
+	downloads, err := s.Downloads(ctx, row.ID)
+	if err != nil {
 		return trail, err
 	}
+	trail.Related, trail.Downloads = around[row.ID], downloads[row.ID]
 	if access.From(ctx).Kind != access.Login {
 		trail.Mails, err = s.Store.CFDIMails(ctx, row.ID)
-		return trail, err
 	}
-	for i := range trail.Downloads {
-		if trail.Downloads[i].StaffID != 0 {
-			trail.Downloads[i].Who, trail.Downloads[i].Address = "", ""
+	return trail, err
+}
+
+// Around returns, by document, the stamped documents that belong to it and that the actor may see; [Relation] says how.
+func (s *Service) Around(ctx context.Context, documents ...id.CFDI) (map[id.CFDI][]db.CFDI, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.CFDIsAround(ctx, documents...)
+	for about, rows := range found {
+		found[about] = slices.DeleteFunc(rows, func(c db.CFDI) bool { return !c.Stamped() || !access.Can(ctx, access.Invoices, c.ClientID) })
+	}
+	return found, err
+}
+
+// Downloads returns the download logs of documents that the actor may see, the newest 100 of each first. Who is "" for
+// staff when a login asks.
+func (s *Service) Downloads(ctx context.Context, documents ...id.CFDI) (map[id.CFDI][]db.CFDIDownload, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.CFDIDownloads(ctx, documents...)
+	login := access.From(ctx).Kind == access.Login
+	for about, rows := range found {
+		if !access.Can(ctx, access.Invoices, rows[0].Client) {
+			delete(found, about)
+			continue
+		}
+		for i := range rows {
+			if login && rows[i].StaffID != 0 {
+				rows[i].Who, rows[i].Address = "", ""
+			}
 		}
 	}
-	return trail, nil
+	return found, err
 }
 
 // FolderFilter limits the folder. Zero values do not limit.
@@ -115,7 +146,7 @@ func (s *Service) zone(ctx context.Context) (*time.Location, error) {
 func (s *Service) folder(ctx context.Context, in FolderFilter) (db.CFDIFilter, error) {
 	filter := db.CFDIFilter{Client: in.Client, Kind: in.Kind, Status: in.Status}
 	var checks fault.Checks
-	if in.Kind != "" && !slices.Contains([]string{db.CFDIIngreso, db.CFDIEgreso, db.CFDIPago, db.CFDIGlobal}, in.Kind) {
+	if in.Kind != "" && !slices.Contains([]string{db.CFDIIngreso, db.CFDIEgreso, db.CFDIPago, db.CFDIGlobal, db.CFDIAnticipo}, in.Kind) {
 		checks.Add("kind", "VALUE_INVALID")
 	}
 	if in.Status != "" && !slices.Contains([]string{db.CFDIStamped, db.CFDICancelPending, db.CFDICancelled}, in.Status) {

@@ -54,7 +54,10 @@ func (s *Service) Follow(ctx context.Context, job billing.ChangedJob) error {
 		if ingreso.Status != db.CFDIStamped {
 			return nil
 		}
-		if err := s.followCredits(ctx, tx, invoice, ingreso, earlier); err != nil || ingreso.MetodoPago != "PPD" {
+		if err := s.followCredits(ctx, tx, invoice, ingreso, earlier); err != nil {
+			return err
+		}
+		if err := s.followAnticipos(ctx, tx, invoice, ingreso, earlier); err != nil || ingreso.MetodoPago != "PPD" {
 			return err
 		}
 		return s.followReceipts(ctx, tx, invoice)
@@ -71,16 +74,22 @@ func (s *Service) followInvoice(ctx context.Context, tx *db.Store, invoice db.In
 	}
 	due := when == db.CFDIOnPayment && invoice.Status == db.InvoicePaid ||
 		when == db.CFDIOnIssue && (invoice.Open() || invoice.Status == db.InvoicePaid)
-	// What was credited as a whole was never a sale.
-	if !due || invoice.Credited == invoice.Total || invoice.CreatedAt.Before(issuer.AutomaticSince) {
-		return nil
-	}
 	profile, err := profileOf(ctx, tx, invoice.ClientID, 0)
 	if f, ok := fault.As(err); ok && f.Code == "FISCAL_PROFILE_MISSING" {
 		return nil // the client completes it and asks, or the sale falls into the global invoice
 	}
 	if err != nil {
 		return err
+	}
+	applied, err := s.applyAnticipos(ctx, tx, invoice, profile.Rfc)
+	if err != nil {
+		return err
+	}
+	// What an anticipo pays is in the client's own documents already: it does not wait to be asked for.
+	due = due || len(applied) > 0 && invoice.Status == db.InvoicePaid
+	// What was credited as a whole was never a sale.
+	if !due || invoice.Credited == invoice.Total || invoice.CreatedAt.Before(issuer.AutomaticSince) && len(applied) == 0 {
+		return nil
 	}
 	_, err = s.add(ctx, tx, db.CFDI{Kind: db.CFDIIngreso, ClientID: invoice.ClientID, InvoiceID: invoice.ID, ProfileID: profile.ID, MetodoPago: metodo(invoice)})
 	return err

@@ -169,6 +169,9 @@ func (s *Service) composeGlobal(ctx context.Context, tx *db.Store, row db.CFDI, 
 		}
 		receipts = append(receipts, Receipt{Number: invoice.Number, FormaPago: largest(paidBy[invoice.ID]), Bases: bases})
 	}
+	if d.Relacionados, err = sustituye(ctx, tx, row); err != nil {
+		return nil, err
+	}
 	d.Moneda = money.MXN
 	return BuildGlobal(d, Periodo(row.Periodicidad, row.PeriodStart.Time()), receipts)
 }

@@ -38,7 +38,7 @@ func (s *Service) sandbox() bool {
 
 // Issuer returns the company's fiscal settings. Staff only.
 func (s *Service) Issuer(ctx context.Context) (Issuer, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return Issuer{}, err
 	}
 	return s.issuer(ctx, s.Store)

@@ -163,7 +163,7 @@ func (s *Service) RetryStamp(ctx context.Context, cfdi id.CFDI) (row db.CFDI, er
 			if err != nil {
 				return err
 			}
-			if err := s.mayRequest(ctx, tx, invoice); err != nil {
+			if _, err := s.mayRequest(ctx, tx, invoice, false); err != nil {
 				return err
 			}
 		}

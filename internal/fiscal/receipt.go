@@ -165,12 +165,23 @@ func (s *Service) takeBack(ctx context.Context, tx *db.Store, invoice id.Invoice
 // appliedBy is what the payment of a receipt's part gives to its invoice now.
 func appliedBy(ctx context.Context, tx *db.Store, part db.CFDICoverage) (money.Minor, error) {
 	rows, err := tx.Settling(ctx, part.InvoiceID)
-	for _, row := range rows {
-		if row.PaymentID == part.PaymentID {
-			return row.Amount, err
-		}
+	if err != nil {
+		return 0, err
 	}
-	return 0, err
+	for _, row := range rows {
+		if row.PaymentID != part.PaymentID {
+			continue
+		}
+		if row.PaymentID != 0 {
+			return row.Amount, nil
+		}
+		anticipos, err := tx.AnticipoApplications(ctx, part.InvoiceID)
+		for _, a := range anticipos {
+			row.Amount -= a.Amount
+		}
+		return row.Amount, err
+	}
+	return 0, nil
 }
 
 // TakeBackJob cancels a receipt whose payment was taken back.
@@ -295,10 +306,14 @@ func (s *Service) received(ctx context.Context, tx *db.Store, payment id.Payment
 	if err != nil {
 		return err
 	}
-	var credit money.Minor
+	anticipo, err := tx.AnticipoOf(ctx, payment)
+	if err != nil {
+		return err
+	}
+	credit := -anticipo // it has a document of its own
 	for _, part := range where {
 		if part.InvoiceID == 0 {
-			credit = part.Amount
+			credit += part.Amount
 		} else {
 			parts--
 		}
@@ -336,6 +351,23 @@ func (s *Service) documentoPagado(ctx context.Context, tx *db.Store, part db.CFD
 		}
 		doc.Impuestos = ConEgreso(doc.Impuestos, egreso, new(big.Rat).SetFrac64(int64(credit.Amount), int64(note.Total)))
 		doc.Acreditado += credit.Amount
+	}
+	anticipos, err := tx.AnticipoApplications(ctx, invoice.ID)
+	if err != nil {
+		return doc, err
+	}
+	anticipos = slices.DeleteFunc(anticipos, func(a db.AnticipoApplication) bool { return a.Entry >= entry })
+	applied, err := anticiposOf(ctx, tx, anticipos)
+	if err != nil {
+		return doc, err
+	}
+	for i, a := range anticipos {
+		egreso, err := draftAplicacion(a, applied[i], Draft{})
+		if err != nil {
+			return doc, err
+		}
+		doc.Impuestos = ConEgreso(doc.Impuestos, egreso, ratInt(1))
+		doc.Acreditado += a.Amount
 	}
 	doc.ImpSaldoAnt -= doc.Acreditado
 	for _, earlier := range receipted {
@@ -376,6 +408,9 @@ func parseFiles(ctx context.Context, tx *db.Store, ids []id.CFDI) (map[id.CFDI]*
 // and asks for them. Background work only.
 func (s *Service) FollowReceipts(ctx context.Context) error {
 	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	if err := s.takeBackAnticipos(ctx); err != nil {
 		return err
 	}
 	for last := id.Invoice(0); ; {

@@ -16,6 +16,9 @@ import (
 type RequestInput struct {
 	InvoiceID id.Invoice
 	ProfileID id.FiscalProfile // 0: the client's default one
+	// FromGlobal takes the sale out of the stamped global invoice that it is in (RMF 2.7.1.21): that one is cancelled
+	// with motive 04, its other sales are summed up anew, and the document is stamped then. Staff only.
+	FromGlobal bool
 }
 
 // RequestCFDI asks for the fiscal document (ingreso) of an invoice: PUE when it is paid, PPD when it is
@@ -28,11 +31,18 @@ func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, er
 	}
 	var row db.CFDI
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		invoice, err := tx.LockInvoice(ctx, in.InvoiceID)
+		invoice, err := tx.Invoice(ctx, in.InvoiceID)
 		if err != nil {
 			return err
 		}
 		if err := access.RequireChange(ctx, access.Invoices, invoice.ClientID, access.ManageBilling); err != nil {
+			return err
+		}
+		// An anticipo may pay several invoices of the client: one at a time decides about them.
+		if err := tx.Lock(ctx, "fiscal "+invoice.ClientID.String()); err != nil {
+			return err
+		}
+		if invoice, err = tx.LockInvoice(ctx, in.InvoiceID); err != nil {
 			return err
 		}
 		earlier, err := tx.CFDIsOf(ctx, invoice.ID)
@@ -45,12 +55,21 @@ func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, er
 		} else if ok {
 			row = old
 		}
-		if err := s.mayRequest(ctx, tx, invoice); err != nil {
+		global, err := s.mayRequest(ctx, tx, invoice, in.FromGlobal)
+		if err != nil {
 			return err
 		}
 		profile, err := profileOf(ctx, tx, invoice.ClientID, in.ProfileID)
 		if err != nil {
 			return err
+		}
+		if _, err := s.applyAnticipos(ctx, tx, invoice, profile.Rfc); err != nil {
+			return err
+		}
+		if global != 0 {
+			if err := s.leaveGlobal(ctx, tx, global); err != nil {
+				return err
+			}
 		}
 		if row.ID != 0 {
 			if row, err = tx.LockCFDI(ctx, row.ID); err != nil || row.Status != db.CFDIStampFailed {
@@ -70,36 +89,59 @@ func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, er
 }
 
 // mayRequest says why a document cannot be asked for.
-func (s *Service) mayRequest(ctx context.Context, tx *db.Store, invoice db.Invoice) error {
+//
+// It returns the global invoice that the sale is to be taken out of, 0 where it is in none.
+func (s *Service) mayRequest(ctx context.Context, tx *db.Store, invoice db.Invoice, fromGlobal bool) (id.CFDI, error) {
 	issuer, err := s.issuer(ctx, tx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	switch {
 	case !issuer.Ready():
-		return fault.New(fault.Conflict, "FISCAL_ISSUER_INCOMPLETE")
+		return 0, fault.New(fault.Conflict, "FISCAL_ISSUER_INCOMPLETE")
 	case invoice.Status == db.InvoiceDraft || invoice.Status == db.InvoiceCancelled || invoice.Status == db.InvoiceWrittenOff:
-		return fault.New(fault.Conflict, "FISCAL_INVOICE_CLOSED")
+		return 0, fault.New(fault.Conflict, "FISCAL_INVOICE_CLOSED")
 	case invoice.Credited == invoice.Total:
-		return fault.New(fault.Conflict, "FISCAL_INVOICE_CREDITED")
+		return 0, fault.New(fault.Conflict, "FISCAL_INVOICE_CREDITED")
 	}
 	globals, err := tx.GlobalsOf(ctx, invoice.ID)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if _, in := globals[invoice.ID]; in {
-		return fault.New(fault.Conflict, "FISCAL_IN_GLOBAL")
-	}
-	switch {
-	case access.From(ctx).Kind != access.Login:
-		return nil
+	global, in := globals[invoice.ID]
+	switch login := access.From(ctx).Kind == access.Login; {
+	case in && (login || !fromGlobal):
+		return 0, fault.New(fault.Conflict, "FISCAL_IN_GLOBAL")
+	case !login:
+		return global.ID, nil
 	case invoice.Status != db.InvoicePaid:
-		return fault.New(fault.Conflict, "FISCAL_NOT_PAID")
+		return 0, fault.New(fault.Conflict, "FISCAL_NOT_PAID")
 	}
 	if s.Now().After(Window(invoice, issuer.Periodicidad)) {
-		return fault.New(fault.Conflict, "FISCAL_WINDOW_CLOSED")
+		return 0, fault.New(fault.Conflict, "FISCAL_WINDOW_CLOSED")
 	}
-	return nil
+	return 0, nil
+}
+
+// leaveGlobal asks for the cancellation of a global invoice because a sale in it gets a document of its own.
+func (s *Service) leaveGlobal(ctx context.Context, tx *db.Store, global id.CFDI) error {
+	row, err := tx.LockCFDI(ctx, global)
+	if err != nil {
+		return err
+	}
+	if row.Status == db.CFDICancelPending { // another sale leaves it too
+		return nil
+	}
+	if _, ok := s.PAC.(Canceller); !ok {
+		return fault.New(fault.Conflict, "FISCAL_CANCEL_UNSUPPORTED")
+	}
+	if err := s.checkCancel(ctx, tx, row, &CancelRequest{RfcEmisor: row.RfcEmisor, UUID: row.UUID, Motivo: MotivoEnGlobal, Fecha: s.Now()}, 0); err != nil {
+		if fault.Is(err, fault.Invalid) {
+			return fault.New(fault.Conflict, "FISCAL_CANCEL_RELATED")
+		}
+		return err
+	}
+	return s.askCancel(ctx, tx, &row, MotivoEnGlobal, "")
 }
 
 // Window is until when a client can ask for the document of a paid invoice: the end of the period of the global

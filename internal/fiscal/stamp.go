@@ -236,6 +236,13 @@ func (s *Service) enqueueFollowing(ctx context.Context, tx *db.Store, row db.CFD
 	if row.Kind == db.CFDIIngreso {
 		return tx.Enqueue(ctx, billing.ChangedJob{InvoiceID: row.InvoiceID, Version: version})
 	}
+	if row.Kind == db.CFDIEgreso && row.CreditNoteID == 0 { // its anticipo may have been released while it was on its way
+		_, err := tx.AnticipoApplicationOf(ctx, row.ID)
+		if fault.Is(err, fault.NotFound) {
+			return tx.Enqueue(ctx, TakeBackJob{CFDI: row.ID})
+		}
+		return err
+	}
 	if row.Kind != db.CFDIPago && row.Kind != db.CFDIGlobal {
 		return nil
 	}

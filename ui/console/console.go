@@ -69,6 +69,7 @@ func (c *Console) Routes() []layout.Route {
 		c.fiscalTable(),
 		c.satKeyRoutes(),
 		c.documentRoutes(),
+		c.pendingRoutes(),
 		c.emailRoutes(),
 		c.peopleRoutes(),
 	)

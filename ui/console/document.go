@@ -39,9 +39,10 @@ type documentView struct {
 	Now      time.Time
 	Changes  bool // the reader may change something
 	Profiles []db.FiscalProfile
-	Motivo   string      // as it was chosen
-	Errors   fieldErrors // of the form of the cancellation
-	Wrong    fieldErrors // of the form of the substitution
+	Sales    []db.Invoice // in a global invoice
+	Motivo   string       // as it was chosen
+	Errors   fieldErrors  // of the form of the cancellation
+	Wrong    fieldErrors  // of the form of the substitution
 }
 
 func (v documentView) name(ctx context.Context) string { return documentName(ctx, v.CFDI) }
@@ -143,6 +144,11 @@ func (c *Console) readDocument(r *http.Request) (documentView, error) {
 	}
 	if view.Trail, err = c.Fiscal.Trail(ctx, cfdi); err != nil {
 		return view, err
+	}
+	if view.Kind == db.CFDIGlobal && access.RequireCapability(ctx, access.ReadBilling) == nil {
+		if view.Sales, err = c.Fiscal.SalesIn(ctx, cfdi); err != nil {
+			return view, err
+		}
 	}
 	if view.cancellable() && view.Kind == db.CFDIIngreso {
 		view.Profiles, err = c.Fiscal.FiscalProfiles(ctx, view.ClientID)

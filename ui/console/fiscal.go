@@ -51,6 +51,7 @@ type fiscalListView struct {
 	Rows   []db.CFDI
 	Counts map[string]int
 	Issuer fiscal.Issuer
+	Urgent fiscal.Urgent
 	Months []db.CFDIMonth // whose ZIP is offered
 	Next   string
 }
@@ -85,6 +86,9 @@ func (c *Console) fiscalList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if access.RequireCapability(ctx, access.ReadBilling) == nil {
+		if view.Urgent, err = c.Fiscal.Urgent(ctx); err != nil {
+			return err
+		}
 		if view.Months, err = c.Fiscal.FolderMonths(ctx, 0); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
@@ -30,6 +31,7 @@ type homeView struct {
 	Due      []db.Invoice // still owed, the first to fall due first
 	Today    date.Date
 	Run      *db.PlanResult
+	Fiscal   fiscal.Urgent
 }
 
 // counts sums up the ledger.
@@ -77,6 +79,11 @@ func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view.Due, view.Today = due.Rows, c.Billing.Today()
+	if c.Fiscal != nil && access.RequireCapability(ctx, access.ReadBilling) == nil {
+		if view.Fiscal, err = c.Fiscal.Urgent(ctx); err != nil {
+			return err
+		}
+	}
 	if c.Outbox != nil {
 		state, err := c.Outbox(ctx)
 		if err != nil {

@@ -243,7 +243,7 @@ func (c *Console) issueCreditNote(w http.ResponseWriter, r *http.Request) error 
 		return c.showForm(w, r, http.StatusOK, form)
 	}
 	var checks fault.Checks
-	in := billing.CreditNoteInput{InvoiceID: form.Invoice.ID, Reason: form.Reason, RequestKey: form.RequestKey}
+	in := billing.CreditNoteInput{InvoiceID: form.Invoice.ID, Reason: form.Reason, Return: form.Relation == relationReturn, RequestKey: form.RequestKey}
 	var rows []int
 	in.Lines, rows = form.lines(&checks)
 	if len(in.Lines) == 0 {

@@ -38,6 +38,7 @@ type invoiceForm struct {
 	RateSource   string
 	Notes        string
 	Reason       string // of a credit note
+	Relation     string // of a credit note, c_TipoRelacion: relationReturn, or 01
 	RequestKey   string
 	Lines        []lineForm
 	Products     []db.Product // that a line can be filled from
@@ -66,6 +67,13 @@ func (l lineForm) empty() bool { return l.Description == "" && l.UnitPrice == ""
 // detailed reports whether a row has more to say than its first line shows.
 func (l lineForm) detailed() bool {
 	return l.ClaveProdServ+l.ClaveUnidad+l.Kind+l.TLD+l.RetencionISR+l.RetencionIVA != ""
+}
+
+// relationReturn says that what was sold came back (c_TipoRelacion 03); everything else is 01.
+const relationReturn = "03"
+
+func relationOptions(ctx context.Context) []component.Option {
+	return []component.Option{{Value: "01", Label: bt(ctx, "credit.relation.01")}, {Value: relationReturn, Label: bt(ctx, "credit.relation.03")}}
 }
 
 var treatments = []billing.TaxTreatment{billing.IVA16, billing.IVA8, billing.IVA0, billing.Exento, billing.NoObjeto}
@@ -229,7 +237,7 @@ func (c *Console) invoiceTotals(w http.ResponseWriter, r *http.Request) error {
 // read reads the form; the n-th value of each column is of the n-th row.
 func (f *invoiceForm) read(r *http.Request) {
 	for name, to := range map[string]*string{"currency": &f.Currency, "issueDate": &f.IssueDate, "dueDate": &f.DueDate, "exchangeRate": &f.ExchangeRate,
-		"rateSource": &f.RateSource, "notes": &f.Notes, "reason": &f.Reason, "requestKey": &f.RequestKey} {
+		"rateSource": &f.RateSource, "notes": &f.Notes, "reason": &f.Reason, "relation": &f.Relation, "requestKey": &f.RequestKey} {
 		*to = strings.TrimSpace(r.PostFormValue(name))
 	}
 	for i := range min(len(r.PostForm["description"]), maxLines) {

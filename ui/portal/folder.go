@@ -103,7 +103,7 @@ func (v folderView) months(ctx context.Context) []component.Option {
 
 func (v folderView) kinds(ctx context.Context) []component.Option {
 	options := []component.Option{{Label: fot(ctx, "kind.all")}}
-	for _, kind := range []string{db.CFDIIngreso, db.CFDIEgreso, db.CFDIPago} {
+	for _, kind := range []string{db.CFDIIngreso, db.CFDIEgreso, db.CFDIPago, db.CFDIAnticipo} {
 		options = append(options, component.Option{Value: kind, Label: ft(ctx, "kind."+kind)})
 	}
 	return options
