@@ -163,6 +163,8 @@ type down struct{ billing.Gateway }
 
 func (down) Name() string { return "down" }
 
+func (down) Minimum(money.Currency) money.Minor { return 0 }
+
 func (down) CreateCheckout(context.Context, billing.CheckoutRequest) (billing.CheckoutSession, error) {
 	return billing.CheckoutSession{}, errors.New("no answer")
 }

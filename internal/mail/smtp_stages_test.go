@@ -76,9 +76,10 @@ func (s *stage) talk(conn net.Conn) {
 					return
 				}
 			}
-			if usual, open = s.reply(conn, "dot", "250 taken"); usual {
-				s.accepted.Add(1)
+			if s.at != "dot" || s.fired.Load() {
+				s.accepted.Add(1) // before the answer, after which the test counts
 			}
+			_, open = s.reply(conn, "dot", "250 taken")
 		case "QUIT":
 			_, _ = fmt.Fprint(conn, "221 bye\r\n")
 			return

@@ -145,7 +145,7 @@ func (l *life) line(status, reason string, sendAt time.Time) string {
 func (l *life) promised() map[string]string {
 	entries, err := l.rules.ReminderPlan(l.ctx, l.invoice.ID)
 	l.must(err)
-	rows := map[string]string{}
+	rows, ledger := map[string]string{}, l.rows()
 	for _, e := range entries {
 		key := fmt.Sprintf("%d/%d", e.Step.ID, e.ContactID)
 		switch {
@@ -155,6 +155,8 @@ func (l *life) promised() map[string]string {
 			rows[key] = l.line(db.DeliveryPlanned, "", e.SendAt)
 		case e.due:
 			rows[key] = l.line(db.DeliverySkipped, e.Reason, e.SendAt)
+		case ledger[key] != "": // noted by a clock that was ahead: put right when it is due
+			rows[key] = ledger[key]
 		}
 	}
 	return rows

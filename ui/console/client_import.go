@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -70,6 +71,11 @@ func (c *Console) clientImportExample(w http.ResponseWriter, r *http.Request) er
 			"1002,Imprenta de Muestra,hola@imprenta-muestra.example,,Mérida,Yucatán,,,,,,\r\n")
 		return err
 	})
+}
+
+// imported is the text for n of what an import did.
+func imported(ctx context.Context, key string, n int) string {
+	return component.T(ctx, "profile.import."+oneOr(key, int64(n)), "n", n)
 }
 
 // clientImportText says what a column holds.

@@ -36,7 +36,9 @@ func TestClientPages(t *testing.T) {
 	w.get(at+"/contactos/nuevo").want(t, 200, "Nuevo Contacto")
 	w.post(at+"/contactos/nuevo", url.Values{"email": {""}, "firstname": {"Ana"}}).want(t, 422)
 	contact := w.post(at+"/contactos/nuevo", url.Values{"email": {"ana@vivero.example"}, "firstname": {"Ana"}, "topics": {"invoice"}}).want(t, 303).location
-	w.get(contact).want(t, 200, "ana@vivero.example")
+	if page := w.get(contact).want(t, 200); len(page.all("input", "value", "ana@vivero.example")) != 1 {
+		t.Error("the new contact is not there")
+	}
 	w.actor.Role = access.ReadOnly
 	w.get("/consola/clientes/nuevo").want(t, 403)
 	w.post(at+"/datos", form).want(t, 403)

@@ -1,9 +1,11 @@
 package console
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
@@ -39,4 +41,10 @@ func (c *Console) satKeyRoutes() []layout.Route {
 		return nil
 	}
 	return []layout.Route{{Method: "GET", Path: satKeysPath, Who: layout.Staff, Handle: c.satKeys}}
+}
+
+// foundKeys says how many keys are offered.
+func foundKeys(ctx context.Context, n int) string {
+	key := "satkey.found"
+	return component.T(ctx, oneOr(key, int64(n)), "n", n)
 }
