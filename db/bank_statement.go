@@ -71,8 +71,8 @@ func (s *Store) AddStatement(ctx context.Context, next func() (*Deposit, error))
 	if err != nil {
 		return 0, 0, translate(err)
 	}
-	new, err := result.RowsAffected()
-	return int(new), n - int(new), err
+	fresh, err := result.RowsAffected()
+	return int(fresh), n - int(fresh), err
 }
 
 // matchRounds is how often invoices are handed out to the deposits that name them: one that names several

@@ -122,7 +122,7 @@ func (s *Store) ReviewedEvents(ctx context.Context, decided bool, page Page) (Li
 // UndecidedEvents counts the events that wait for a person's decision.
 func (s *Store) UndecidedEvents(ctx context.Context) (int64, error) {
 	n, err := s.idb.NewSelect().Model((*GatewayEvent)(nil)).Where("outcome IN ('mismatch', 'unbooked', 'differs')").Where("decided_at IS NULL").Count(ctx)
-	return int64(n), translate(err)
+	return n, translate(err)
 }
 
 // DecideGatewayEvent writes what was decided about an event.

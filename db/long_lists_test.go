@@ -45,6 +45,7 @@ func TestLongListsReadLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var client id.Client
 		if err := rows.Scan(&client); err != nil {
@@ -52,7 +53,7 @@ func TestLongListsReadLittle(t *testing.T) {
 		}
 		clients = append(clients, client)
 	}
-	if err := rows.Close(); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	read := func(table string) (n int64) {

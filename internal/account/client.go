@@ -127,7 +127,7 @@ func (s *Service) UpdateClient(ctx context.Context, in UpdateClientInput) (db.Cl
 			row.ExternalRef = cleanReference(&checks, *in.ExternalRef)
 		}
 		if in.Topics != nil {
-			row.Topics = cleanTopics(&checks, "topics", *in.Topics)
+			row.Topics = cleanTopics(&checks, *in.Topics)
 			if err := keepDomainTopic(ctx, tx, &checks, row); err != nil {
 				return err
 			}
@@ -232,7 +232,7 @@ func (d *ClientDetails) clean(checks *fault.Checks) {
 	}
 	contact := ContactDetails{Email: d.Email, Phonenumber: d.Phonenumber, TaxID: d.TaxID, Address1: d.Address1, Address2: d.Address2, City: d.City,
 		State: d.State, Postcode: d.Postcode, Country: d.Country, Language: d.Language, Timezone: d.Timezone}
-	contact.clean(checks, "")
+	contact.clean(checks)
 	if contact.Timezone == "" {
 		contact.Timezone = "America/Mexico_City"
 	}

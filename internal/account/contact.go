@@ -23,8 +23,8 @@ func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contac
 		}
 	}
 	var checks fault.Checks
-	in.Details.clean(&checks, "")
-	topics := cleanTopics(&checks, "topics", in.Topics)
+	in.Details.clean(&checks)
+	topics := cleanTopics(&checks, in.Topics)
 	s.checkSubAccount(ctx, &checks, in.SubAccount, in.ClientID, in.Details.Email, nil)
 
 	row := db.Contact{ClientID: in.ClientID, Topics: topics}
@@ -80,14 +80,14 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		before := row
 		var checks fault.Checks
 		if in.Details != nil {
-			in.Details.clean(&checks, "")
+			in.Details.clean(&checks)
 			if in.Details.Timezone == "" {
 				in.Details.Timezone = client.Timezone
 			}
 			in.Details.apply(&row)
 		}
 		if in.Topics != nil {
-			row.Topics = cleanTopics(&checks, "topics", *in.Topics)
+			row.Topics = cleanTopics(&checks, *in.Topics)
 			if err := s.keepDomainAddress(ctx, tx, &checks, row); err != nil {
 				return err
 			}

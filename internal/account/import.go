@@ -174,7 +174,7 @@ func (im *importer) contact(cell func(string) string) {
 	details := ContactDetails{Firstname: cell("contact_firstname"), Lastname: cell("contact_lastname"), Email: cell("contact_email"), Phonenumber: cell("contact_phonenumber"),
 		Country: client.Client.Country, Language: client.Client.Language, Timezone: client.Client.Timezone}
 	var wrong fault.Checks
-	details.clean(&wrong, "")
+	details.clean(&wrong)
 	im.failAll(wrong, "contact_")
 	switch key := strings.ToLower(details.Email); {
 	case im.seen[key]:
@@ -196,7 +196,7 @@ func (im *importer) contact(cell func(string) string) {
 		permissions = append(permissions, access.Permission(word))
 	}
 	var unknown fault.Checks
-	topics = cleanTopics(&unknown, "topics", topics)
+	topics = cleanTopics(&unknown, topics)
 	if permissions != nil {
 		permissions = cleanPermissions(&unknown, "permissions", permissions)
 	}

@@ -70,7 +70,7 @@ type field struct {
 }
 
 // clean trims and normalises the details in place and notes what is wrong with them.
-func (d *ContactDetails) clean(checks *fault.Checks, prefix string) {
+func (d *ContactDetails) clean(checks *fault.Checks) {
 	fields := []field{
 		{"firstname", &d.Firstname, 100}, {"lastname", &d.Lastname, 100}, {"companyname", &d.Companyname, 200},
 		{"email", &d.Email, 254}, {"phonenumber", &d.Phonenumber, 40}, {"taxId", &d.TaxID, 13},
@@ -83,35 +83,35 @@ func (d *ContactDetails) clean(checks *fault.Checks, prefix string) {
 		*f.value = text
 		switch {
 		case !ok:
-			checks.Add(prefix+f.path, "CONTROL_CHARACTERS")
+			checks.Add(f.path, "CONTROL_CHARACTERS")
 		case len([]rune(text)) > f.max:
-			checks.Add(prefix+f.path, "TOO_LONG", "max", f.max)
+			checks.Add(f.path, "TOO_LONG", "max", f.max)
 		}
 	}
 	if d.Email == "" {
-		checks.Add(prefix+"email", "REQUIRED")
-	} else if !checks.Has(prefix + "email") {
-		checkAddress(checks, prefix+"email", d.Email)
+		checks.Add("email", "REQUIRED")
+	} else if !checks.Has("email") {
+		checkAddress(checks, d.Email)
 	}
 	d.TaxID, d.Country = strings.ToUpper(d.TaxID), strings.ToUpper(d.Country)
 	if d.Country == "" {
 		d.Country = "MX"
 	}
 	if region, err := language.ParseRegion(d.Country); err != nil || !region.IsCountry() || region.String() != d.Country {
-		checks.Add(prefix+"country", "COUNTRY_UNKNOWN")
+		checks.Add("country", "COUNTRY_UNKNOWN")
 	}
-	if n := len([]rune(d.TaxID)); d.TaxID != "" && d.Country == "MX" && (n < 12 || n > 13) && !checks.Has(prefix+"taxId") {
-		checks.Add(prefix+"taxId", "TAX_ID_MALFORMED")
+	if n := len([]rune(d.TaxID)); d.TaxID != "" && d.Country == "MX" && (n < 12 || n > 13) && !checks.Has("taxId") {
+		checks.Add("taxId", "TAX_ID_MALFORMED")
 	}
 	if d.Language == "" {
 		d.Language = locale.Spanish
 	}
 	if !locale.Valid(d.Language) {
-		checks.Add(prefix+"language", "LANGUAGE_UNKNOWN")
+		checks.Add("language", "LANGUAGE_UNKNOWN")
 	}
 	if d.Timezone != "" {
 		if _, err := time.LoadLocation(d.Timezone); err != nil || d.Timezone == "Local" {
-			checks.Add(prefix+"timezone", "TIMEZONE_UNKNOWN")
+			checks.Add("timezone", "TIMEZONE_UNKNOWN")
 		}
 	}
 }
@@ -122,11 +122,11 @@ func typedAddress(text string) string {
 }
 
 // checkAddress notes an email address that no mail can go to, or that looks like another one.
-func checkAddress(checks *fault.Checks, path, text string) {
+func checkAddress(checks *fault.Checks, text string) {
 	if _, ok := mail.Address(text); !ok {
-		checks.Add(path, "EMAIL_MALFORMED")
+		checks.Add("email", "EMAIL_MALFORMED")
 	} else if mail.Disguised(strings.TrimSpace(text)) {
-		checks.Add(path, "EMAIL_DISGUISED")
+		checks.Add("email", "EMAIL_DISGUISED")
 	}
 }
 
@@ -174,10 +174,10 @@ func cleanPermissions(checks *fault.Checks, path string, given []access.Permissi
 }
 
 // cleanTopics removes repetitions, orders as people know it and notes unknown keys.
-func cleanTopics(checks *fault.Checks, path string, given []mail.Topic) []mail.Topic {
+func cleanTopics(checks *fault.Checks, given []mail.Topic) []mail.Topic {
 	for _, t := range given {
 		if !t.Valid() {
-			checks.Add(path, "TOPIC_UNKNOWN", "value", clip(string(t)))
+			checks.Add("topics", "TOPIC_UNKNOWN", "value", clip(string(t)))
 		}
 	}
 	clean := []mail.Topic{}

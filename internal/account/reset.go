@@ -39,7 +39,7 @@ func (j ResetJob) Key() string {
 func (s *Service) RequestPasswordReset(ctx context.Context, in ResetInput) error {
 	in.Email = typedAddress(in.Email)
 	var checks fault.Checks
-	if checkAddress(&checks, "email", in.Email); checks.Has("email") {
+	if checkAddress(&checks, in.Email); checks.Has("email") {
 		return checks.Err()
 	}
 	if err := s.limited(ctx, bucket{key: "reset:network:" + network(in.Address), n: resetsPerNetwork, hourly: true},

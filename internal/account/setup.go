@@ -53,7 +53,7 @@ func (s *Service) AdminLink(ctx context.Context, in AdminLinkInput) (token strin
 	}
 	var checks fault.Checks
 	in.Email = typedAddress(in.Email)
-	checkAddress(&checks, "email", in.Email)
+	checkAddress(&checks, in.Email)
 	if in.Name == "" {
 		in.Name, _, _ = strings.Cut(in.Email, "@")
 	}

@@ -33,7 +33,7 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 	}
 	var checks fault.Checks
 	in.Email = strings.TrimSpace(in.Email)
-	checkAddress(&checks, "email", in.Email)
+	checkAddress(&checks, in.Email)
 	in.Name = checkStaff(&checks, in.Name, in.Role)
 	checkPolicy(&checks, "password", in.Password, in.Email)
 	if err := checks.Err(); err != nil {

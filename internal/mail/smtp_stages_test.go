@@ -46,7 +46,7 @@ func (s *stage) reply(conn net.Conn, at, text string) (usual, open bool) {
 
 func (s *stage) talk(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
-	usual, open := s.reply(conn, "greeting", "220 mail.example ESMTP")
+	_, open := s.reply(conn, "greeting", "220 mail.example ESMTP")
 	lines := bufio.NewReader(conn)
 	for open {
 		line, err := lines.ReadString('\n')
@@ -60,6 +60,7 @@ func (s *stage) talk(conn net.Conn) {
 		case "HELO":
 			_, open = s.reply(conn, "HELO", "502 not here")
 		case "AUTH":
+			var usual bool
 			if usual, open = s.reply(conn, "AUTH", "334 PDEyMy40NTZAbWFpbC5leGFtcGxlPg=="); !usual {
 				continue
 			}
@@ -68,6 +69,7 @@ func (s *stage) talk(conn net.Conn) {
 			}
 			_, open = s.reply(conn, "response", "235 ok")
 		case "DATA":
+			var usual bool
 			if usual, open = s.reply(conn, "DATA", "354 go on"); !usual {
 				continue
 			}

@@ -43,14 +43,14 @@ func (o *outside) jumps(rt *rapid.T) {
 	o.mailbox.Clear()
 	l := &timeline{outside: o, T: rt, right: at("2026-03-10 08:00")}
 	o.now = l.right
-	l.client = dbtest.Client(o.world.T, o.store, "Cliente", fmt.Sprintf("c%d@envio.example", time.Now().UnixNano()))
+	l.client = dbtest.Client(o.T, o.store, "Cliente", fmt.Sprintf("c%d@envio.example", time.Now().UnixNano()))
 	to := []string{l.client.Email}
 	if rapid.Bool().Draw(rt, "contact") {
-		to = append(to, dbtest.Contact(o.world.T, o.store, l.client, "conta-"+l.client.Email, o.now, mail.Invoice).Email)
+		to = append(to, dbtest.Contact(o.T, o.store, l.client, "conta-"+l.client.Email, o.now, mail.Invoice).Email)
 	}
 	for range rapid.IntRange(1, 2).Draw(rt, "invoices") {
 		due := date.Date("2026-03-10").AddDays(rapid.IntRange(1, 20).Draw(rt, "due"))
-		l.invoices = append(l.invoices, dbtest.Invoice(o.world.T, o.store, l.client, "2026-03-10", due, o.now))
+		l.invoices = append(l.invoices, dbtest.Invoice(o.T, o.store, l.client, "2026-03-10", due, o.now))
 	}
 	l.change()
 	for range rapid.IntRange(3, 8).Draw(rt, "turns") {
@@ -154,7 +154,7 @@ func (l *timeline) work() {
 	for _, m := range o.mailbox.Messages() {
 		key := m.To[0] + " " + m.Subject
 		if before[key]--; before[key] < -1 {
-			l.T.Fatalf("at %s a burst of mails to %s", o.now, key)
+			l.Fatalf("at %s a burst of mails to %s", o.now, key)
 		}
 	}
 }
@@ -168,11 +168,11 @@ func (l *timeline) read(number, address string) map[int]int {
 		}
 		var invoice, step, contact int64
 		if _, err := fmt.Sscanf(m.MessageID, "reminder.%d.%d.%d@", &invoice, &step, &contact); err != nil {
-			l.T.Fatalf("%s: %v", m.MessageID, err)
+			l.Fatalf("%s: %v", m.MessageID, err)
 		}
 		rows, err := l.store.StepsByID(l.outside.Context(), []id.Step{id.Step(step)})
 		if err != nil || len(rows) != 1 {
-			l.T.Fatal(err)
+			l.Fatal(err)
 		}
 		found[rows[0].Days]++
 	}

@@ -207,8 +207,8 @@ func (v View) contacts(ctx context.Context) []component.Option {
 	return options
 }
 
-func t(ctx context.Context, key string, args ...any) string {
-	return component.T(ctx, "emails."+key, args...)
+func t(ctx context.Context, key string) string {
+	return component.T(ctx, "emails."+key)
 }
 
 // tone is the tone of a mail's state.

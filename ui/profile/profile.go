@@ -38,8 +38,8 @@ func Of(row db.Client) Form {
 	return Form{Details: account.ClientDetailsOf(row), Topics: row.Topics, ExternalRef: row.ExternalRef}
 }
 
-func t(ctx context.Context, key string, args ...any) string {
-	return component.T(ctx, "profile."+key, args...)
+func t(ctx context.Context, key string) string {
+	return component.T(ctx, "profile."+key)
 }
 
 // order of the fields, in which errors are listed.
