@@ -183,7 +183,7 @@ func marked(path string, links []layout.Link) []layout.Link {
 		links[i].Current = path == link.URL || link.URL != "/consola" && strings.HasPrefix(path, link.URL+"/") ||
 			link.URL == "/consola/productos" && strings.HasPrefix(path, "/consola/renovaciones") ||
 			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/servicios/") ||
-			link.URL == "/consola/pagos" && strings.HasPrefix(path, "/consola/banco") ||
+			link.URL == "/consola/pagos" && (strings.HasPrefix(path, "/consola/banco") || strings.HasPrefix(path, "/consola/pasarela")) ||
 			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/contactos/")
 	}
 	return links

@@ -108,11 +108,12 @@ func (c *Console) inviteOwner(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Account.InviteOwner(ctx, row.ID)
-	if err != nil && !fault.Is(err, fault.Conflict) { // accepted meanwhile: the page says so
+	switch _, err = c.Account.InviteOwner(ctx, row.ID); {
+	case err == nil:
+		layout.Flash(w, r, "portal.flash.invitation_sent")
+	case !fault.Is(err, fault.Conflict): // accepted meanwhile: the page says so
 		return err
 	}
-	layout.Flash(w, r, "portal.flash.invitation_sent")
 	return layout.Redirect(w, r, clientPath(row.ID))
 }
 

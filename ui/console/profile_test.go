@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
 func TestClientPages(t *testing.T) {
@@ -39,11 +41,36 @@ func TestClientPages(t *testing.T) {
 	if page := w.get(contact).want(t, 200); len(page.all("input", "value", "ana@vivero.example")) != 1 {
 		t.Error("the new contact is not there")
 	}
+	w.accepted(at)
+	if again := w.post(at+"/invitacion", nil).want(t, 303); again.flash != "" {
+		t.Errorf("an owner who came already: %q", again.flash)
+	}
 	w.actor.Role = access.ReadOnly
 	w.get("/consola/clientes/nuevo").want(t, 403)
 	w.post(at+"/datos", form).want(t, 403)
 	if page := w.get(at); strings.Contains(page.body, "Enviar de nuevo") || strings.Contains(page.body, at+"/datos") {
 		t.Error("who may only read is shown what changes")
+	}
+}
+
+// accepted makes the owner of the client of the page come.
+func (w *world) accepted(at string) {
+	w.Helper()
+	client, err := id.ParseClient(path.Base(at))
+	if err != nil {
+		w.Fatal(err)
+	}
+	owner, err := w.store.OwnerOf(w.Context(), client)
+	if err != nil {
+		w.Fatal(err)
+	}
+	login := db.Login{Email: "v@vivero.example", PasswordHash: "x", Language: "es-MX"}
+	if err := w.store.AddLogin(w.Context(), &login); err != nil {
+		w.Fatal(err)
+	}
+	owner.LoginID, owner.Status = login.ID, db.SubAccountActive
+	if err := w.store.UpdateSubAccount(w.Context(), &owner); err != nil {
+		w.Fatal(err)
 	}
 }
 
