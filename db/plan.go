@@ -30,6 +30,8 @@ const (
 	planBatch   = 40_000 // open invoices per statement: bounds memory and the time a statement takes
 	planWorkers = 2      // statements at once
 	planChanges = 5_000  // changed clients above which a run looks at everything
+
+	PlanSkew = 5 * time.Minute // how far the clocks of machines may differ: what is noted further ahead is put right
 )
 
 // Plan adds to the ledger every reminder that has become due: one row per (invoice, step,
@@ -45,8 +47,8 @@ const (
 // repeat one of the same day that another policy, or the policy as it was, has in the ledger.
 //
 // A clock that jumps ahead by months therefore sends no burst: at most the newest step goes out, the
-// others are noted. When it is set right, what it noted for a time more than a week too late, and did not
-// attempt, is planned again as if it had not been; what was sent stays sent.
+// others are noted. When it is set right, what was noted by a clock more than PlanSkew ahead of it, and not
+// attempted, is planned again as if it had not been; what was sent stays sent.
 //
 // A run over all clients looks at what changed since the last one (see reminder_change in the
 // schema), or at all open invoices when a day or a sending window began since, or an hour passed.
@@ -187,12 +189,13 @@ func (s *Store) planRange(ctx context.Context, p plan, r span) (result PlanResul
 		if _, err := tx.idb.NewRaw("SET LOCAL work_mem = '32MB'; SET LOCAL jit = off; SET LOCAL enable_seqscan = off").Exec(ctx); err != nil {
 			return err
 		}
-		return tx.idb.NewRaw(planSQL, clientArray(p.clients), bun.NullZero(p.Invoice), p.Immediate, p.Now, r.after, r.through, p.gap).Scan(ctx, &result)
+		return tx.idb.NewRaw(planSQL, clientArray(p.clients), bun.NullZero(p.Invoice), p.Immediate, p.Now, r.after, r.through, p.gap, p.Now.Add(PlanSkew)).Scan(ctx, &result)
 	})
 	return result, err
 }
 
-// planSQL: ?0 clients, ?1 invoice, ?2 immediate, ?3 now, ?4 and ?5 the range of invoice ids, ?6 gap.
+// planSQL: ?0 clients, ?1 invoice, ?2 immediate, ?3 now, ?4 and ?5 the range of invoice ids, ?6 gap, ?7 the
+// time after which only a clock that was ahead can have written.
 const planSQL = `
 WITH calendar AS MATERIALIZED (
 	SELECT day, min(day) FILTER (WHERE open) OVER (ORDER BY day DESC) AS business
@@ -252,19 +255,19 @@ WITH calendar AS MATERIALIZED (
 		AND j.base >= (k.created_at AT TIME ZONE j.timezone)::date
 	LEFT JOIN company ON true
 ), added AS (
-	INSERT INTO delivery (invoice_id, step_id, contact_id, client_id, status, reason, due_at, send_at, email, language)
+	INSERT INTO delivery (invoice_id, step_id, contact_id, client_id, status, reason, due_at, send_at, email, language, created_at)
 	SELECT invoice_id, step_id, contact_id, client_id, CASE reason WHEN '' THEN 'planned' ELSE 'skipped' END, reason,
-		CASE reason WHEN '' THEN send_at END, send_at, email, language
+		CASE reason WHEN '' THEN send_at END, send_at, email, language, ?3
 	FROM recipient AS r
 	WHERE NOT EXISTS ( -- neither the step itself nor the one of another policy, or a former one, that says the same
 		SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id
 		WHERE d.invoice_id > ?4 AND d.invoice_id <= ?5 AND d.invoice_id = r.invoice_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id AND s.anchor = r.anchor AND s.days = r.days
-			AND NOT (d.attempts = 0 AND d.status IN ('planned', 'skipped') AND d.send_at > r.send_at + interval '7 days' OR d.attempts > 0 AND d.status = 'skipped' AND d.reason = 'missed'))
+			AND NOT (d.attempts = 0 AND d.status IN ('planned', 'skipped') AND d.created_at > ?7 OR d.attempts > 0 AND d.status = 'skipped' AND d.reason = 'missed'))
 	ORDER BY invoice_id, step_id, contact_id
 	-- what a clock that was ahead noted is put right
 	ON CONFLICT ON CONSTRAINT delivery_once DO UPDATE SET status = EXCLUDED.status, reason = EXCLUDED.reason, due_at = EXCLUDED.due_at, send_at = EXCLUDED.send_at,
-		email = EXCLUDED.email, language = EXCLUDED.language, history = delivery.history || jsonb_build_object('at', now(), 'event', 'replanned')
-		WHERE delivery.attempts = 0 AND delivery.status IN ('planned', 'skipped') AND delivery.send_at > EXCLUDED.send_at + interval '7 days'
+		email = EXCLUDED.email, language = EXCLUDED.language, created_at = EXCLUDED.created_at, history = delivery.history || jsonb_build_object('at', now(), 'event', 'replanned')
+		WHERE delivery.attempts = 0 AND delivery.status IN ('planned', 'skipped') AND delivery.created_at > ?7
 			OR delivery.attempts > 0 AND delivery.status = 'skipped' AND delivery.reason = 'missed' AND EXCLUDED.reason <> 'missed'
 	RETURNING status
 )

@@ -2,6 +2,7 @@ package reminder_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -18,10 +19,10 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
-// Schedules at random, clocks that jump by up to a year in both directions and are set right again,
+// Schedules at random, clocks that jump by a day to a year in both directions and are set right again,
 // policies that change between, several schedulers and workers at once, a mail server that hangs up:
 // counted at the mail server, nobody reads a step of an invoice twice, and every step of the policy that
-// lies ahead when the clock is right again is read. No jump sends more than one mail of an invoice to a
+// lies ahead when the clock is right again is read, unless a later one went out while it was ahead. No jump sends more than one mail of an invoice to a
 // recipient.
 func TestClocksJump(t *testing.T) {
 	o := newOutside(t)
@@ -60,7 +61,7 @@ func (o *outside) jumps(rt *rapid.T) {
 			l.right = l.right.Add(rapid.SampledFrom([]time.Duration{6 * time.Hour, 24 * time.Hour, 72 * time.Hour}).Draw(rt, "for"))
 			o.now = l.right
 		case "jump": // of the machine's clock; time itself goes on
-			o.now = l.right.AddDate(0, 0, rapid.SampledFrom([]int{-365, -40, 40, 120, 365}).Draw(rt, "days"))
+			o.now = l.right.AddDate(0, 0, rapid.SampledFrom([]int{-365, -40, -2, 1, 2, 6, 40, 120, 365}).Draw(rt, "days"))
 		case "change": // people act while the clock is right
 			o.now = l.right
 			l.change()
@@ -75,6 +76,12 @@ func (o *outside) jumps(rt *rapid.T) {
 			days = append(days, max(today, invoice.DueDate.AddDays(n)))
 		}
 	}
+	early := map[string]map[int]int{} // what was read when the clock was right again
+	for _, invoice := range l.invoices {
+		for _, address := range to {
+			early[invoice.Number+address] = l.read(invoice.Number, address)
+		}
+	}
 	slices.Sort(days)
 	for _, day := range slices.Compact(days) {
 		o.now = at(string(day) + " 12:00")
@@ -84,7 +91,8 @@ func (o *outside) jumps(rt *rapid.T) {
 		for _, address := range to {
 			read := l.read(invoice.Number, address)
 			for _, days := range l.steps {
-				if day := invoice.DueDate.AddDays(days); day > today && read[days] == 0 {
+				overtaken := slices.Max(append(slices.Collect(maps.Keys(early[invoice.Number+address])), days)) > days
+				if day := invoice.DueDate.AddDays(days); day > today && read[days] == 0 && !overtaken {
 					rt.Fatalf("%s, due %s: %s has not read step %+d, on %s, after the clock was right on %s; read %v\n%s", invoice.Number, invoice.DueDate, address, days, day, today, read, l.history(invoice))
 				}
 			}

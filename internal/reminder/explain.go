@@ -367,7 +367,7 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	if e.due {
 		e.SendAt = f.calendar.sends(f.now, f.client.Timezone, policy)
 	}
-	if f.repeats(p, contactID, e.SendAt) {
+	if f.repeats(p, contactID, f.planned(e)) {
 		e.Reason, e.due = "already_reminded", false
 		return e
 	}
@@ -386,26 +386,34 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	return e
 }
 
+// planned is when the planner looks at an entry: from now on, at the latest when its mail goes out.
+func (f facts) planned(e PlanEntry) time.Time {
+	if e.due {
+		return f.now
+	}
+	return e.SendAt
+}
+
 // repeats reports whether the recipient was sent already, or the ledger says why not, the step of another
 // policy or a former one that is the same.
-func (f facts) repeats(p placed, contactID id.Contact, sendAt time.Time) bool {
+func (f facts) repeats(p placed, contactID id.Contact, planned time.Time) bool {
 	return slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
 		step := f.old[d.StepID]
-		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days && !ahead(d, sendAt)
+		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days && !ahead(d, planned)
 	})
 }
 
-// ahead reports whether a clock that was ahead wrote a row: for a time long after the one at which its
-// mail goes out by a clock that is right, or by giving it up.
-func ahead(d db.Delivery, sendAt time.Time) bool {
-	return d.Attempts == 0 && (d.Status == db.DeliveryPlanned || d.Status == db.DeliverySkipped) && d.SendAt.After(sendAt.Add(7*24*time.Hour)) ||
+// ahead reports whether a clock that was ahead of the one by which its step is planned wrote a row, or gave
+// it up.
+func ahead(d db.Delivery, planned time.Time) bool {
+	return d.Attempts == 0 && (d.Status == db.DeliveryPlanned || d.Status == db.DeliverySkipped) && d.CreatedAt.After(planned.Add(db.PlanSkew)) ||
 		d.Attempts > 0 && d.Status == db.DeliverySkipped && d.Reason == "missed"
 }
 
 // replanned reports whether the planner puts the row of a step and recipient right, see db.Store.Plan.
 func (f facts) replanned(stepID id.Step, contactID id.Contact, e PlanEntry) bool {
 	return (e.due || e.Status == WouldSend) && slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
-		return d.StepID == stepID && d.ContactID == contactID && ahead(d, e.SendAt) && (d.Attempts == 0 || e.Reason != "missed")
+		return d.StepID == stepID && d.ContactID == contactID && ahead(d, f.planned(e)) && (d.Attempts == 0 || e.Reason != "missed")
 	})
 }
 
