@@ -7,7 +7,6 @@ import (
 	"embed"
 	"io/fs"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ type resolver struct{ Config }
 
 // NewHandler returns the GraphQL endpoint: GET for queries, POST of application/json for all. The
 // request's context carries the actor with its network address, device and request id.
-func NewHandler(config Config) http.Handler {
+func NewHandler(config Config) *Endpoint {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
@@ -62,7 +61,7 @@ func NewHandler(config Config) http.Handler {
 	exec.Use(costLimit{schema})
 	exec.Use(introspection{config.Introspection})
 	exec.AroundRootFields(root.freshLoaders)
-	return &endpoint{resolver: root, exec: exec, schema: schema.Schema()}
+	return &Endpoint{resolver: root, exec: exec, schema: schema.Schema()}
 }
 
 //go:embed schema/*.graphqls

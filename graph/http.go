@@ -17,13 +17,15 @@ import (
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/nubedigitalmx/avisa/internal/fault"
 )
 
-// endpoint speaks GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): a request
+// Endpoint speaks GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/): a request
 // that is well formed is answered 200 in application/json whatever the document is worth, and 400 for
 // a worthless document in application/graphql-response+json. The transports of gqlgen answer 422,
 // add "data": null and repeat malformed bodies.
-type endpoint struct {
+type Endpoint struct {
 	*resolver
 	exec   *executor.Executor
 	schema *ast.Schema
@@ -41,17 +43,12 @@ type failure struct {
 	errors gqlerror.List
 }
 
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeLimit)
 	defer cancel()
 	ctx, _ = e.withRequest(graphql.StartOperationTrace(ctx), r.Header)
 	ctx = e.withLoaders(ctx)
-	media := responseType(r.Header.Get("Accept"))
-	h := w.Header()
-	h.Set("Content-Type", media+"; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Add("Vary", "Accept, Accept-Language")
+	media, h := announce(w, r), w.Header()
 	defer func() { // nothing written yet: the answer is written last
 		if cause := recover(); cause != nil {
 			write(w, http.StatusInternalServerError, gqlerror.List{internal(ctx, recovered(ctx, cause))}, nil)
@@ -88,7 +85,33 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, failed.status, failed.errors, nil)
 }
 
-func (e *endpoint) execute(ctx context.Context, method string, params *graphql.RawParams) (*graphql.Response, *failure) {
+// Refuse answers a request that was refused before it came here, such as one of a foreign origin: with an entry
+// of errors[] like any other, in the media type that the caller asked for. A fault without a kind is an internal
+// error.
+func (e *Endpoint) Refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
+	ctx, req := e.withRequest(r.Context(), r.Header)
+	announce(w, r)
+	refused := refusal(ctx, f.Code, f.Args)
+	if f.Kind == "" {
+		refused.Extensions["request"] = req.id
+	} else {
+		refused.Extensions["kind"] = string(f.Kind)
+	}
+	write(w, status, gqlerror.List{refused}, nil)
+}
+
+// announce sets the headers of an answer and returns its media type.
+func announce(w http.ResponseWriter, r *http.Request) (media string) {
+	media = responseType(r.Header.Get("Accept"))
+	h := w.Header()
+	h.Set("Content-Type", media+"; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Accept, Accept-Language")
+	return media
+}
+
+func (e *Endpoint) execute(ctx context.Context, method string, params *graphql.RawParams) (*graphql.Response, *failure) {
 	op, errs := e.exec.CreateOperationContext(ctx, params)
 	if errs != nil {
 		return nil, &failure{errors: e.documentErrors(ctx, op, params, errs)}
@@ -105,7 +128,7 @@ func (e *endpoint) execute(ctx context.Context, method string, params *graphql.R
 }
 
 // read takes the GraphQL request out of the HTTP request.
-func (e *endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *failure) {
+func (e *Endpoint) read(ctx context.Context, w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *failure) {
 	var params *graphql.RawParams
 	var failed *failure
 	switch r.Method {

@@ -22,7 +22,7 @@ const (
 // documentErrors are the errors of a request that was not executed. Those about a value name it and
 // are told in the caller's language; those about the document itself are for the developer, in
 // English as the standard words them.
-func (e *endpoint) documentErrors(ctx context.Context, op *graphql.OperationContext, params *graphql.RawParams, errs gqlerror.List) gqlerror.List {
+func (e *Endpoint) documentErrors(ctx context.Context, op *graphql.OperationContext, params *graphql.RawParams, errs gqlerror.List) gqlerror.List {
 	list := gqlerror.List{}
 	for _, err := range errs[:min(len(errs), maxErrors)] {
 		var wrong *wrongValue
@@ -82,13 +82,13 @@ func (w wrongValue) code(complaint string) string {
 }
 
 // wrongVariable follows the path of a variable error: variable, its name, fields and indexes.
-func (e *endpoint) wrongVariable(op *graphql.OperationContext, variables map[string]any, err *gqlerror.Error) *wrongValue {
+func (e *Endpoint) wrongVariable(op *graphql.OperationContext, variables map[string]any, err *gqlerror.Error) *wrongValue {
 	name, _ := err.Path[1].(ast.PathName)
 	wrong := &wrongValue{field: argumentPath(err.Path[1:])}
 	if op.Operation == nil {
 		return wrong
 	}
-	use := search{endpoint: e, variable: string(name)}
+	use := search{Endpoint: e, variable: string(name)}
 	use.document(op.Doc)
 	if use.found != nil {
 		wrong.field = argumentPath(append(use.path, err.Path[2:]...))
@@ -126,7 +126,7 @@ func (e *endpoint) wrongVariable(op *graphql.OperationContext, variables map[str
 }
 
 // inputField is the type of a field of an input object; nil when there is none.
-func (e *endpoint) inputField(of *ast.Type, name string) *ast.Type {
+func (e *Endpoint) inputField(of *ast.Type, name string) *ast.Type {
 	if of == nil {
 		return nil
 	}
@@ -140,19 +140,19 @@ func (e *endpoint) inputField(of *ast.Type, name string) *ast.Type {
 
 // wrongLiteral finds the value of the document at the place of a validation error, which names line
 // and column only.
-func (e *endpoint) wrongLiteral(query string, err *gqlerror.Error) *wrongValue {
+func (e *Endpoint) wrongLiteral(query string, err *gqlerror.Error) *wrongValue {
 	doc, broken := parser.ParseQueryWithTokenLimit(&ast.Source{Input: query}, maxTokens)
 	if broken != nil || len(err.Locations) == 0 {
 		return nil
 	}
-	s := search{endpoint: e, at: err.Locations[0]}
+	s := search{Endpoint: e, at: err.Locations[0]}
 	s.document(doc)
 	return s.found
 }
 
 // search finds the value at a place of the document, or the first that is a variable.
 type search struct {
-	*endpoint
+	*Endpoint
 	at       gqlerror.Location
 	variable string
 	found    *wrongValue

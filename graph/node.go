@@ -8,6 +8,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // parsed reads an id argument. One that is malformed, or of another kind, names nothing.
@@ -50,7 +51,7 @@ func pointer[T any](row T, err error) (*T, error) {
 }
 
 // node finds any one thing by its global id. The read begins when it is called, with all others that
-// were asked for before.
+// were asked for before. The verb that reads it decides who may.
 func (r *resolver) node(ctx context.Context, text string) (read func() (model.Node, error)) {
 	switch id.Prefix(text) {
 	case id.ClientPrefix:
@@ -62,23 +63,98 @@ func (r *resolver) node(ctx context.Context, text string) (read func() (model.No
 	case id.EmailPrefix:
 		return nodeOf(text, id.ParseEmail, func(key id.Email) func() (*db.Email, error) { return load(ctx).emails.LoadThunk(ctx, key) })
 	case id.DeliveryPrefix:
-		return nodeOf(text, id.ParseDelivery, func(key id.Delivery) func() (*db.Delivery, error) {
-			return func() (*db.Delivery, error) { return pointer(r.Reminder.Delivery(ctx, key)) }
-		})
+		return nodeOf(text, id.ParseDelivery, one(ctx, r.Reminder.Delivery, itself))
+	case id.PolicyPrefix:
+		return nodeOf(text, id.ParsePolicy, one(ctx, among(r.Reminder.Policies, func(row *reminder.Policy) id.Policy { return row.ID }), itself))
+	case id.GroupPrefix:
+		return nodeOf(text, id.ParseGroup, one(ctx, among(r.Reminder.ClientGroups, func(row *db.ClientGroup) id.Group { return row.ID }), itself))
+	case id.TemplatePrefix:
+		return nodeOf(text, id.ParseTemplate, one(ctx, r.Reminder.Template, itself))
+	case id.LateFeePrefix:
+		return nodeOf(text, id.ParseLateFee, one(ctx, among(r.Reminder.LateFeeRules, func(row *db.LateFeeRule) id.LateFee { return row.ID }),
+			func(row db.LateFeeRule) model.LateFeeRule { return model.LateFeeRule{LateFeeRule: row} }))
+	}
+	return r.nodeOfPeople(ctx, text)
+}
+
+// nodeOfPeople is node for those who sign in, and what they sign in with.
+func (r *resolver) nodeOfPeople(ctx context.Context, text string) (read func() (model.Node, error)) {
+	switch id.Prefix(text) {
+	case id.StaffPrefix:
+		return nodeOf(text, id.ParseStaff, one(ctx, among(r.Account.Staff, func(row *db.Staff) id.Staff { return row.ID }), itself))
+	case id.TokenPrefix:
+		return nodeOf(text, id.ParseToken, one(ctx, among(r.Account.Tokens, func(row *db.APIToken) id.Token { return row.ID }), itself))
+	case id.SessionPrefix:
+		return nodeOf(text, id.ParseSession, one(ctx, among(r.Account.Sessions, func(row *db.Session) id.Session { return row.ID }), itself))
+	case id.PasskeyPrefix:
+		passkeys := func(ctx context.Context) ([]db.Passkey, error) {
+			factors, err := r.Account.Factors(ctx)
+			return factors.Passkeys, err
+		}
+		return nodeOf(text, id.ParsePasskey, one(ctx, among(passkeys, func(row *db.Passkey) id.Passkey { return row.ID }), itself))
+	}
+	return r.nodeOfBilling(ctx, text)
+}
+
+// nodeOfBilling is node for what money is about.
+func (r *resolver) nodeOfBilling(ctx context.Context, text string) (read func() (model.Node, error)) {
+	switch id.Prefix(text) {
 	case id.PaymentPrefix:
-		return nodeOf(text, id.ParsePayment, func(key id.Payment) func() (*model.Payment, error) {
-			return func() (*model.Payment, error) { return r.payment(ctx, key) }
-		})
+		return nodeOf(text, id.ParsePayment, one(ctx, r.Billing.Payment, func(row db.Payment) model.Payment { return model.Payment{Payment: row} }))
+	case id.CreditNotePrefix:
+		return nodeOf(text, id.ParseCreditNote, one(ctx, r.Billing.CreditNote, func(row db.CreditNote) model.CreditNote { return model.CreditNote{CreditNote: row} }))
 	case id.ProductPrefix:
-		return nodeOf(text, id.ParseProduct, func(key id.Product) func() (*db.Product, error) {
-			return func() (*db.Product, error) { return pointer(r.Billing.Product(ctx, key)) }
-		})
+		return nodeOf(text, id.ParseProduct, one(ctx, r.Billing.Product, itself))
 	case id.ServicePrefix:
-		return nodeOf(text, id.ParseService, func(key id.Service) func() (*db.Service, error) {
-			return func() (*db.Service, error) { return pointer(r.Billing.Service(ctx, key)) }
+		return nodeOf(text, id.ParseService, one(ctx, r.Billing.Service, itself))
+	case id.CheckoutPrefix:
+		return nodeOf(text, id.ParseCheckout, func(key id.Checkout) func() (*model.Checkout, error) {
+			return func() (*model.Checkout, error) { return r.checkout(ctx, key) }
 		})
+	case id.GatewayEventPrefix:
+		return nodeOf(text, id.ParseGatewayEvent, one(ctx, r.Billing.ReviewedEvent, func(row db.GatewayEvent) model.GatewayEvent { return model.GatewayEvent{GatewayEvent: row} }))
+	case id.MovementPrefix:
+		return nodeOf(text, id.ParseMovement, one(ctx, r.Billing.Movement, func(row db.Movement) model.BankMovement { return model.BankMovement{Movement: row} }))
+	case id.CFDIPrefix:
+		return nodeOf(text, id.ParseCFDI, one(ctx, r.Fiscal.Document, itself))
+	case id.FiscalProfilePrefix:
+		return nodeOf(text, id.ParseFiscalProfile, one(ctx, r.Fiscal.FiscalProfile, itself))
 	}
 	return func() (model.Node, error) { return nil, fault.Missing() }
+}
+
+// one reads a thing with a verb when it is called, and makes its object.
+func one[K, Row, V any](ctx context.Context, read func(context.Context, K) (Row, error), object func(Row) V) func(K) func() (*V, error) {
+	return func(key K) func() (*V, error) {
+		return func() (*V, error) {
+			row, err := read(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			of := object(row)
+			return &of, nil
+		}
+	}
+}
+
+// itself is the object of a row that is one.
+func itself[Row any](row Row) Row { return row }
+
+// among reads one of a short list that has no verb of its own for one.
+func among[K comparable, Row any](list func(context.Context) ([]Row, error), key func(*Row) K) func(context.Context, K) (Row, error) {
+	return func(ctx context.Context, wanted K) (Row, error) {
+		rows, err := list(ctx)
+		for i := range rows {
+			if err == nil && key(&rows[i]) == wanted {
+				return rows[i], nil
+			}
+		}
+		var none Row
+		if err == nil {
+			err = fault.Missing()
+		}
+		return none, err
+	}
 }
 
 // nodeOf keeps a nil row from becoming a Node that is not nil.

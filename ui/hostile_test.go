@@ -26,7 +26,8 @@ import (
 // both serves the pages and the API.
 func (w *world) both(c Config) {
 	w.Helper()
-	c.GraphQL = graph.NewHandler(graph.Config{Account: w.account, Billing: w.billing, Now: w.account.Now})
+	api := graph.NewHandler(graph.Config{Account: w.account, Billing: w.billing, Now: w.account.Now})
+	c.GraphQL, c.RefuseAPI = api, api.Refuse
 	w.serve(c)
 }
 

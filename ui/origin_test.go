@@ -36,7 +36,7 @@ func TestOtherOrigins(t *testing.T) {
 	ask(w.as(owner), http.MethodPost, "/graphql", "Origin", w.server.URL, "Sec-Fetch-Site", "same-origin").want(t, http.StatusOK).shows(t, owner)
 
 	for _, origin := range []string{other, "null", "https://app.example.evil.example", "http://app.example", app + ":8443", "*", strings.ToUpper(app)} {
-		if a := ask(w.visit(), http.MethodPost, "/graphql", "Origin", origin, "Authorization", "Bearer "+token).want(t, http.StatusForbidden); allowed(a) != "" {
+		if a := ask(w.visit(), http.MethodPost, "/graphql", "Origin", origin, "Authorization", "Bearer "+token).want(t, http.StatusForbidden).shows(t, "ORIGIN_REFUSED"); allowed(a) != "" {
 			t.Errorf("%s is allowed", origin)
 		}
 		if a := ask(w.visit(), http.MethodOptions, "/graphql", append(preflight, "Origin", origin)...); allowed(a) != "" {

@@ -144,7 +144,6 @@ var statuses = map[fault.Kind]int{
 // request id alone. The cause is logged.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	ctx := r.Context()
-	lang := component.Lang(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return // nobody is there to read an answer
 	}
@@ -171,18 +170,18 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if layout.RetryAfter(w, err); f.Kind == fault.Unavailable && f.RetryAfter == 0 {
 			w.Header().Set("Retry-After", "3")
 		}
-		s.errorPage(w, r, statuses[f.Kind], faultText(lang, f))
+		s.errorPage(w, r, statuses[f.Kind], f)
 		return
 	}
 	switch {
 	case errors.As(err, &tooLarge):
-		s.errorPage(w, r, http.StatusRequestEntityTooLarge, locale.Error(lang, "BODY_TOO_LARGE", map[string]any{"max": fmt.Sprintf("%d MB", tooLarge.Limit>>20)}))
+		s.errorPage(w, r, http.StatusRequestEntityTooLarge, fault.New(fault.Invalid, "BODY_TOO_LARGE").With("max", fmt.Sprintf("%d MB", tooLarge.Limit>>20)))
 	case errors.As(err, &wrong):
-		s.errorPage(w, r, http.StatusBadRequest, locale.Error(lang, string(fault.Invalid), nil))
+		s.errorPage(w, r, http.StatusBadRequest, fault.New(fault.Invalid, string(fault.Invalid)))
 	default:
 		request := access.From(ctx).Request
 		s.Log.ErrorContext(ctx, "internal error", "error", err, "request", request, "method", r.Method, "path", r.URL.Path)
-		s.errorPage(w, r, http.StatusInternalServerError, locale.Error(lang, "INTERNAL", map[string]any{"request": request}))
+		s.errorPage(w, r, http.StatusInternalServerError, fault.New("", "INTERNAL").With("request", request))
 	}
 }
 
@@ -221,16 +220,23 @@ func (s *site) askToSignIn(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// errorPage answers with a small page. For htmx it replaces the main part, wherever the answer was
-// meant to go.
-func (s *site) errorPage(w http.ResponseWriter, r *http.Request, status int, text string) {
+// errorPage answers with a small page, and a program at /graphql in GraphQL's way. For htmx the page replaces
+// the main part, wherever the answer was meant to go.
+func (s *site) errorPage(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
+	if s.api(r) {
+		s.RefuseAPI(w, r, status, f)
+		return
+	}
 	ctx := r.Context()
 	key := "common.error." + strconv.Itoa(status) + ".title"
 	if !locale.Has(key) {
 		key = "common.error.400.title"
 	}
-	s.message(w, r, status, component.T(ctx, key), text)
+	s.message(w, r, status, component.T(ctx, key), faultText(component.Lang(ctx), f))
 }
+
+// api reports whether a program is answered that reads no pages.
+func (s *site) api(r *http.Request) bool { return s.RefuseAPI != nil && r.URL.Path == "/graphql" }
 
 func (s *site) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	home := "/clientes"
@@ -258,6 +264,10 @@ func (s *site) message(w http.ResponseWriter, r *http.Request, status int, title
 
 // crossOrigin refuses requests that another site makes a browser send (CSRF).
 func (s *site) crossOrigin(w http.ResponseWriter, r *http.Request) {
+	if s.api(r) {
+		s.RefuseAPI(w, r, http.StatusForbidden, fault.New(fault.Forbidden, "ORIGIN_REFUSED"))
+		return
+	}
 	s.message(w, r, http.StatusForbidden, component.T(r.Context(), "common.error.csrf.title"), component.T(r.Context(), "common.error.csrf.text"))
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -33,9 +34,11 @@ type Config struct {
 	Fiscal   *fiscal.Service // nil: no fiscal documents
 	// Outbox sums up the background work that waits, Downloads is the download log of an invoice;
 	// the console leaves out what is nil.
-	Outbox         func(ctx context.Context) (db.OutboxState, error)
-	Downloads      func(ctx context.Context, invoice id.Invoice) ([]db.InvoiceDownload, error)
-	GraphQL        http.Handler     // served at /graphql; nil: no API and no explorer
+	Outbox    func(ctx context.Context) (db.OutboxState, error)
+	Downloads func(ctx context.Context, invoice id.Invoice) ([]db.InvoiceDownload, error)
+	GraphQL   http.Handler // served at /graphql; nil: no API and no explorer
+	// RefuseAPI answers what is refused at /graphql before it gets to GraphQL, in its way; nil: with a page.
+	RefuseAPI      func(w http.ResponseWriter, r *http.Request, status int, f *fault.Error)
 	Mailbox        mailbox.Box      // shown at /buzon; nil: no such page
 	BaseURL        string           // how people reach this installation; cookies are Secure unless it is plain http
 	TrustedProxies []netip.Prefix   // whose X-Forwarded-For is believed

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -8,6 +9,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nubedigitalmx/avisa/graph"
 )
 
 // A database that is starting again is no internal error: the page says to try again, and when.
@@ -22,5 +26,65 @@ func TestDatabaseDoesNotAnswer(t *testing.T) {
 	}
 	if strings.Contains(rec.Body.String(), "refused") || !strings.Contains(log.String(), "refused") {
 		t.Errorf("the cause belongs into the log alone: %s\n%s", log.String(), rec.Body)
+	}
+}
+
+// What is refused at /graphql before GraphQL begins is told as GraphQL tells the rest: a program reads no pages.
+func TestRefusedAPI(t *testing.T) {
+	t.Parallel()
+	api := graph.NewHandler(graph.Config{Now: time.Now})
+	s := &site{Config{RefuseAPI: api.Refuse, Log: slog.New(slog.DiscardHandler)}}
+	fails := func(err error) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { s.fail(w, r, err) }
+	}
+	tests := map[string]struct {
+		handler      http.HandlerFunc
+		accept, lang string
+		status       int
+		code, shows  string
+	}{
+		"foreign origin":   {s.crossOrigin, "", "", http.StatusForbidden, "ORIGIN_REFUSED", "otro sitio"},
+		"in English":       {s.crossOrigin, "application/graphql-response+json", "en", http.StatusForbidden, "ORIGIN_REFUSED", "another site"},
+		"a browser's page": {s.crossOrigin, "text/html", "", http.StatusForbidden, "ORIGIN_REFUSED", ""},
+		"no database":      {fails(&net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}), "", "", http.StatusServiceUnavailable, "UNAVAILABLE", ""},
+		"our fault":        {fails(errors.New("the cause")), "", "", http.StatusInternalServerError, "INTERNAL", ""},
+		"a panic": {func(w http.ResponseWriter, r *http.Request) {
+			s.recovering(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("the cause") })).ServeHTTP(w, r)
+		}, "application/graphql-response+json", "", http.StatusInternalServerError, "INTERNAL", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", strings.NewReader("{}"))
+			r.Header.Set("Accept", test.accept)
+			r.Header.Set("Accept-Language", test.lang)
+			rec := httptest.NewRecorder()
+			test.handler(rec, r)
+			var body struct {
+				Data   any
+				Errors []struct {
+					Message    string
+					Extensions struct{ Code, Kind, Request string }
+				}
+			}
+			if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil || rec.Code != test.status || len(body.Errors) != 1 {
+				t.Fatalf("%d %s: %v", rec.Code, rec.Body, err)
+			}
+			if told := body.Errors[0]; told.Extensions.Code != test.code || !strings.Contains(told.Message, test.shows) || (told.Extensions.Request != "") != (test.code == "INTERNAL") {
+				t.Errorf("%s", rec.Body)
+			}
+			media := "application/json"
+			if test.accept == "application/graphql-response+json" {
+				media = test.accept
+			}
+			if got := rec.Header().Get("Content-Type"); got != media+"; charset=utf-8" || rec.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("Content-Type %q", got)
+			}
+			if strings.Contains(rec.Body.String(), "the cause") || strings.Contains(rec.Body.String(), "refused\"") {
+				t.Errorf("the cause belongs into the log alone: %s", rec.Body)
+			}
+			if test.status == http.StatusServiceUnavailable && rec.Header().Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		})
 	}
 }

@@ -2931,7 +2931,7 @@ func (ec *executionContext) _CancelInvoicePayload(ctx context.Context, sel ast.S
 	return out
 }
 
-var creditNoteImplementors = []string{"CreditNote"}
+var creditNoteImplementors = []string{"CreditNote", "Node"}
 
 func (ec *executionContext) _CreditNote(ctx context.Context, sel ast.SelectionSet, obj *model.CreditNote) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, creditNoteImplementors)

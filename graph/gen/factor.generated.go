@@ -2345,7 +2345,7 @@ func (ec *executionContext) _FinishPasskeySignInPayload(ctx context.Context, sel
 	return out
 }
 
-var passkeyImplementors = []string{"Passkey"}
+var passkeyImplementors = []string{"Passkey", "Node"}
 
 func (ec *executionContext) _Passkey(ctx context.Context, sel ast.SelectionSet, obj *db.Passkey) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, passkeyImplementors)

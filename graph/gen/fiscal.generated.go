@@ -1817,7 +1817,7 @@ func UnmarshalSetFiscalRuleInput(ctx context.Context, raw any) (model.SetFiscalR
 
 // region    **************************** object.gotpl ****************************
 
-var fiscalDocumentImplementors = []string{"FiscalDocument"}
+var fiscalDocumentImplementors = []string{"FiscalDocument", "Node"}
 
 func (ec *executionContext) _FiscalDocument(ctx context.Context, sel ast.SelectionSet, obj *db.CFDI) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fiscalDocumentImplementors)
@@ -2059,7 +2059,7 @@ func (ec *executionContext) _FiscalIssuer(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var fiscalProfileImplementors = []string{"FiscalProfile"}
+var fiscalProfileImplementors = []string{"FiscalProfile", "Node"}
 
 func (ec *executionContext) _FiscalProfile(ctx context.Context, sel ast.SelectionSet, obj *db.FiscalProfile) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, fiscalProfileImplementors)

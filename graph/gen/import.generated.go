@@ -1107,7 +1107,7 @@ func UnmarshalImportInvoicesInput(ctx context.Context, raw any) (model.ImportInv
 
 // region    **************************** object.gotpl ****************************
 
-var bankMovementImplementors = []string{"BankMovement"}
+var bankMovementImplementors = []string{"BankMovement", "Node"}
 
 func (ec *executionContext) _BankMovement(ctx context.Context, sel ast.SelectionSet, obj *model.BankMovement) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, bankMovementImplementors)

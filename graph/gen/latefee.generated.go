@@ -745,7 +745,7 @@ func (ec *executionContext) _LateFee(ctx context.Context, sel ast.SelectionSet, 
 	return out
 }
 
-var lateFeeRuleImplementors = []string{"LateFeeRule"}
+var lateFeeRuleImplementors = []string{"LateFeeRule", "Node"}
 
 func (ec *executionContext) _LateFeeRule(ctx context.Context, sel ast.SelectionSet, obj *model.LateFeeRule) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, lateFeeRuleImplementors)

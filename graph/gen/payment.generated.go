@@ -1855,7 +1855,7 @@ func (ec *executionContext) _BookGatewayEventPayload(ctx context.Context, sel as
 	return out
 }
 
-var checkoutImplementors = []string{"Checkout"}
+var checkoutImplementors = []string{"Checkout", "Node"}
 
 func (ec *executionContext) _Checkout(ctx context.Context, sel ast.SelectionSet, obj *model.Checkout) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, checkoutImplementors)
@@ -1952,7 +1952,7 @@ func (ec *executionContext) _DismissGatewayEventPayload(ctx context.Context, sel
 	return out
 }
 
-var gatewayEventImplementors = []string{"GatewayEvent"}
+var gatewayEventImplementors = []string{"GatewayEvent", "Node"}
 
 func (ec *executionContext) _GatewayEvent(ctx context.Context, sel ast.SelectionSet, obj *model.GatewayEvent) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, gatewayEventImplementors)

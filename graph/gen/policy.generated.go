@@ -1415,7 +1415,7 @@ func (ec *executionContext) _AddHolidayPayload(ctx context.Context, sel ast.Sele
 	return out
 }
 
-var clientGroupImplementors = []string{"ClientGroup"}
+var clientGroupImplementors = []string{"ClientGroup", "Node"}
 
 func (ec *executionContext) _ClientGroup(ctx context.Context, sel ast.SelectionSet, obj *db.ClientGroup) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, clientGroupImplementors)
@@ -1497,7 +1497,7 @@ func (ec *executionContext) _Holiday(ctx context.Context, sel ast.SelectionSet, 
 	return out
 }
 
-var reminderPolicyImplementors = []string{"ReminderPolicy"}
+var reminderPolicyImplementors = []string{"ReminderPolicy", "Node"}
 
 func (ec *executionContext) _ReminderPolicy(ctx context.Context, sel ast.SelectionSet, obj *reminder.Policy) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, reminderPolicyImplementors)

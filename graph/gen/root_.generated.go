@@ -9475,7 +9475,7 @@ type InvoiceQuote {
 }
 
 "A document that takes part of an invoice back. It is final when it is made."
-type CreditNote {
+type CreditNote implements Node {
   "The id, ` + "`" + `crn_...` + "`" + `."
   id: ID!
   "The number as people write it, such as ` + "`" + `NC-7` + "`" + `."
@@ -11067,7 +11067,7 @@ type SecondFactors {
 }
 
 "A passkey of a person."
-type Passkey {
+type Passkey implements Node {
   "The id, ` + "`" + `psk_...` + "`" + `."
   id: ID!
   "What the person calls it."
@@ -11474,7 +11474,7 @@ extend type Client {
 }
 
 "A fiscal document (CFDI 4.0). The XML is the document; the PDF is its printed representation."
-type FiscalDocument {
+type FiscalDocument implements Node {
   "Our id, ` + "`" + `cfd_...` + "`" + `."
   id: ID!
   "What kind of document it is."
@@ -11588,7 +11588,7 @@ enum FiscalDocumentStatus {
 }
 
 "Whom documents are issued to. The fields are the SAT's."
-type FiscalProfile {
+type FiscalProfile implements Node {
   "The id, ` + "`" + `fpr_...` + "`" + `."
   id: ID!
   "The RFC."
@@ -11913,7 +11913,7 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/import.graphqls", Input: `"A deposit of a bank statement. A person decides what it paid. Staff only."
-type BankMovement {
+type BankMovement implements Node {
   "The id, ` + "`" + `mov_...` + "`" + `."
   id: ID!
   "The day of the deposit."
@@ -12375,7 +12375,7 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/latefee.graphqls", Input: `"What is charged for paying late. A rule is never edited: a change retires it and adds another, and nothing is charged for the past."
-type LateFeeRule {
+type LateFeeRule implements Node {
   "The id, ` + "`" + `fee_...` + "`" + `."
   id: ID!
   "As the client reads it on the charge."
@@ -12671,7 +12671,7 @@ enum CheckoutStatus {
 }
 
 "An online payment of one or more invoices."
-type Checkout {
+type Checkout implements Node {
   "The id, ` + "`" + `chk_...` + "`" + `."
   id: ID!
   "How it stands; one that has not ended is looked up at the gateway."
@@ -12717,7 +12717,7 @@ extend type Mutation {
 }
 
 "What a payment gateway told and nobody could book as it is: a person decides about it. Staff only."
-type GatewayEvent {
+type GatewayEvent implements Node {
   "The id, ` + "`" + `gev_...` + "`" + `."
   id: ID!
   "Why a person must look."
@@ -13150,7 +13150,7 @@ type ChangePasswordPayload {
 }
 
 "A device that is signed in."
-type Session {
+type Session implements Node {
   "The id, ` + "`" + `ses_...` + "`" + `."
   id: ID!
   "The network address it signed in from."
@@ -13264,7 +13264,7 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/policy.graphqls", Input: `"Which reminders go out and when. The most specific policy rules: a client's own, its group's, or the general one."
-type ReminderPolicy {
+type ReminderPolicy implements Node {
   "The id, ` + "`" + `pol_...` + "`" + `."
   id: ID!
   "What staff call it."
@@ -13292,7 +13292,7 @@ type ReminderPolicy {
 }
 
 "Clients that share a reminder policy."
-type ClientGroup {
+type ClientGroup implements Node {
   "The id, ` + "`" + `grp_...` + "`" + `."
   id: ID!
   "Its name."
@@ -14270,7 +14270,7 @@ enum Role {
 }
 
 "A person of the company."
-type StaffMember {
+type StaffMember implements Node {
   "The id, ` + "`" + `stf_...` + "`" + `."
   id: ID!
   "The name."
@@ -14536,7 +14536,7 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/template.graphqls", Input: `"A version of the text of a step's mail in a language. The newest holds; an empty body means that the built-in mail goes out."
-type MailTemplate {
+type MailTemplate implements Node {
   "The id, ` + "`" + `tpl_...` + "`" + `."
   id: ID!
   "What the step's days count from."
@@ -14698,7 +14698,7 @@ enum Scope {
 }
 
 "A token with which another system uses this API. It acts for the person who made it, with its scopes at most."
-type ApiToken {
+type ApiToken implements Node {
   "The id, ` + "`" + `tok_...` + "`" + `."
   id: ID!
   "What it is for."

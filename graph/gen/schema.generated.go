@@ -9645,6 +9645,20 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 	switch obj := (obj).(type) {
 	case nil:
 		return graphql.Null
+	case db.Staff:
+		return ec._StaffMember(ctx, sel, &obj)
+	case *db.Staff:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._StaffMember(ctx, sel, obj)
+	case db.Session:
+		return ec._Session(ctx, sel, &obj)
+	case *db.Session:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Session(ctx, sel, obj)
 	case db.Service:
 		return ec._Service(ctx, sel, &obj)
 	case *db.Service:
@@ -9652,6 +9666,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Service(ctx, sel, obj)
+	case reminder.Policy:
+		return ec._ReminderPolicy(ctx, sel, &obj)
+	case *reminder.Policy:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ReminderPolicy(ctx, sel, obj)
 	case db.Product:
 		return ec._Product(ctx, sel, &obj)
 	case *db.Product:
@@ -9666,6 +9687,27 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Payment(ctx, sel, obj)
+	case db.Passkey:
+		return ec._Passkey(ctx, sel, &obj)
+	case *db.Passkey:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Passkey(ctx, sel, obj)
+	case db.MailTemplate:
+		return ec._MailTemplate(ctx, sel, &obj)
+	case *db.MailTemplate:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MailTemplate(ctx, sel, obj)
+	case model.LateFeeRule:
+		return ec._LateFeeRule(ctx, sel, &obj)
+	case *model.LateFeeRule:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._LateFeeRule(ctx, sel, obj)
 	case model.Invoice:
 		return ec._Invoice(ctx, sel, &obj)
 	case *model.Invoice:
@@ -9673,6 +9715,27 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Invoice(ctx, sel, obj)
+	case model.GatewayEvent:
+		return ec._GatewayEvent(ctx, sel, &obj)
+	case *model.GatewayEvent:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._GatewayEvent(ctx, sel, obj)
+	case db.FiscalProfile:
+		return ec._FiscalProfile(ctx, sel, &obj)
+	case *db.FiscalProfile:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FiscalProfile(ctx, sel, obj)
+	case db.CFDI:
+		return ec._FiscalDocument(ctx, sel, &obj)
+	case *db.CFDI:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._FiscalDocument(ctx, sel, obj)
 	case db.Email:
 		return ec._Email(ctx, sel, &obj)
 	case *db.Email:
@@ -9687,6 +9750,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Delivery(ctx, sel, obj)
+	case model.CreditNote:
+		return ec._CreditNote(ctx, sel, &obj)
+	case *model.CreditNote:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CreditNote(ctx, sel, obj)
 	case db.Contact:
 		return ec._Contact(ctx, sel, &obj)
 	case *db.Contact:
@@ -9694,6 +9764,13 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Contact(ctx, sel, obj)
+	case db.ClientGroup:
+		return ec._ClientGroup(ctx, sel, &obj)
+	case *db.ClientGroup:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ClientGroup(ctx, sel, obj)
 	case db.Client:
 		return ec._Client(ctx, sel, &obj)
 	case *db.Client:
@@ -9701,6 +9778,27 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Client(ctx, sel, obj)
+	case model.Checkout:
+		return ec._Checkout(ctx, sel, &obj)
+	case *model.Checkout:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Checkout(ctx, sel, obj)
+	case model.BankMovement:
+		return ec._BankMovement(ctx, sel, &obj)
+	case *model.BankMovement:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._BankMovement(ctx, sel, obj)
+	case db.APIToken:
+		return ec._ApiToken(ctx, sel, &obj)
+	case *db.APIToken:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApiToken(ctx, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj

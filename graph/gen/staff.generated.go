@@ -594,7 +594,7 @@ func (ec *executionContext) _AddStaffPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
-var staffMemberImplementors = []string{"StaffMember"}
+var staffMemberImplementors = []string{"StaffMember", "Node"}
 
 func (ec *executionContext) _StaffMember(ctx context.Context, sel ast.SelectionSet, obj *db.Staff) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, staffMemberImplementors)

@@ -774,7 +774,7 @@ func (ec *executionContext) _MailPreview(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
-var mailTemplateImplementors = []string{"MailTemplate"}
+var mailTemplateImplementors = []string{"MailTemplate", "Node"}
 
 func (ec *executionContext) _MailTemplate(ctx context.Context, sel ast.SelectionSet, obj *db.MailTemplate) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, mailTemplateImplementors)

@@ -34,6 +34,21 @@ func (s *Service) FiscalProfiles(ctx context.Context, client id.Client) ([]db.Fi
 	return s.Store.FiscalProfiles(ctx, client)
 }
 
+// FiscalProfile returns one profile. Permission invoices or profile.
+func (s *Service) FiscalProfile(ctx context.Context, profile id.FiscalProfile) (db.FiscalProfile, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return db.FiscalProfile{}, err
+	}
+	row, err := s.Store.FiscalProfile(ctx, profile)
+	if err == nil {
+		err = s.requireProfile(ctx, row.ClientID)
+	}
+	if err != nil {
+		return db.FiscalProfile{}, err
+	}
+	return row, nil
+}
+
 // ProfileContacts returns the contacts that the documents of profiles are mailed to, of clients whose profiles the actor
 // may see; none means every contact with the invoice preference.
 func (s *Service) ProfileContacts(ctx context.Context, profiles ...id.FiscalProfile) (map[id.FiscalProfile][]id.Contact, error) {

@@ -257,6 +257,14 @@ func (s *Service) RestoreTemplate(ctx context.Context, templateID id.Template) (
 	return row, s.addTemplate(ctx, "mailtemplate.restore", &row)
 }
 
+// Template returns one version. Staff only.
+func (s *Service) Template(ctx context.Context, templateID id.Template) (db.MailTemplate, error) {
+	if err := access.RequireStaff(ctx); err != nil {
+		return db.MailTemplate{}, err
+	}
+	return s.Store.Template(ctx, templateID)
+}
+
 // TemplatesInForce lists the newest version for every step and language that has one; an empty body
 // means that the built-in text holds. Staff only.
 func (s *Service) TemplatesInForce(ctx context.Context) ([]db.MailTemplate, error) {
