@@ -73,6 +73,20 @@ func (s *Store) Policy(ctx context.Context, policyID id.Policy) (ReminderPolicy,
 	return row, translate(err)
 }
 
+// PoliciesByID returns policies, retired ones too.
+func (s *Store) PoliciesByID(ctx context.Context, ids []id.Policy) (map[id.Policy]ReminderPolicy, error) {
+	found := map[id.Policy]ReminderPolicy{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows := []ReminderPolicy{}
+	err := s.idb.NewSelect().Model(&rows).Where("id IN (?)", bun.List(ids)).Scan(ctx)
+	for _, row := range rows {
+		found[row.ID] = row
+	}
+	return found, translate(err)
+}
+
 // PolicyFor returns the policy of exactly that client, that group, or (both 0) the default.
 func (s *Store) PolicyFor(ctx context.Context, clientID id.Client, groupID id.Group) (ReminderPolicy, error) {
 	var row ReminderPolicy

@@ -16,7 +16,7 @@ import (
 // What a plan entry says of a reminder that is not in the ledger.
 const (
 	WouldSend = "would_send" // goes out at SendAt if nothing changes
-	WontSend  = "wont_send"  // Reason says why
+	WontSend  = "wont_send"  // Reason says why; of a row of the ledger that waits: what the last look will find
 )
 
 // PlanEntry says what became or becomes of one step of an invoice for one recipient.
@@ -29,9 +29,11 @@ type PlanEntry struct {
 	Language   string
 	SendAt     time.Time // when it went or would go out
 	Status     string    // a state of the ledger, WouldSend or WontSend
-	// Reason: superseded, missed, paused, bounced, unverified (also in the ledger); paid, cancelled,
-	// written_off, preference_off, covered_by_contact, contact_deleted, before_contact_existed,
-	// before_step_existed, before_invoice_existed, already_reminded.
+	// Reason: superseded, missed, paused, bounced, unverified, paid, cancelled, written_off,
+	// preference_off, contact_deleted (also in the ledger); covered_by_contact, before_contact_existed,
+	// before_step_existed, before_invoice_existed, already_reminded; of a mail that waits paused, window,
+	// companions_wait, domain_waits, retry; of one that failed or came back render, refused, gave_up,
+	// hard, soft; of one that was taken back by_staff.
 	Reason string
 
 	due bool // the planner would add this row now
@@ -130,7 +132,8 @@ type facts struct {
 	company  db.Company
 	contacts []db.Contact // deleted ones too
 	ledger   []db.Delivery
-	old      map[id.Step]db.ReminderStep // steps that the ledger speaks of
+	old      map[id.Step]db.ReminderStep     // steps that the ledger speaks of
+	policies map[id.Policy]db.ReminderPolicy // of the steps of rows that wait
 	calendar calendar
 }
 
@@ -183,6 +186,16 @@ func (s *Service) facts(ctx context.Context, invoices []db.Invoice) ([]facts, er
 	for _, step := range steps {
 		old[step.ID] = step
 	}
+	waiting := []id.Policy{}
+	for _, row := range deliveries {
+		if waits(row) {
+			waiting = append(waiting, old[row.StepID].PolicyID)
+		}
+	}
+	policies, err := s.Store.PoliciesByID(ctx, waiting)
+	if err != nil {
+		return nil, err
+	}
 	from := date.Today(now, company.Timezone)
 	for _, row := range invoices {
 		from = min(from, row.IssueDate)
@@ -194,7 +207,7 @@ func (s *Service) facts(ctx context.Context, invoices []db.Invoice) ([]facts, er
 	list := make([]facts, len(invoices))
 	for i, row := range invoices {
 		list[i] = facts{now: now, gap: gap, invoice: row, client: clients[row.ClientID], company: company, contacts: contacts[row.ClientID],
-			ledger: ledger[row.ID], old: old, calendar: calendar}
+			ledger: ledger[row.ID], old: old, policies: policies, calendar: calendar}
 	}
 	return list, nil
 }
@@ -263,10 +276,14 @@ func (f facts) explain(policy db.ReminderPolicy, steps []db.ReminderStep) []Plan
 			continue
 		}
 		e := f.recipient(row.ContactID)
-		e.Step, e.DeliveryID, e.Recipient, e.Language = f.old[row.StepID], row.ID, row.Email, row.Language
-		e.SendAt, e.Status, e.Reason = row.SendAt, row.Status, row.Reason
+		e.Step, e.DeliveryID, e.SendAt, e.Status, e.Reason = f.old[row.StepID], row.ID, row.SendAt, row.Status, row.Reason
 		if row.SentAt != nil {
 			e.SendAt = *row.SentAt
+		}
+		if waits(row) { // goes to the address of then
+			e = f.foresee(row, e)
+		} else {
+			e.Recipient, e.Language = row.Email, row.Language
 		}
 		entries = append(entries, e)
 	}

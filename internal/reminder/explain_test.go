@@ -150,7 +150,7 @@ func (l *life) promised() map[string]string {
 		key := fmt.Sprintf("%d/%d", e.Step.ID, e.ContactID)
 		switch {
 		case e.DeliveryID != 0:
-			rows[key] = l.line(e.Status, e.Reason, e.SendAt)
+			rows[key] = ledger[key]
 		case e.due && e.Status == WouldSend:
 			rows[key] = l.line(db.DeliveryPlanned, "", e.SendAt)
 		case e.due:

@@ -344,27 +344,17 @@ func due(row db.Sending) date.Date {
 	return day
 }
 
-// tooSoon is how long a mail must wait although it was handed out: for the end of a shifting pause,
-// or, when it was delayed beyond its sending window, for the next one. A mail that was sent at once
-// on purpose, outside the window, does not wait for it.
+// tooSoon is how long a mail must wait although it was handed out, see held.
 func (s *Service) tooSoon(ctx context.Context, row db.Sending) (wait time.Duration, reason string, err error) {
-	now, zone := s.Now(), row.ClientTimezone
-	until := max(row.InvoicePause.PausedUntil, row.ClientPause.PausedUntil)
-	if row.InvoicePause.Paused(date.Today(now, zone)) || row.ClientPause.Paused(date.Today(now, zone)) {
-		return moment(until, row.Policy.SendFrom, zone).Sub(now), "paused", nil
-	}
-	inside := func(t time.Time) bool {
-		at := clock(t, zone)
-		return at >= row.Policy.SendFrom && at <= row.Policy.SendUntil
-	}
-	if inside(now) || !inside(row.SendAt) {
+	now := s.Now()
+	if reason = held(row, now); reason == "" {
 		return 0, "", nil
 	}
-	days, err := s.calendar(ctx, date.Today(now, zone))
+	days, err := s.calendar(ctx, date.Today(now, row.ClientTimezone))
 	if err != nil {
 		return 0, "", err
 	}
-	return days.sends(now, zone, row.Policy).Sub(now), "window", nil
+	return days.resumes(row, now, reason).Sub(now), reason, nil
 }
 
 // companyAge is how old the company's data in a mail may be.
