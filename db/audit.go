@@ -136,7 +136,7 @@ type AuditFilter struct {
 // AuditLog lists entries, the newest first.
 func (s *Store) AuditLog(ctx context.Context, filter AuditFilter, page Page) (List[AuditRow], error) {
 	rows := []AuditRow{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows)
 	if !filter.Reach.All {
 		q = q.Where("client_id IN (?)", bun.List(orNone(filter.Reach.Clients)))
 	}
@@ -163,16 +163,5 @@ func (s *Store) AuditLog(ctx context.Context, filter AuditFilter, page Page) (Li
 	if !filter.Until.IsZero() {
 		q = q.Where("at < ?", filter.Until)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[AuditRow]{}, err
-	}
-	if ok {
-		q = q.Where("id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[AuditRow]{}, translate(err)
-	}
-	return newList(rows, page, func(r AuditRow) []any { return []any{int64(r.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[AuditRow]{by: []key{{"id", "bigint"}}, descending: true, of: func(r AuditRow) []any { return []any{int64(r.ID)} }})
 }

@@ -76,21 +76,9 @@ func (s *Store) DecideMovement(ctx context.Context, row *Movement) error {
 // Movements lists movements, the oldest first; status "" is any.
 func (s *Store) Movements(ctx context.Context, status string, page Page) (List[Movement], error) {
 	rows := []Movement{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("received_on, id").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows)
 	if status != "" {
 		q = q.Where("status = ?", status)
 	}
-	var day date.Date
-	var last int64
-	ok, err := page.after(&day, &last)
-	if err != nil {
-		return List[Movement]{}, err
-	}
-	if ok {
-		q = q.Where("(received_on, id) > (?::date, ?)", day, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Movement]{}, translate(err)
-	}
-	return newList(rows, page, func(m Movement) []any { return []any{string(m.ReceivedOn), int64(m.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Movement]{by: []key{{"received_on", "date"}, {"id", "bigint"}}, of: func(m Movement) []any { return []any{string(m.ReceivedOn), int64(m.ID)} }})
 }

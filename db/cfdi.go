@@ -187,7 +187,7 @@ func (s *Store) UUIDTaken(ctx context.Context, uuid string, other id.CFDI) (bool
 // CFDIs lists documents without their files, the newest first; status "" is all, "waiting" all on their way.
 func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI], error) {
 	rows := []CFDI{}
-	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse").OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse")
 	switch status {
 	case "":
 	case "waiting":
@@ -195,18 +195,7 @@ func (s *Store) CFDIs(ctx context.Context, status string, page Page) (List[CFDI]
 	default:
 		q = q.Where("status = ?", status)
 	}
-	var last id.CFDI
-	ok, err := page.after((*int64)(&last))
-	if err != nil {
-		return List[CFDI]{}, err
-	}
-	if ok {
-		q = q.Where("id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[CFDI]{}, translate(err)
-	}
-	return newList(rows, page, func(c CFDI) []any { return []any{int64(c.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[CFDI]{by: []key{{"id", "bigint"}}, descending: true, of: func(c CFDI) []any { return []any{int64(c.ID)} }})
 }
 
 // CFDIsRelatedTo returns the documents that relate to one or replace it, without their files.

@@ -40,21 +40,8 @@ func (f CFDIFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 // StampedCFDIs lists stamped documents without their files, the newest first.
 func (s *Store) StampedCFDIs(ctx context.Context, filter CFDIFilter, page Page) (List[CFDI], error) {
 	rows := []CFDI{}
-	q := filter.apply(s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse")).
-		OrderExpr("fecha DESC, id DESC").Limit(int64(page.Size() + 1))
-	var fecha time.Time
-	var last int64
-	ok, err := page.after(&fecha, &last)
-	if err != nil {
-		return List[CFDI]{}, err
-	}
-	if ok {
-		q = q.Where("(fecha, id) < (?, ?)", fecha, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[CFDI]{}, translate(err)
-	}
-	return newList(rows, page, func(c CFDI) []any { return []any{c.Fecha, int64(c.ID)} }), nil
+	q := filter.apply(s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).ColumnExpr("acuse IS NOT NULL AS has_acuse"))
+	return readPage(ctx, s, q, &rows, page, order[CFDI]{by: []key{{"fecha", "timestamptz"}, {"id", "bigint"}}, descending: true, of: func(c CFDI) []any { return []any{c.Fecha, int64(c.ID)} }})
 }
 
 // StampedFiles returns at most limit stamped documents with their files after one of them, the oldest first.

@@ -31,19 +31,8 @@ var unstamped = map[string][]string{
 // are refused (UnstampedRefused) or both.
 func (s *Store) UnstampedCFDIs(ctx context.Context, which string, page Page) (List[CFDI], error) {
 	rows := []CFDI{}
-	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).Where("status IN (?)", bun.List(unstamped[which])).OrderExpr("id").Limit(int64(page.Size() + 1))
-	var last id.CFDI
-	ok, err := page.after((*int64)(&last))
-	if err != nil {
-		return List[CFDI]{}, err
-	}
-	if ok {
-		q = q.Where("id > ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[CFDI]{}, translate(err)
-	}
-	return newList(rows, page, func(c CFDI) []any { return []any{int64(c.ID)} }), nil
+	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(withoutFiles...).Where("status IN (?)", bun.List(unstamped[which]))
+	return readPage(ctx, s, q, &rows, page, order[CFDI]{by: []key{{"id", "bigint"}}, of: func(c CFDI) []any { return []any{int64(c.ID)} }})
 }
 
 // JobsByKey returns the jobs that wait, by their unique keys.

@@ -75,7 +75,7 @@ func (s *Store) ClientsByID(ctx context.Context, ids []id.Client) ([]Client, err
 // Clients lists clients by name.
 func (s *Store) Clients(ctx context.Context, filter ClientFilter, page Page) (List[Client], error) {
 	rows := []Client{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("lower(name), id").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows)
 	if !filter.Reach.All {
 		q = q.Where("id IN (?)", bun.List(orNone(filter.Reach.Clients)))
 	}
@@ -85,19 +85,7 @@ func (s *Store) Clients(ctx context.Context, filter ClientFilter, page Page) (Li
 	if filter.ExternalRef != "" {
 		q = q.Where("external_ref = ?", filter.ExternalRef)
 	}
-	var name string
-	var last id.Client
-	ok, err := page.after(&name, (*int64)(&last))
-	if err != nil {
-		return List[Client]{}, err
-	}
-	if ok {
-		q = q.Where("(lower(name), id) > (?, ?)", name, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Client]{}, translate(err)
-	}
-	return newList(rows, page, func(c Client) []any { return []any{strings.ToLower(c.Name), int64(c.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Client]{by: []key{{"lower(name)", "text"}, {"id", "bigint"}}, of: func(c Client) []any { return []any{strings.ToLower(c.Name), int64(c.ID)} }})
 }
 
 // AddClient inserts a client and sets its id.

@@ -71,20 +71,8 @@ func (s *Store) ContactsByID(ctx context.Context, ids []id.Contact) ([]Contact, 
 // Contacts lists the client's contacts in the order in which they were added.
 func (s *Store) Contacts(ctx context.Context, clientID id.Client, page Page) (List[Contact], error) {
 	rows := []Contact{}
-	q := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).Where("deleted_at IS NULL").
-		OrderExpr("id").Limit(int64(page.Size() + 1))
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[Contact]{}, err
-	}
-	if ok {
-		q = q.Where("id > ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Contact]{}, translate(err)
-	}
-	return newList(rows, page, func(c Contact) []any { return []any{int64(c.ID)} }), nil
+	q := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).Where("deleted_at IS NULL")
+	return readPage(ctx, s, q, &rows, page, order[Contact]{by: []key{{"id", "bigint"}}, of: func(c Contact) []any { return []any{int64(c.ID)} }})
 }
 
 // AddContact inserts a contact and sets its id. The key contact_email keeps addresses unique within

@@ -71,11 +71,11 @@ func (s *Store) Delivery(ctx context.Context, deliveryID id.Delivery) (Delivery,
 // Deliveries lists the ledger, the newest first.
 func (s *Store) Deliveries(ctx context.Context, filter DeliveryFilter, page Page) (List[Delivery], error) {
 	rows := []Delivery{}
-	order := "id DESC"
+	by := "id"
 	if !filter.Reach.All && len(filter.Reach.Clients) > 1 && filter.Client == 0 && filter.Invoice == 0 {
-		order = "id + 0 DESC" // by the clients' index: in the order of ids the ledger of everybody would be searched for theirs
+		by = "id + 0" // by the clients' index: in the order of ids the ledger of everybody would be searched for theirs
 	}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr(order).Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows)
 	if !filter.Reach.All {
 		q = q.Where("client_id IN (?)", bun.List(orNone(filter.Reach.Clients)))
 	}
@@ -94,18 +94,7 @@ func (s *Store) Deliveries(ctx context.Context, filter DeliveryFilter, page Page
 	if filter.Reason != "" {
 		q = q.Where("reason = ?", filter.Reason)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[Delivery]{}, err
-	}
-	if ok {
-		q = q.Where("id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Delivery]{}, translate(err)
-	}
-	return newList(rows, page, func(d Delivery) []any { return []any{int64(d.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Delivery]{by: []key{{by, "bigint"}}, descending: true, of: func(d Delivery) []any { return []any{int64(d.ID)} }})
 }
 
 // DeliveryCount is how many deliveries are in a state.

@@ -238,7 +238,7 @@ var emailContent = []string{"body", "html"}
 func (s *Store) Emails(ctx context.Context, filter EmailFilter, page Page) (List[Email], error) {
 	rows := []Email{}
 	q := s.idb.NewSelect().Model(&rows).ExcludeColumn(emailContent...).Where("client_id = ?", filter.Client).
-		Where("kind IN (?)", bun.List(append([]string{""}, filter.Kinds...))).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+		Where("kind IN (?)", bun.List(append([]string{""}, filter.Kinds...)))
 	if filter.Contact != 0 {
 		q = q.Where("contact_id = ?", filter.Contact)
 	}
@@ -254,18 +254,7 @@ func (s *Store) Emails(ctx context.Context, filter EmailFilter, page Page) (List
 	if !filter.Until.IsZero() {
 		q = q.Where("created_at < ?", filter.Until)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[Email]{}, err
-	}
-	if ok {
-		q = q.Where("id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Email]{}, translate(err)
-	}
-	return newList(rows, page, func(e Email) []any { return []any{int64(e.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Email]{by: []key{{"id", "bigint"}}, descending: true, of: func(e Email) []any { return []any{int64(e.ID)} }})
 }
 
 // EmailsByID returns the mails with their content, in no order.

@@ -78,8 +78,7 @@ type FailedSignInFilter struct {
 func (s *Store) FailedSignIns(ctx context.Context, filter FailedSignInFilter, page Page) (List[FailedSignIn], error) {
 	rows := []FailedSignIn{}
 	q := s.idb.NewSelect().Model(&rows).ColumnExpr("failed_sign_in.*").ColumnExpr("coalesce(l.email, p.email, '') AS email").
-		Join("LEFT JOIN login AS l ON l.id = failed_sign_in.login_id").Join("LEFT JOIN staff AS p ON p.id = failed_sign_in.staff_id").
-		OrderExpr("failed_sign_in.id DESC").Limit(int64(page.Size() + 1))
+		Join("LEFT JOIN login AS l ON l.id = failed_sign_in.login_id").Join("LEFT JOIN staff AS p ON p.id = failed_sign_in.staff_id")
 	if !filter.Reach.All {
 		q = q.Where("failed_sign_in.login_id IN (SELECT a.login_id FROM sub_account AS a WHERE a.client_id IN (?))", bun.List(orNone(filter.Reach.Clients)))
 	}
@@ -89,18 +88,7 @@ func (s *Store) FailedSignIns(ctx context.Context, filter FailedSignInFilter, pa
 	if filter.Person.Staff != 0 {
 		q = q.Where("failed_sign_in.staff_id = ?", filter.Person.Staff)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[FailedSignIn]{}, err
-	}
-	if ok {
-		q = q.Where("failed_sign_in.id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[FailedSignIn]{}, translate(err)
-	}
-	return newList(rows, page, func(r FailedSignIn) []any { return []any{int64(r.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[FailedSignIn]{by: []key{{"failed_sign_in.id", "bigint"}}, descending: true, of: func(r FailedSignIn) []any { return []any{int64(r.ID)} }})
 }
 
 // MostLoginsOfAnAddress is how many logins share one address at most, at least 1: as many passwords are

@@ -104,19 +104,8 @@ func (s *Store) LockReviewedEvent(ctx context.Context, eventID id.GatewayEvent) 
 // ReviewedEvents lists the events that a person decides about, or has decided, the newest first.
 func (s *Store) ReviewedEvents(ctx context.Context, decided bool, page Page) (List[GatewayEvent], error) {
 	rows := []GatewayEvent{}
-	q := s.reviewed(&rows).Where("(gateway_event.decided_at IS NOT NULL) = ?", decided).OrderExpr("gateway_event.id DESC").Limit(int64(page.Size() + 1))
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[GatewayEvent]{}, err
-	}
-	if ok {
-		q = q.Where("gateway_event.id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[GatewayEvent]{}, translate(err)
-	}
-	return newList(rows, page, func(e GatewayEvent) []any { return []any{int64(e.ID)} }), nil
+	q := s.reviewed(&rows).Where("(gateway_event.decided_at IS NOT NULL) = ?", decided)
+	return readPage(ctx, s, q, &rows, page, order[GatewayEvent]{by: []key{{"gateway_event.id", "bigint"}}, descending: true, of: func(e GatewayEvent) []any { return []any{int64(e.ID)} }})
 }
 
 // UndecidedEvents counts the events that wait for a person's decision.

@@ -95,40 +95,20 @@ func (f InvoiceFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 
 // Invoices lists invoices in the filter's order, the newest first by default.
 func (s *Store) Invoices(ctx context.Context, filter InvoiceFilter, page Page) (List[Invoice], error) {
-	rows, order := []Invoice{}, filter.Order
-	if !slices.Contains(InvoiceOrders, order.By) {
-		order.By = "issue_date"
+	rows, by := []Invoice{}, filter.Order
+	if !slices.Contains(InvoiceOrders, by.By) {
+		by.By = "issue_date"
 	}
-	direction, after := "DESC", "<"
-	if order.Ascending {
-		direction, after = "ASC", ">"
+	first := key{"invoice." + by.By, "bigint"}
+	switch by.By {
+	case "issue_date", "due_date":
+		first.as = "date"
+	case "folio": // a draft has none: it counts as 0
+		first.expr = "coalesce(invoice.folio, 0)"
 	}
-	// A draft has no folio: it counts as 0.
-	column := "invoice." + order.By
-	if order.By == "folio" {
-		column = "coalesce(invoice.folio, 0)"
-	}
-	q := filter.apply(s.idb.NewSelect().Model(&rows)).OrderExpr(column + " " + direction + ", invoice.id " + direction).Limit(int64(page.Size() + 1))
-	byDate := order.By == "issue_date" || order.By == "due_date"
-	var day date.Date
-	var number, last int64
-	var key any = &number
-	if byDate {
-		key = &day
-	}
-	ok, err := page.after(key, &last)
-	switch {
-	case err != nil:
-		return List[Invoice]{}, err
-	case ok && byDate:
-		q = q.Where("("+column+", invoice.id) "+after+" (?::date, ?)", day, last)
-	case ok:
-		q = q.Where("("+column+", invoice.id) "+after+" (?, ?)", number, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Invoice]{}, translate(err)
-	}
-	return newList(rows, page, func(i Invoice) []any { return []any{order.key(i), int64(i.ID)} }), nil
+	q := filter.apply(s.idb.NewSelect().Model(&rows))
+	return readPage(ctx, s, q, &rows, page, order[Invoice]{by: []key{first, {"invoice.id", "bigint"}}, descending: !by.Ascending,
+		of: func(i Invoice) []any { return []any{by.key(i), int64(i.ID)} }})
 }
 
 func (o InvoiceOrder) key(i Invoice) any {

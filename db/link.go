@@ -197,8 +197,7 @@ func (s *Store) ContactsInState(ctx context.Context, filter ContactFilter, page 
 	rows := []Contact{}
 	q := s.idb.NewSelect().Model(&rows).Join("LEFT JOIN sub_account AS a ON a.contact_id = contact.id").
 		Join("JOIN client AS c ON c.id = contact.client_id").
-		Where("contact.client_id = ?", filter.Client).Where("contact.deleted_at IS NULL").
-		OrderExpr("contact.id").Limit(int64(page.Size() + 1))
+		Where("contact.client_id = ?", filter.Client).Where("contact.deleted_at IS NULL")
 	const past = "a.expires_on < (?::timestamptz AT TIME ZONE c.timezone)::date"
 	switch filter.State {
 	case "":
@@ -211,16 +210,5 @@ func (s *Store) ContactsInState(ctx context.Context, filter ContactFilter, page 
 	default:
 		q = q.Where("a.status = ?", filter.State)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[Contact]{}, err
-	}
-	if ok {
-		q = q.Where("contact.id > ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Contact]{}, translate(err)
-	}
-	return newList(rows, page, func(c Contact) []any { return []any{int64(c.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Contact]{by: []key{{"contact.id", "bigint"}}, of: func(c Contact) []any { return []any{int64(c.ID)} }})
 }

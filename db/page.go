@@ -2,24 +2,40 @@ package db
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/uptrace/bun"
+
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 )
 
 // MaxPage is the largest number of rows of one page.
 const MaxPage = 100
 
-// Page asks for a part of a list by keyset: the rows after a cursor, in the list's own order.
+// MaxCount is how far the rows of a list are counted.
+const MaxCount = 100_000
+
+// Page asks for a part of a list by keyset, in the list's own order: the first rows or the last ones, of those
+// after one cursor and before another (https://relay.dev/graphql/connections.htm).
 type Page struct {
-	First int    // rows wanted, 1 to MaxPage; 0 means 20
-	After string // cursor of the last row already seen; "" starts at the beginning
+	First  int    // rows wanted, 1 to MaxPage; 0 means 20
+	After  string // cursor of the last row already seen; "" starts at the beginning
+	Last   int    // rows wanted from the end, in place of First; 0 for none
+	Before string // cursor of the first row already seen; "" starts at the end
 }
 
 // Size is the number of rows asked for.
 func (p Page) Size() int {
-	if p.First == 0 {
+	switch {
+	case p.Last != 0:
+		return p.Last
+	case p.First == 0:
 		return 20
 	}
 	return p.First
@@ -31,6 +47,12 @@ func (p Page) Check() error {
 	if p.First < 0 || p.First > MaxPage {
 		checks.Add("first", "PAGE_SIZE", "max", MaxPage)
 	}
+	if p.Last < 0 || p.Last > MaxPage {
+		checks.Add("last", "PAGE_SIZE", "max", MaxPage)
+	}
+	if p.First != 0 && p.Last != 0 {
+		checks.Add("last", "PAGE_DIRECTION")
+	}
 	return checks.Err()
 }
 
@@ -38,8 +60,9 @@ func (p Page) Check() error {
 type List[T any] struct {
 	Rows        []T
 	HasNext     bool
-	HasPrevious bool // asked for with a cursor
+	HasPrevious bool
 	cursor      func(T) []any
+	count       func(context.Context) (int64, error)
 }
 
 // Cursor is the cursor of a row of the list.
@@ -56,34 +79,101 @@ func (l List[T]) Next() string {
 	return l.Cursor(l.Rows[len(l.Rows)-1])
 }
 
-// newList cuts the one row that was read beyond the page to learn whether there is a next one.
-func newList[T any](rows []T, page Page, cursor func(T) []any) List[T] {
-	l := List[T]{Rows: rows, HasPrevious: page.After != "", cursor: cursor}
-	if len(rows) > page.Size() {
-		l.Rows, l.HasNext = rows[:page.Size()], true
-	}
-	return l
+// Count counts the rows of the whole list, which is a statement of its own. More than MaxCount means that
+// there are more: nobody counts them.
+func (l List[T]) Count(ctx context.Context) (int64, error) { return l.count(ctx) }
+
+// key is what a list is ordered by: an expression, and the PostgreSQL type of its values.
+type key struct{ expr, as string }
+
+// order is the order of a list. Its keys together name one row, and all go in the same direction.
+type order[T any] struct {
+	by         []key
+	descending bool
+	of         func(T) []any // the values of a row
 }
 
-// after decodes the cursor into the given keys; ok is false at the beginning of a list.
-func (p Page) after(keys ...any) (ok bool, err error) {
-	if p.After == "" {
-		return false, nil
+// readPage reads a page of what q selects into rows. It reads one row more, to learn whether there are more.
+func readPage[T any](ctx context.Context, s *Store, q *bun.SelectQuery, rows *[]T, page Page, by order[T]) (List[T], error) {
+	whole := q.Clone().Limit(MaxCount + 1)
+	list := List[T]{cursor: by.of, count: func(ctx context.Context) (n int64, err error) {
+		err = s.idb.NewSelect().ColumnExpr("count(*)").TableExpr("(?) AS list", whole).Scan(ctx, &n)
+		return n, translate(err)
+	}}
+	backward, forth, back := page.Last != 0, ">", "<"
+	if by.descending {
+		forth, back = back, forth
+	}
+	q, err := by.from(q, forth, page.After, "after")
+	if err != nil {
+		return list, err
+	}
+	if q, err = by.from(q, back, page.Before, "before"); err != nil {
+		return list, err
+	}
+	direction := " ASC"
+	if by.descending != backward {
+		direction = " DESC"
+	}
+	for _, k := range by.by {
+		q = q.OrderExpr(k.expr + direction)
+	}
+	if err := q.Limit(int64(page.Size() + 1)).Scan(ctx); err != nil {
+		return list, translate(err)
+	}
+	more := len(*rows) > page.Size()
+	list.Rows = (*rows)[:min(len(*rows), page.Size())]
+	list.HasNext, list.HasPrevious = more || page.Before != "", page.After != ""
+	if backward {
+		slices.Reverse(list.Rows)
+		list.HasNext, list.HasPrevious = page.Before != "", more || page.After != ""
+	}
+	return list, nil
+}
+
+// from limits q to the rows on one side of a cursor; "" does not limit. argument is what is wrong when the
+// cursor is of another list.
+func (o order[T]) from(q *bun.SelectQuery, side, cursor, argument string) (*bun.SelectQuery, error) {
+	if cursor == "" {
+		return q, nil
 	}
 	malformed := fault.Checks{}
-	malformed.Add("after", "CURSOR_MALFORMED")
-	raw, err := base64.RawURLEncoding.DecodeString(p.After)
+	malformed.Add(argument, "CURSOR_MALFORMED")
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) { // PostgreSQL's text holds no NUL
-		return false, malformed.Err()
+		return q, malformed.Err()
 	}
-	var values []json.RawMessage
-	if json.Unmarshal(raw, &values) != nil || len(values) != len(keys) {
-		return false, malformed.Err()
+	var found []json.RawMessage
+	if json.Unmarshal(raw, &found) != nil || len(found) != len(o.by) {
+		return q, malformed.Err()
 	}
-	for i, key := range keys {
-		if string(values[i]) == "null" || json.Unmarshal(values[i], key) != nil {
-			return false, malformed.Err()
+	exprs, marks, values := make([]string, len(found)), make([]string, len(found)), make([]any, len(found))
+	for i, k := range o.by {
+		exprs[i], marks[i] = k.expr, "?::"+k.as
+		if values[i] = k.read(found[i]); values[i] == nil {
+			return q, malformed.Err()
 		}
 	}
-	return true, nil
+	return q.Where("("+strings.Join(exprs, ", ")+") "+side+" ("+strings.Join(marks, ", ")+")", values...), nil
+}
+
+// read takes a value out of a cursor, nil for one of another type.
+func (k key) read(raw json.RawMessage) any {
+	switch k.as {
+	case "bigint":
+		return readAs[int64](raw)
+	case "date":
+		return readAs[date.Date](raw)
+	case "timestamptz":
+		return readAs[time.Time](raw)
+	}
+	return readAs[string](raw)
+}
+
+func readAs[T any](raw json.RawMessage) any {
+	var value T
+	if string(raw) == "null" || json.Unmarshal(raw, &value) != nil {
+		return nil
+	}
+	return value
 }

@@ -120,20 +120,8 @@ func (s *Store) PaymentAllocations(ctx context.Context, reach access.Reach, paym
 // ClientPayments lists the payments of a client, the newest first.
 func (s *Store) ClientPayments(ctx context.Context, clientID id.Client, page Page) (List[Payment], error) {
 	rows := []Payment{}
-	q := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID).OrderExpr("received_on DESC, id DESC").Limit(int64(page.Size() + 1))
-	var day date.Date
-	var last int64
-	ok, err := page.after(&day, &last)
-	if err != nil {
-		return List[Payment]{}, err
-	}
-	if ok {
-		q = q.Where("(received_on, id) < (?::date, ?)", day, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Payment]{}, translate(err)
-	}
-	return newList(rows, page, func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }), nil
+	q := s.idb.NewSelect().Model(&rows).Where("client_id = ?", clientID)
+	return readPage(ctx, s, q, &rows, page, order[Payment]{by: []key{{"received_on", "date"}, {"id", "bigint"}}, descending: true, of: func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }})
 }
 
 // VoidPayment notes that a payment does not count.

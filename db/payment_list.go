@@ -60,20 +60,8 @@ func (f PaymentFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 // PaymentList lists payments, the newest first.
 func (s *Store) PaymentList(ctx context.Context, filter PaymentFilter, page Page) (List[Payment], error) {
 	rows := []Payment{}
-	q := filter.apply(s.idb.NewSelect().Model(&rows)).OrderExpr("payment.received_on DESC, payment.id DESC").Limit(int64(page.Size() + 1))
-	var day date.Date
-	var last int64
-	ok, err := page.after(&day, &last)
-	if err != nil {
-		return List[Payment]{}, err
-	}
-	if ok {
-		q = q.Where("(payment.received_on, payment.id) < (?::date, ?)", day, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Payment]{}, translate(err)
-	}
-	return newList(rows, page, func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }), nil
+	q := filter.apply(s.idb.NewSelect().Model(&rows))
+	return readPage(ctx, s, q, &rows, page, order[Payment]{by: []key{{"payment.received_on", "date"}, {"payment.id", "bigint"}}, descending: true, of: func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }})
 }
 
 // PaymentSums sums the payments of a filter in one currency; those that were voided count nothing.

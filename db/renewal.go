@@ -10,20 +10,8 @@ import (
 // UpcomingRenewals lists the active services whose next period begins by the day, the next one first.
 func (s *Store) UpcomingRenewals(ctx context.Context, until date.Date, page Page) (List[Service], error) {
 	rows := []Service{}
-	q := s.idb.NewSelect().Model(&rows).Where("status = ?", ServiceActive).Where("next_on <= ?", until).OrderExpr("next_on, id").Limit(int64(page.Size() + 1))
-	var day date.Date
-	var last int64
-	ok, err := page.after(&day, &last)
-	if err != nil {
-		return List[Service]{}, err
-	}
-	if ok {
-		q = q.Where("(next_on, id) > (?::date, ?)", day, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Service]{}, translate(err)
-	}
-	return newList(rows, page, func(v Service) []any { return []any{string(v.NextOn), int64(v.ID)} }), nil
+	q := s.idb.NewSelect().Model(&rows).Where("status = ?", ServiceActive).Where("next_on <= ?", until)
+	return readPage(ctx, s, q, &rows, page, order[Service]{by: []key{{"next_on", "date"}, {"id", "bigint"}}, of: func(v Service) []any { return []any{string(v.NextOn), int64(v.ID)} }})
 }
 
 // RenewalSum sums the next periods of services in one currency, as they are priced: with or without tax.

@@ -99,20 +99,8 @@ func (s *Store) Product(ctx context.Context, productID id.Product) (Product, err
 // Products lists products by name.
 func (s *Store) Products(ctx context.Context, page Page) (List[Product], error) {
 	rows := []Product{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("name, id").Limit(int64(page.Size() + 1))
-	var name string
-	var last int64
-	ok, err := page.after(&name, &last)
-	if err != nil {
-		return List[Product]{}, err
-	}
-	if ok {
-		q = q.Where("(name, id) > (?, ?)", name, last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Product]{}, translate(err)
-	}
-	return newList(rows, page, func(p Product) []any { return []any{p.Name, int64(p.ID)} }), nil
+	q := s.idb.NewSelect().Model(&rows)
+	return readPage(ctx, s, q, &rows, page, order[Product]{by: []key{{"name", "text"}, {"id", "bigint"}}, of: func(p Product) []any { return []any{p.Name, int64(p.ID)} }})
 }
 
 // AddService inserts a service and sets its id.
@@ -165,7 +153,7 @@ type ServiceFilter struct {
 // Services lists services, the newest first.
 func (s *Store) Services(ctx context.Context, filter ServiceFilter, page Page) (List[Service], error) {
 	rows := []Service{}
-	q := s.idb.NewSelect().Model(&rows).OrderExpr("id DESC").Limit(int64(page.Size() + 1))
+	q := s.idb.NewSelect().Model(&rows)
 	if !filter.Reach.All {
 		q = q.Where("client_id IN (?)", bun.List(orNone(filter.Reach.Clients)))
 	}
@@ -175,18 +163,7 @@ func (s *Store) Services(ctx context.Context, filter ServiceFilter, page Page) (
 	if filter.Status != "" {
 		q = q.Where("status = ?", filter.Status)
 	}
-	var last int64
-	ok, err := page.after(&last)
-	if err != nil {
-		return List[Service]{}, err
-	}
-	if ok {
-		q = q.Where("id < ?", last)
-	}
-	if err := q.Scan(ctx); err != nil {
-		return List[Service]{}, translate(err)
-	}
-	return newList(rows, page, func(v Service) []any { return []any{int64(v.ID)} }), nil
+	return readPage(ctx, s, q, &rows, page, order[Service]{by: []key{{"id", "bigint"}}, descending: true, of: func(v Service) []any { return []any{int64(v.ID)} }})
 }
 
 // TakeDueServices returns services whose next period must be invoiced by now, in their clients' time

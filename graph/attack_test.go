@@ -56,6 +56,8 @@ func TestHostileDocuments(t *testing.T) {
 		"huge list":           {"{ nodes(ids: [" + strings.Repeat(`"cli_1" `, 3500) + "]) { id } }", "PAGE_SIZE", ""},
 		"password guessing":   {"mutation { " + aliases(11, `signIn(input: {email: "a@b.example", password: "x"}) { token }`) + "}", "QUERY_TOO_COMPLEX", "mutations"},
 		"cost of a list":      {"{ clients(first: 100) { nodes { contacts(first: 100) { nodes { id name } } } } }", "QUERY_TOO_COMPLEX", "cost"},
+		"cost from the end":   {"{ clients(last: 100) { nodes { contacts(last: 100) { nodes { id name } } } } }", "QUERY_TOO_COMPLEX", "cost"},
+		"cost of counting":    {"{ clients(first: 100) { nodes { contacts { totalCount } } } }", "QUERY_TOO_COMPLEX", "cost"},
 		"cost of statements":  {"{ " + aliases(3, `clients(first: 100) { nodes { owes { invoices } } }`) + "}", "QUERY_TOO_COMPLEX", "cost"},
 		"repeated schema":     {"{ " + aliases(10, `__schema { types { name fields { name } } }`) + "}", "QUERY_TOO_COMPLEX", "fields"},
 		"circular schema":     {"{ __schema { types { fields { type { fields { type { fields { type { fields { name } } } } } } } } } }", "GRAPHQL_VALIDATION_FAILED", ""},

@@ -37,12 +37,12 @@ func (a auditArgs) query() (account.AuditQuery, error) {
 	return query, nil
 }
 
-func (r *resolver) audit(ctx context.Context, args auditArgs, first int, after *string) (*model.AuditConnection, error) {
+func (r *resolver) audit(ctx context.Context, args auditArgs, first *int, after *string, last *int, before *string) (*model.AuditConnection, error) {
 	query, err := args.query()
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(first, after)
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,10 @@ func (r *resolver) audit(ctx context.Context, args auditArgs, first int, after *
 	if err != nil {
 		return nil, err
 	}
-	nodes, edges, info := pageResult(list, func(row *db.AuditRow) *db.AuditRow { return row },
+	return &model.AuditConnection{Connection: connection(list, func(row *db.AuditRow) *db.AuditRow { return row },
 		func(cursor string, node *db.AuditRow) *model.AuditEdge {
 			return &model.AuditEdge{Cursor: cursor, Node: node}
-		})
-	return &model.AuditConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 // someID is the text of an id; nil for none.

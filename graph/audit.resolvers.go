@@ -38,8 +38,8 @@ func (r *auditEntryResolver) After(ctx context.Context, obj *db.AuditRow) (*stri
 	return text(obj.After), nil
 }
 
-func (r *queryResolver) Audit(ctx context.Context, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) (*model.AuditConnection, error) {
-	return r.audit(ctx, auditArgs{client: client, login: login, staff: staff, verb: verb, from: from, until: until}, first, after)
+func (r *queryResolver) Audit(ctx context.Context, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) (*model.AuditConnection, error) {
+	return r.audit(ctx, auditArgs{client: client, login: login, staff: staff, verb: verb, from: from, until: until}, first, after, last, before)
 }
 
 func (r *resolver) AuditEntry() gen.AuditEntryResolver { return &auditEntryResolver{r} }

@@ -226,11 +226,10 @@ func paymentPage(ctx context.Context, list db.List[db.Payment], err error) (*mod
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Payment) id.Client { return row.ClientID }, "client")
 	ahead(ctx, load(ctx).parts, list.Rows, func(row *db.Payment) id.Payment { return row.ID }, "allocations")
-	nodes, edges, info := pageResult(list, func(row *db.Payment) *model.Payment { return &model.Payment{Payment: *row} },
+	return &model.PaymentConnection{Connection: connection(list, func(row *db.Payment) *model.Payment { return &model.Payment{Payment: *row} },
 		func(cursor string, node *model.Payment) *model.PaymentEdge {
 			return &model.PaymentEdge{Cursor: cursor, Node: node}
-		})
-	return &model.PaymentConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func (r *resolver) bookGatewayEvent(ctx context.Context, in model.BookGatewayEventInput) (db.GatewayEvent, error) {
@@ -259,11 +258,10 @@ func gatewayEventPage(ctx context.Context, list db.List[db.GatewayEvent], err er
 		return nil, err
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.GatewayEvent) id.Client { return row.ClientID }, "client")
-	nodes, edges, info := pageResult(list, func(row *db.GatewayEvent) *model.GatewayEvent { return &model.GatewayEvent{GatewayEvent: *row} },
+	return &model.GatewayEventConnection{Connection: connection(list, func(row *db.GatewayEvent) *model.GatewayEvent { return &model.GatewayEvent{GatewayEvent: *row} },
 		func(cursor string, node *model.GatewayEvent) *model.GatewayEventEdge {
 			return &model.GatewayEventEdge{Cursor: cursor, Node: node}
-		})
-	return &model.GatewayEventConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func movementPage(ctx context.Context, list db.List[db.Movement], err error) (*model.BankMovementConnection, error) {
@@ -272,9 +270,8 @@ func movementPage(ctx context.Context, list db.List[db.Movement], err error) (*m
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Movement) id.Client { return row.ClientID }, "client")
 	ahead(ctx, load(ctx).invoices, list.Rows, func(row *db.Movement) id.Invoice { return row.InvoiceID }, "invoice")
-	nodes, edges, info := pageResult(list, func(row *db.Movement) *model.BankMovement { return &model.BankMovement{Movement: *row} },
+	return &model.BankMovementConnection{Connection: connection(list, func(row *db.Movement) *model.BankMovement { return &model.BankMovement{Movement: *row} },
 		func(cursor string, node *model.BankMovement) *model.BankMovementEdge {
 			return &model.BankMovementEdge{Cursor: cursor, Node: node}
-		})
-	return &model.BankMovementConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }

@@ -145,12 +145,12 @@ func (r *queryResolver) Payment(ctx context.Context, id string) (*model.Payment,
 	return r.payment(ctx, key)
 }
 
-func (r *queryResolver) Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) (*model.PaymentConnection, error) {
+func (r *queryResolver) Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) (*model.PaymentConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(first, after)
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

@@ -33,8 +33,8 @@ func (r *clientResolver) Owes(ctx context.Context, obj *db.Client) ([]*model.Bal
 	return owed, nil
 }
 
-func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, access *string, first int, after *string) (*model.ContactConnection, error) {
-	page, err := pageOf(first, after)
+func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, access *string, first *int, after *string, last *int, before *string) (*model.ContactConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
@@ -42,16 +42,16 @@ func (r *clientResolver) Contacts(ctx context.Context, obj *db.Client, access *s
 	return contactPage(ctx, list, err)
 }
 
-func (r *clientResolver) Invoices(ctx context.Context, obj *db.Client, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error) {
+func (r *clientResolver) Invoices(ctx context.Context, obj *db.Client, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) (*model.InvoiceConnection, error) {
 	query, err := limited(billing.InvoiceQuery{Client: obj.ID, Status: deref(status), Search: deref(search)}, limits, orderBy, ascending)
 	if err != nil {
 		return nil, err
 	}
-	return r.invoices(ctx, query, first, after)
+	return r.invoices(ctx, query, first, after, last, before)
 }
 
-func (r *clientResolver) Deliveries(ctx context.Context, obj *db.Client, statuses []string, first int, after *string) (*model.DeliveryConnection, error) {
-	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ID, Statuses: statuses}, first, after)
+func (r *clientResolver) Deliveries(ctx context.Context, obj *db.Client, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {
+	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ID, Statuses: statuses}, first, after, last, before)
 }
 
 func (r *mutationResolver) AddClient(ctx context.Context, input model.AddClientInput) (*model.ClientPayload, error) {
@@ -80,8 +80,8 @@ func (r *queryResolver) Client(ctx context.Context, id string) (*db.Client, erro
 	return pointer(r.Account.Client(ctx, key))
 }
 
-func (r *queryResolver) Clients(ctx context.Context, search *string, externalRef *string, first int, after *string) (*model.ClientConnection, error) {
-	page, err := pageOf(first, after)
+func (r *queryResolver) Clients(ctx context.Context, search *string, externalRef *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

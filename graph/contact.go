@@ -83,10 +83,11 @@ func oneOf(path string) error {
 	return checks.Err()
 }
 
-// deref is an optional text; "" when it was left out.
-func deref(text *string) string {
-	if text == nil {
-		return ""
+// deref is an optional value; its zero when it was left out.
+func deref[T any](value *T) T {
+	if value == nil {
+		var none T
+		return none
 	}
-	return *text
+	return *value
 }

@@ -16,11 +16,10 @@ func emailPage(ctx context.Context, list db.List[db.Email], err error) (*model.E
 	ahead(ctx, load(ctx).contacts, list.Rows, func(row *db.Email) id.Contact { return row.ContactID }, "contact")
 	ahead(ctx, load(ctx).invoices, list.Rows, func(row *db.Email) id.Invoice { return row.InvoiceID }, "invoice")
 	ahead(ctx, load(ctx).emails, list.Rows, func(row *db.Email) id.Email { return row.ID }, "content")
-	nodes, edges, info := pageResult(list, func(row *db.Email) *db.Email { return row },
+	return &model.EmailConnection{Connection: connection(list, func(row *db.Email) *db.Email { return row },
 		func(cursor string, node *db.Email) *model.EmailEdge {
 			return &model.EmailEdge{Cursor: cursor, Node: node}
-		})
-	return &model.EmailConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 // content is what a mail said; nil when that is kept no longer.

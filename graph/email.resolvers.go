@@ -17,7 +17,7 @@ import (
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 )
 
-func (r *clientResolver) Emails(ctx context.Context, obj *db.Client, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first int, after *string) (*model.EmailConnection, error) {
+func (r *clientResolver) Emails(ctx context.Context, obj *db.Client, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) (*model.EmailConnection, error) {
 	query := account.EmailQuery{Client: obj.ID, Own: own, Kinds: kinds, Statuses: statuses}
 	var err error
 	if query.Contact, err = optional(contact, ids.ParseContact); err != nil {
@@ -29,7 +29,7 @@ func (r *clientResolver) Emails(ctx context.Context, obj *db.Client, contact *st
 	if until != nil {
 		query.Until = *until
 	}
-	page, err := pageOf(first, after)
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

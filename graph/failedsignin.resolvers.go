@@ -22,12 +22,12 @@ func (r *failedSignInResolver) StaffID(ctx context.Context, obj *db.FailedSignIn
 	return someID(obj.StaffID), nil
 }
 
-func (r *queryResolver) FailedSignIns(ctx context.Context, client *string, first int, after *string) (*model.FailedSignInConnection, error) {
+func (r *queryResolver) FailedSignIns(ctx context.Context, client *string, first *int, after *string, last *int, before *string) (*model.FailedSignInConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(first, after)
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

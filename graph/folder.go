@@ -9,8 +9,8 @@ import (
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 )
 
-func (r *resolver) fiscalFolder(ctx context.Context, filter fiscal.FolderFilter, first int, after *string) (*model.FiscalDocumentConnection, error) {
-	page, err := pageOf(first, after)
+func (r *resolver) fiscalFolder(ctx context.Context, filter fiscal.FolderFilter, first *int, after *string, last *int, before *string) (*model.FiscalDocumentConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
@@ -21,11 +21,10 @@ func (r *resolver) fiscalFolder(ctx context.Context, filter fiscal.FolderFilter,
 	key := func(row *db.CFDI) ids.CFDI { return row.ID }
 	ahead(ctx, load(ctx).around, list.Rows, key, "related")
 	ahead(ctx, load(ctx).downloads, list.Rows, key, "downloads")
-	nodes, edges, info := pageResult(list, func(row *db.CFDI) *db.CFDI { return row },
+	return &model.FiscalDocumentConnection{Connection: connection(list, func(row *db.CFDI) *db.CFDI { return row },
 		func(cursor string, node *db.CFDI) *model.FiscalDocumentEdge {
 			return &model.FiscalDocumentEdge{Cursor: cursor, Node: node}
-		})
-	return &model.FiscalDocumentConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func (r *resolver) fiscalMonths(ctx context.Context, client ids.Client) ([]*model.FiscalMonth, error) {

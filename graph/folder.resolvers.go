@@ -14,8 +14,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 )
 
-func (r *clientResolver) FiscalDocuments(ctx context.Context, obj *db.Client, month *string, kind *string, status *string, first int, after *string) (*model.FiscalDocumentConnection, error) {
-	return r.fiscalFolder(ctx, fiscal.FolderFilter{Client: obj.ID, Month: value(month), Kind: value(kind), Status: value(status)}, first, after)
+func (r *clientResolver) FiscalDocuments(ctx context.Context, obj *db.Client, month *string, kind *string, status *string, first *int, after *string, last *int, before *string) (*model.FiscalDocumentConnection, error) {
+	return r.fiscalFolder(ctx, fiscal.FolderFilter{Client: obj.ID, Month: value(month), Kind: value(kind), Status: value(status)}, first, after, last, before)
 }
 
 func (r *clientResolver) FiscalMonths(ctx context.Context, obj *db.Client) ([]*model.FiscalMonth, error) {

@@ -61,8 +61,8 @@ func (r *mutationResolver) IgnoreBankMovement(ctx context.Context, input model.I
 	return movementPayload(ctx, row, err)
 }
 
-func (r *queryResolver) BankMovements(ctx context.Context, status *string, first int, after *string) (*model.BankMovementConnection, error) {
-	page, err := pageOf(first, after)
+func (r *queryResolver) BankMovements(ctx context.Context, status *string, first *int, after *string, last *int, before *string) (*model.BankMovementConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

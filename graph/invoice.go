@@ -11,8 +11,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
-func (r *resolver) invoices(ctx context.Context, query billing.InvoiceQuery, first int, after *string) (*model.InvoiceConnection, error) {
-	page, err := pageOf(first, after)
+func (r *resolver) invoices(ctx context.Context, query billing.InvoiceQuery, first *int, after *string, last *int, before *string) (*model.InvoiceConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

@@ -50,8 +50,8 @@ func (r *invoiceResolver) ReminderPlan(ctx context.Context, obj *model.Invoice) 
 	return list, err
 }
 
-func (r *invoiceResolver) Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error) {
-	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ClientID, Invoice: obj.ID, Statuses: statuses}, first, after)
+func (r *invoiceResolver) Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {
+	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ClientID, Invoice: obj.ID, Statuses: statuses}, first, after, last, before)
 }
 
 func (r *mutationResolver) IssueInvoice(ctx context.Context, input model.IssueInvoiceInput) (*model.IssueInvoicePayload, error) {
@@ -81,7 +81,7 @@ func (r *queryResolver) Invoice(ctx context.Context, id string) (*model.Invoice,
 	return invoiceOf(ctx, row, err)
 }
 
-func (r *queryResolver) Invoices(ctx context.Context, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error) {
+func (r *queryResolver) Invoices(ctx context.Context, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) (*model.InvoiceConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (r *queryResolver) Invoices(ctx context.Context, client *string, status *st
 	if err != nil {
 		return nil, err
 	}
-	return r.invoices(ctx, query, first, after)
+	return r.invoices(ctx, query, first, after, last, before)
 }
 
 func (r *resolver) Invoice() gen.InvoiceResolver { return &invoiceResolver{r} }

@@ -36,6 +36,7 @@ const (
 	maxNodes      = db.MaxPage // ids of one nodes(ids)
 
 	introspectionFields = 200 // what __schema counts for, so that it cannot be repeated
+	countCost           = 10  // of a totalCount, for each element of the page
 	statementCost       = 100 // of a field that runs an SQL statement of its own for each parent
 )
 
@@ -178,25 +179,42 @@ func (c costLimit) MutateOperationContext(ctx context.Context, op *graphql.Opera
 // costs are the costs of lists; anything else costs 1 and what is inside it.
 func costs() gen.ComplexityRoot {
 	var c gen.ComplexityRoot
-	page := func(child, first int) int { return 10 + min(max(first, 1), db.MaxPage)*child }
-	perParent := func(child, first int) int { return statementCost + page(child, first) }
-	c.Query.Clients = func(child int, _, _ *string, first int, _ *string) int { return page(child, first) }
-	c.Query.Invoices = func(child int, _, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
-		return page(child, first)
+	page := func(child int, first, last *int) int {
+		size := db.Page{First: deref(first), Last: deref(last)}.Size()
+		return 10 + min(max(size, 1), db.MaxPage)*child
 	}
-	c.Query.Deliveries = func(child int, _ *string, _ *string, _ []string, first int, _ *string) int { return page(child, first) }
-	c.Query.FailedSignIns = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
-	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first int, _ *string) int {
-		return page(child, first)
+	perParent := func(child int, first, last *int) int { return statementCost + page(child, first, last) }
+	c.Query.Clients = func(child int, _, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
 	}
-	c.Query.Payments = func(child int, _ *string, _ *string, _ *date.Date, _ *date.Date, _ *bool, _ *string, first int, _ *string) int {
-		return page(child, first)
+	c.Query.Invoices = func(child int, _, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
 	}
-	c.Query.Products = func(child, first int, _ *string) int { return page(child, first) }
-	c.Query.Services = func(child int, _ *string, _ *string, first int, _ *string) int { return page(child, first) }
-	c.Query.UpcomingRenewals = func(child int, _ date.Date, first int, _ *string) int { return page(child, first) }
-	c.Query.GatewayEvents = func(child int, _ bool, first int, _ *string) int { return page(child, first) }
-	c.Query.BankMovements = func(child int, _ *string, first int, _ *string) int { return page(child, first) }
+	c.Query.Deliveries = func(child int, _ *string, _ *string, _ []string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.FailedSignIns = func(child int, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.Payments = func(child int, _ *string, _ *string, _ *date.Date, _ *date.Date, _ *bool, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.Products = func(child int, first *int, _ *string, last *int, _ *string) int { return page(child, first, last) }
+	c.Query.Services = func(child int, _ *string, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.UpcomingRenewals = func(child int, _ date.Date, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.GatewayEvents = func(child int, _ bool, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
+	c.Query.BankMovements = func(child int, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return page(child, first, last)
+	}
 	c.Query.LedgerGaps = func(child int) int { return 10*statementCost + 100*child } // reads the whole ledger
 	c.Query.PaidPerMonth = func(child int, _, _ date.Date) int { return statementCost + 12*child }
 	c.Query.Aging = func(child int, _ *string) int { return statementCost + 3*child }
@@ -207,11 +225,15 @@ func costs() gen.ComplexityRoot {
 	c.Query.Topics = func(child int) int { return 6 * child }
 	c.Viewer.Clients = func(child int) int { return 10 + 10*child }
 	c.Client.Owes = func(child int) int { return statementCost + 3*child }
-	c.Client.Contacts = func(child int, _ *string, first int, _ *string) int { return perParent(child, first) }
-	c.Client.Invoices = func(child int, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first int, _ *string) int {
-		return perParent(child, first)
+	c.Client.Contacts = func(child int, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
 	}
-	c.Client.FiscalDocuments = func(child int, _, _, _ *string, first int, _ *string) int { return perParent(child, first) }
+	c.Client.Invoices = func(child int, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
+	}
+	c.Client.FiscalDocuments = func(child int, _, _, _ *string, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
+	}
 	c.Client.FiscalMonths = func(child int) int { return statementCost + 12*child }
 	c.FiscalDocument.Related = func(child int) int { return 3 * child }
 	c.FiscalDocument.Downloads = func(child int) int { return 5 * child }
@@ -220,12 +242,16 @@ func costs() gen.ComplexityRoot {
 	c.Client.Statement = func(child int, _ money.Currency, _, _ *date.Date) int { return 5*statementCost + 50*child }
 	c.Invoice.CreditNotes = func(child int) int { return 2 * child }
 	c.Invoice.Payments = func(child int) int { return 3 * child }
-	c.Client.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
-	c.Client.Emails = func(child int, _ *string, _ bool, _, _ []string, _, _ *time.Time, first int, _ *string) int {
-		return perParent(child, first)
+	c.Client.Deliveries = func(child int, _ []string, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
+	}
+	c.Client.Emails = func(child int, _ *string, _ bool, _, _ []string, _, _ *time.Time, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
 	}
 	c.Email.Content = func(child int) int { return 20 + child } // tens of kilobytes
-	c.Invoice.Deliveries = func(child int, _ []string, first int, _ *string) int { return perParent(child, first) }
+	c.Invoice.Deliveries = func(child int, _ []string, first *int, _ *string, last *int, _ *string) int {
+		return perParent(child, first, last)
+	}
 	c.Invoice.ReminderPlan = func(child int) int { return 5*statementCost + 30*child } // several statements for each invoice
 	c.Invoice.LateFees = func(child int) int { return 2*statementCost + 3*child }      // for each invoice
 	c.Query.PreviewReminderPolicy = func(child int, _ model.SaveReminderPolicyInput, invoices int) int {
@@ -240,6 +266,13 @@ func costs() gen.ComplexityRoot {
 	c.ReminderDashboard.Days = func(child int) int { return 30 * child }
 	c.Invoice.Lines = func(child int) int { return 10 * child }
 	c.Delivery.History = func(child int) int { return 5 * child }
+	// A count reads as much of a list as it counts, and the list counts it once for each element asked for.
+	counted := func(int) int { return countCost }
+	c.AuditConnection.TotalCount, c.BankMovementConnection.TotalCount, c.ClientConnection.TotalCount = counted, counted, counted
+	c.ContactConnection.TotalCount, c.DeliveryConnection.TotalCount, c.EmailConnection.TotalCount = counted, counted, counted
+	c.FailedSignInConnection.TotalCount, c.FiscalDocumentConnection.TotalCount, c.GatewayEventConnection.TotalCount = counted, counted, counted
+	c.InvoiceConnection.TotalCount, c.PaymentConnection.TotalCount, c.ProductConnection.TotalCount = counted, counted, counted
+	c.ServiceConnection.TotalCount, c.UnstampedDocumentConnection.TotalCount = counted, counted
 	return c
 }
 

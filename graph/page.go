@@ -14,53 +14,54 @@ import (
 )
 
 // pageOf reads the arguments of a connection.
-func pageOf(first int, after *string) (db.Page, error) {
-	if first < 1 { // 0 would ask db for its default
-		first = -1
-	}
-	page := db.Page{First: first}
-	if after != nil {
-		page.After = *after
-	}
+func pageOf(first *int, after *string, last *int, before *string) (db.Page, error) {
+	page := db.Page{First: wanted(first), After: deref(after), Last: wanted(last), Before: deref(before)}
 	return page, page.Check()
 }
 
-// pageResult gives a connection its parts: a node and an edge for each row, and where the page ends.
-func pageResult[Row, Node, Edge any](list db.List[Row], node func(*Row) Node, edge func(string, Node) *Edge) ([]Node, []*Edge, *model.PageInfo) {
-	nodes, edges := make([]Node, len(list.Rows)), make([]*Edge, len(list.Rows))
-	info := &model.PageInfo{HasNextPage: list.HasNext, HasPreviousPage: list.HasPrevious}
+// wanted is a number of elements; 0, which would ask db for its default, is as impossible as less.
+func wanted(n *int) int {
+	if n != nil && *n == 0 {
+		return -1
+	}
+	return deref(n)
+}
+
+// connection is a page as the schema has it: a node and an edge for each row, where the page ends, and how to
+// count the list.
+func connection[Row, Node, Edge any](list db.List[Row], node func(*Row) Node, edge func(string, Node) *Edge) model.Connection[Node, *Edge] {
+	page := model.Connection[Node, *Edge]{Nodes: make([]Node, len(list.Rows)), Edges: make([]*Edge, len(list.Rows)),
+		PageInfo: &model.PageInfo{HasNextPage: list.HasNext, HasPreviousPage: list.HasPrevious}, Count: list.Count}
 	for i := range list.Rows {
 		cursor := list.Cursor(list.Rows[i])
 		if i == 0 {
-			info.StartCursor = &cursor
+			page.PageInfo.StartCursor = &cursor
 		}
-		nodes[i] = node(&list.Rows[i])
-		edges[i] = edge(cursor, nodes[i])
-		info.EndCursor = &cursor
+		page.Nodes[i] = node(&list.Rows[i])
+		page.Edges[i] = edge(cursor, page.Nodes[i])
+		page.PageInfo.EndCursor = &cursor
 	}
-	return nodes, edges, info
+	return page
 }
 
 func clientPage(list db.List[db.Client], err error) (*model.ClientConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, edges, info := pageResult(list, func(row *db.Client) *db.Client { return row },
+	return &model.ClientConnection{Connection: connection(list, func(row *db.Client) *db.Client { return row },
 		func(cursor string, node *db.Client) *model.ClientEdge {
 			return &model.ClientEdge{Cursor: cursor, Node: node}
-		})
-	return &model.ClientConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func failedSignInPage(list db.List[db.FailedSignIn], err error) (*model.FailedSignInConnection, error) {
 	if err != nil {
 		return nil, err
 	}
-	nodes, edges, info := pageResult(list, func(row *db.FailedSignIn) *db.FailedSignIn { return row },
+	return &model.FailedSignInConnection{Connection: connection(list, func(row *db.FailedSignIn) *db.FailedSignIn { return row },
 		func(cursor string, node *db.FailedSignIn) *model.FailedSignInEdge {
 			return &model.FailedSignInEdge{Cursor: cursor, Node: node}
-		})
-	return &model.FailedSignInConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func contactPage(ctx context.Context, list db.List[db.Contact], err error) (*model.ContactConnection, error) {
@@ -69,11 +70,10 @@ func contactPage(ctx context.Context, list db.List[db.Contact], err error) (*mod
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Contact) id.Client { return row.ClientID }, "client")
 	ahead(ctx, load(ctx).access, list.Rows, func(row *db.Contact) id.Contact { return row.ID }, "subAccount")
-	nodes, edges, info := pageResult(list, func(row *db.Contact) *db.Contact { return row },
+	return &model.ContactConnection{Connection: connection(list, func(row *db.Contact) *db.Contact { return row },
 		func(cursor string, node *db.Contact) *model.ContactEdge {
 			return &model.ContactEdge{Cursor: cursor, Node: node}
-		})
-	return &model.ContactConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func invoicePage(ctx context.Context, query billing.InvoiceQuery, list db.List[db.Invoice], err error) (*model.InvoiceConnection, error) {
@@ -85,11 +85,10 @@ func invoicePage(ctx context.Context, query billing.InvoiceQuery, list db.List[d
 	ahead(ctx, load(ctx).payments, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "payments")
 	ahead(ctx, load(ctx).notes, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "creditNotes")
 	ahead(ctx, load(ctx).transfers, list.Rows, func(row *db.Invoice) id.Client { return row.ClientID }, "transferInstructions")
-	nodes, edges, info := pageResult(list, func(row *db.Invoice) *model.Invoice { return invoice(ctx, *row) },
+	return &model.InvoiceConnection{Connection: connection(list, func(row *db.Invoice) *model.Invoice { return invoice(ctx, *row) },
 		func(cursor string, node *model.Invoice) *model.InvoiceEdge {
 			return &model.InvoiceEdge{Cursor: cursor, Node: node}
-		})
-	return &model.InvoiceConnection{Nodes: nodes, Edges: edges, PageInfo: info, Query: query}, nil
+		}), Query: query}, nil
 }
 
 func deliveryPage(ctx context.Context, list db.List[db.Delivery], err error) (*model.DeliveryConnection, error) {
@@ -104,11 +103,10 @@ func deliveryPage(ctx context.Context, list db.List[db.Delivery], err error) (*m
 	ahead(ctx, load(ctx).invoices, list.Rows, invoice, "invoice")
 	ahead(ctx, load(ctx).lines, list.Rows, invoice, "invoice.lines")
 	ahead(ctx, load(ctx).steps, list.Rows, func(row *db.Delivery) id.Step { return row.StepID }, "step")
-	nodes, edges, info := pageResult(list, func(row *db.Delivery) *db.Delivery { return row },
+	return &model.DeliveryConnection{Connection: connection(list, func(row *db.Delivery) *db.Delivery { return row },
 		func(cursor string, node *db.Delivery) *model.DeliveryEdge {
 			return &model.DeliveryEdge{Cursor: cursor, Node: node}
-		})
-	return &model.DeliveryConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 // ahead asks a loader for what the elements of a page refer to, if any of the fields is selected: so

@@ -134,8 +134,8 @@ func (r *queryResolver) Checkout(ctx context.Context, id string) (*model.Checkou
 	return r.checkout(ctx, key)
 }
 
-func (r *queryResolver) GatewayEvents(ctx context.Context, decided bool, first int, after *string) (*model.GatewayEventConnection, error) {
-	page, err := pageOf(first, after)
+func (r *queryResolver) GatewayEvents(ctx context.Context, decided bool, first *int, after *string, last *int, before *string) (*model.GatewayEventConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

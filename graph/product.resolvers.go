@@ -31,8 +31,8 @@ func (r *queryResolver) Product(ctx context.Context, id string) (*db.Product, er
 	return pointer(r.Billing.Product(ctx, key))
 }
 
-func (r *queryResolver) Products(ctx context.Context, first int, after *string) (*model.ProductConnection, error) {
-	page, err := pageOf(first, after)
+func (r *queryResolver) Products(ctx context.Context, first *int, after *string, last *int, before *string) (*model.ProductConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

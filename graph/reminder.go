@@ -18,8 +18,8 @@ func deliveryQuery(client, invoice *string, statuses []string) (reminder.Deliver
 	return query, err
 }
 
-func (r *resolver) deliveries(ctx context.Context, query reminder.DeliveryQuery, first int, after *string) (*model.DeliveryConnection, error) {
-	page, err := pageOf(first, after)
+func (r *resolver) deliveries(ctx context.Context, query reminder.DeliveryQuery, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

@@ -56,12 +56,12 @@ func (r *mutationResolver) SendReminders(ctx context.Context, input model.SendRe
 	return payload, err
 }
 
-func (r *queryResolver) Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first int, after *string) (*model.DeliveryConnection, error) {
+func (r *queryResolver) Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {
 	query, err := deliveryQuery(client, invoice, statuses)
 	if err != nil {
 		return nil, err
 	}
-	return r.deliveries(ctx, query, first, after)
+	return r.deliveries(ctx, query, first, after, last, before)
 }
 
 func (r *resolver) Delivery() gen.DeliveryResolver { return &deliveryResolver{r} }

@@ -87,11 +87,10 @@ func productPage(list db.List[db.Product], err error) (*model.ProductConnection,
 	if err != nil {
 		return nil, err
 	}
-	nodes, edges, info := pageResult(list, func(row *db.Product) *db.Product { return row },
+	return &model.ProductConnection{Connection: connection(list, func(row *db.Product) *db.Product { return row },
 		func(cursor string, node *db.Product) *model.ProductEdge {
 			return &model.ProductEdge{Cursor: cursor, Node: node}
-		})
-	return &model.ProductConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }
 
 func servicePage(ctx context.Context, list db.List[db.Service], err error) (*model.ServiceConnection, error) {
@@ -99,9 +98,8 @@ func servicePage(ctx context.Context, list db.List[db.Service], err error) (*mod
 		return nil, err
 	}
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Service) id.Client { return row.ClientID }, "client")
-	nodes, edges, info := pageResult(list, func(row *db.Service) *db.Service { return row },
+	return &model.ServiceConnection{Connection: connection(list, func(row *db.Service) *db.Service { return row },
 		func(cursor string, node *db.Service) *model.ServiceEdge {
 			return &model.ServiceEdge{Cursor: cursor, Node: node}
-		})
-	return &model.ServiceConnection{Nodes: nodes, Edges: edges, PageInfo: info}, nil
+		})}, nil
 }

@@ -55,12 +55,12 @@ func (r *queryResolver) Service(ctx context.Context, id string) (*db.Service, er
 	return pointer(r.Billing.Service(ctx, key))
 }
 
-func (r *queryResolver) Services(ctx context.Context, client *string, status *string, first int, after *string) (*model.ServiceConnection, error) {
+func (r *queryResolver) Services(ctx context.Context, client *string, status *string, first *int, after *string, last *int, before *string) (*model.ServiceConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
 	}
-	page, err := pageOf(first, after)
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (r *queryResolver) Services(ctx context.Context, client *string, status *st
 	return servicePage(ctx, list, err)
 }
 
-func (r *queryResolver) UpcomingRenewals(ctx context.Context, until date.Date, first int, after *string) (*model.ServiceConnection, error) {
-	page, err := pageOf(first, after)
+func (r *queryResolver) UpcomingRenewals(ctx context.Context, until date.Date, first *int, after *string, last *int, before *string) (*model.ServiceConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}

@@ -40,8 +40,8 @@ func unstampedFilter(which string) string {
 	return which
 }
 
-func (r *resolver) unstampedDocuments(ctx context.Context, which string, first int, after *string) (*model.UnstampedDocumentConnection, error) {
-	page, err := pageOf(first, after)
+func (r *resolver) unstampedDocuments(ctx context.Context, which string, first *int, after *string, last *int, before *string) (*model.UnstampedDocumentConnection, error) {
+	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
@@ -49,17 +49,19 @@ func (r *resolver) unstampedDocuments(ctx context.Context, which string, first i
 	if err != nil {
 		return nil, err
 	}
-	out := &model.UnstampedDocumentConnection{Nodes: make([]*model.UnstampedDocument, len(rows)), Edges: make([]*model.UnstampedDocumentEdge, len(rows)), PageInfo: &model.PageInfo{HasNextPage: list.HasNext, HasPreviousPage: list.HasPrevious}}
-	for i := range rows {
-		row, cursor := &rows[i], list.Cursor(list.Rows[i])
-		node := &model.UnstampedDocument{Document: &row.CFDI, Attempts: row.Attempts, Cause: row.Cause, FailedAt: inUTC(row.FailedAt), NextAttemptAt: inUTC(row.NextAttempt)}
-		if row.Failure != "" {
-			node.Failure = &row.Failure
-		}
-		if i == 0 {
-			out.PageInfo.StartCursor = &cursor
-		}
-		out.Nodes[i], out.Edges[i], out.PageInfo.EndCursor = node, &model.UnstampedDocumentEdge{Cursor: cursor, Node: node}, &cursor
+	row := 0 // both lists are of the same rows
+	return &model.UnstampedDocumentConnection{Connection: connection(list, func(*db.CFDI) *model.UnstampedDocument {
+		row++
+		return unstampedDocument(&rows[row-1])
+	}, func(cursor string, node *model.UnstampedDocument) *model.UnstampedDocumentEdge {
+		return &model.UnstampedDocumentEdge{Cursor: cursor, Node: node}
+	})}, nil
+}
+
+func unstampedDocument(row *fiscal.Unstamped) *model.UnstampedDocument {
+	node := &model.UnstampedDocument{Document: &row.CFDI, Attempts: row.Attempts, Cause: row.Cause, FailedAt: inUTC(row.FailedAt), NextAttemptAt: inUTC(row.NextAttempt)}
+	if row.Failure != "" {
+		node.Failure = &row.Failure
 	}
-	return out, nil
+	return node
 }

@@ -38,8 +38,8 @@ func (r *queryResolver) Stamping(ctx context.Context) (*model.Stamping, error) {
 	return stampingOf(s), nil
 }
 
-func (r *stampingResolver) Documents(ctx context.Context, obj *model.Stamping, which string, first int, after *string) (*model.UnstampedDocumentConnection, error) {
-	return r.unstampedDocuments(ctx, which, first, after)
+func (r *stampingResolver) Documents(ctx context.Context, obj *model.Stamping, which string, first *int, after *string, last *int, before *string) (*model.UnstampedDocumentConnection, error) {
+	return r.unstampedDocuments(ctx, which, first, after, last, before)
 }
 
 func (r *resolver) Stamping() gen.StampingResolver { return &stampingResolver{r} }

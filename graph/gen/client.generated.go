@@ -27,14 +27,14 @@ type ClientResolver interface {
 	Owner(ctx context.Context, obj *db.Client) (*account.Access, error)
 
 	Owes(ctx context.Context, obj *db.Client) ([]*model.Balance, error)
-	Contacts(ctx context.Context, obj *db.Client, access *string, first int, after *string) (*model.ContactConnection, error)
-	Invoices(ctx context.Context, obj *db.Client, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error)
-	Deliveries(ctx context.Context, obj *db.Client, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
-	Emails(ctx context.Context, obj *db.Client, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first int, after *string) (*model.EmailConnection, error)
+	Contacts(ctx context.Context, obj *db.Client, access *string, first *int, after *string, last *int, before *string) (*model.ContactConnection, error)
+	Invoices(ctx context.Context, obj *db.Client, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) (*model.InvoiceConnection, error)
+	Deliveries(ctx context.Context, obj *db.Client, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error)
+	Emails(ctx context.Context, obj *db.Client, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) (*model.EmailConnection, error)
 
 	FiscalProfiles(ctx context.Context, obj *db.Client) ([]*db.FiscalProfile, error)
 	FiscalRule(ctx context.Context, obj *db.Client) (*model.FiscalRule, error)
-	FiscalDocuments(ctx context.Context, obj *db.Client, month *string, kind *string, status *string, first int, after *string) (*model.FiscalDocumentConnection, error)
+	FiscalDocuments(ctx context.Context, obj *db.Client, month *string, kind *string, status *string, first *int, after *string, last *int, before *string) (*model.FiscalDocumentConnection, error)
 	FiscalMonths(ctx context.Context, obj *db.Client) ([]*model.FiscalMonth, error)
 	CreditBalances(ctx context.Context, obj *db.Client) ([]*model.Money, error)
 	TransferInstructions(ctx context.Context, obj *db.Client) (*model.TransferInstructions, error)
@@ -57,8 +57,8 @@ func (ec *executionContext) field_Client_contacts_args(ctx context.Context, rawA
 	}
 	args["access"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -72,6 +72,22 @@ func (ec *executionContext) field_Client_contacts_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -87,8 +103,8 @@ func (ec *executionContext) field_Client_deliveries_args(ctx context.Context, ra
 	}
 	args["statuses"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -102,6 +118,22 @@ func (ec *executionContext) field_Client_deliveries_args(ctx context.Context, ra
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -157,8 +189,8 @@ func (ec *executionContext) field_Client_emails_args(ctx context.Context, rawArg
 	}
 	args["until"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -172,6 +204,22 @@ func (ec *executionContext) field_Client_emails_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["after"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg9
 	return args, nil
 }
 
@@ -203,8 +251,8 @@ func (ec *executionContext) field_Client_fiscalDocuments_args(ctx context.Contex
 	}
 	args["status"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -218,6 +266,22 @@ func (ec *executionContext) field_Client_fiscalDocuments_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -265,8 +329,8 @@ func (ec *executionContext) field_Client_invoices_args(ctx context.Context, rawA
 	}
 	args["ascending"] = arg4
 	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -280,6 +344,22 @@ func (ec *executionContext) field_Client_invoices_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["after"] = arg6
+	arg7, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg8
 	return args, nil
 }
 
@@ -979,7 +1059,7 @@ func (ec *executionContext) _Client_contacts(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().Contacts(ctx, obj, fc.Args["access"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().Contacts(ctx, obj, fc.Args["access"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ContactConnection) graphql.Marshaler {
@@ -1023,7 +1103,7 @@ func (ec *executionContext) _Client_invoices(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().Invoices(ctx, obj, fc.Args["status"].(*string), fc.Args["search"].(*string), fc.Args["limits"].(*model.InvoiceLimits), fc.Args["orderBy"].(string), fc.Args["ascending"].(bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().Invoices(ctx, obj, fc.Args["status"].(*string), fc.Args["search"].(*string), fc.Args["limits"].(*model.InvoiceLimits), fc.Args["orderBy"].(string), fc.Args["ascending"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceConnection) graphql.Marshaler {
@@ -1067,7 +1147,7 @@ func (ec *executionContext) _Client_deliveries(ctx context.Context, field graphq
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().Deliveries(ctx, obj, fc.Args["statuses"].([]string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().Deliveries(ctx, obj, fc.Args["statuses"].([]string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeliveryConnection) graphql.Marshaler {
@@ -1111,7 +1191,7 @@ func (ec *executionContext) _Client_emails(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().Emails(ctx, obj, fc.Args["contact"].(*string), fc.Args["own"].(bool), fc.Args["kinds"].([]string), fc.Args["statuses"].([]string), fc.Args["from"].(*time.Time), fc.Args["until"].(*time.Time), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().Emails(ctx, obj, fc.Args["contact"].(*string), fc.Args["own"].(bool), fc.Args["kinds"].([]string), fc.Args["statuses"].([]string), fc.Args["from"].(*time.Time), fc.Args["until"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EmailConnection) graphql.Marshaler {
@@ -1242,7 +1322,7 @@ func (ec *executionContext) _Client_fiscalDocuments(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Client().FiscalDocuments(ctx, obj, fc.Args["month"].(*string), fc.Args["kind"].(*string), fc.Args["status"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Client().FiscalDocuments(ctx, obj, fc.Args["month"].(*string), fc.Args["kind"].(*string), fc.Args["status"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FiscalDocumentConnection) graphql.Marshaler {
@@ -1510,6 +1590,29 @@ func (ec *executionContext) fieldContext_ClientConnection_pageInfo(_ context.Con
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ClientConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ClientConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ClientConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ClientConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ClientConnection", field, true, false, "Int")
 }
 
 func (ec *executionContext) _ClientEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.ClientEdge) (ret graphql.Marshaler) {
@@ -2404,18 +2507,24 @@ func (ec *executionContext) _ClientConnection(ctx context.Context, sel ast.Selec
 		case "edges":
 			out.Values[i] = ec._ClientConnection_edges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = ec._ClientConnection_nodes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageInfo":
 			out.Values[i] = ec._ClientConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ClientConnection_totalCount(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -358,6 +358,29 @@ func (ec *executionContext) fieldContext_FailedSignInConnection_pageInfo(_ conte
 	return fc, nil
 }
 
+func (ec *executionContext) _FailedSignInConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.FailedSignInConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FailedSignInConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_FailedSignInConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FailedSignInConnection", field, true, false, "Int")
+}
+
 func (ec *executionContext) _FailedSignInEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.FailedSignInEdge) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -519,18 +542,24 @@ func (ec *executionContext) _FailedSignInConnection(ctx context.Context, sel ast
 		case "edges":
 			out.Values[i] = ec._FailedSignInConnection_edges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = ec._FailedSignInConnection_nodes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageInfo":
 			out.Values[i] = ec._FailedSignInConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._FailedSignInConnection_totalCount(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

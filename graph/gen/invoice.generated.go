@@ -30,7 +30,7 @@ type InvoiceResolver interface {
 	PDFPath(ctx context.Context, obj *model.Invoice) (*string, error)
 
 	ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error)
-	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error)
 
 	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
 	FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error)
@@ -61,8 +61,8 @@ func (ec *executionContext) field_Invoice_deliveries_args(ctx context.Context, r
 	}
 	args["statuses"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -76,6 +76,22 @@ func (ec *executionContext) field_Invoice_deliveries_args(ctx context.Context, r
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -758,7 +774,7 @@ func (ec *executionContext) _Invoice_deliveries(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Invoice().Deliveries(ctx, obj, fc.Args["statuses"].([]string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Invoice().Deliveries(ctx, obj, fc.Args["statuses"].([]string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeliveryConnection) graphql.Marshaler {
@@ -1239,6 +1255,29 @@ func (ec *executionContext) fieldContext_InvoiceConnection_pageInfo(_ context.Co
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _InvoiceConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.InvoiceConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InvoiceConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_InvoiceConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InvoiceConnection", field, true, false, "Int")
 }
 
 func (ec *executionContext) _InvoiceConnection_totals(ctx context.Context, field graphql.CollectedField, obj *model.InvoiceConnection) (ret graphql.Marshaler) {
@@ -2339,6 +2378,12 @@ func (ec *executionContext) _InvoiceConnection(ctx context.Context, sel ast.Sele
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._InvoiceConnection_totalCount(ctx, field, obj)
+				})
 		case "totals":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,

@@ -152,9 +152,10 @@ type ComplexityRoot struct {
 	}
 
 	AuditConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	AuditEdge struct {
@@ -198,9 +199,10 @@ type ComplexityRoot struct {
 	}
 
 	BankMovementConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	BankMovementEdge struct {
@@ -297,20 +299,20 @@ type ComplexityRoot struct {
 		Address1             func(childComplexity int) int
 		Address2             func(childComplexity int) int
 		City                 func(childComplexity int) int
-		Contacts             func(childComplexity int, access *string, first int, after *string) int
+		Contacts             func(childComplexity int, access *string, first *int, after *string, last *int, before *string) int
 		Country              func(childComplexity int) int
 		CreatedAt            func(childComplexity int) int
 		CreditBalances       func(childComplexity int) int
-		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
+		Deliveries           func(childComplexity int, statuses []string, first *int, after *string, last *int, before *string) int
 		Email                func(childComplexity int) int
-		Emails               func(childComplexity int, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first int, after *string) int
+		Emails               func(childComplexity int, contact *string, own bool, kinds []string, statuses []string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) int
 		ExternalRef          func(childComplexity int) int
-		FiscalDocuments      func(childComplexity int, month *string, kind *string, status *string, first int, after *string) int
+		FiscalDocuments      func(childComplexity int, month *string, kind *string, status *string, first *int, after *string, last *int, before *string) int
 		FiscalMonths         func(childComplexity int) int
 		FiscalProfiles       func(childComplexity int) int
 		FiscalRule           func(childComplexity int) int
 		ID                   func(childComplexity int) int
-		Invoices             func(childComplexity int, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
+		Invoices             func(childComplexity int, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) int
 		Language             func(childComplexity int) int
 		Name                 func(childComplexity int) int
 		Owes                 func(childComplexity int) int
@@ -330,9 +332,10 @@ type ComplexityRoot struct {
 	}
 
 	ClientConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ClientEdge struct {
@@ -406,9 +409,10 @@ type ComplexityRoot struct {
 	}
 
 	ContactConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ContactEdge struct {
@@ -456,9 +460,10 @@ type ComplexityRoot struct {
 	}
 
 	DeliveryConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	DeliveryEdge struct {
@@ -503,9 +508,10 @@ type ComplexityRoot struct {
 	}
 
 	EmailConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	EmailContent struct {
@@ -540,9 +546,10 @@ type ComplexityRoot struct {
 	}
 
 	FailedSignInConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	FailedSignInEdge struct {
@@ -593,9 +600,10 @@ type ComplexityRoot struct {
 	}
 
 	FiscalDocumentConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	FiscalDocumentEdge struct {
@@ -676,9 +684,10 @@ type ComplexityRoot struct {
 	}
 
 	GatewayEventConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	GatewayEventEdge struct {
@@ -748,7 +757,7 @@ type ComplexityRoot struct {
 		CreditNotes          func(childComplexity int) int
 		Credited             func(childComplexity int) int
 		Currency             func(childComplexity int) int
-		Deliveries           func(childComplexity int, statuses []string, first int, after *string) int
+		Deliveries           func(childComplexity int, statuses []string, first *int, after *string, last *int, before *string) int
 		Discount             func(childComplexity int) int
 		DueDate              func(childComplexity int) int
 		ExchangeRate         func(childComplexity int) int
@@ -782,10 +791,11 @@ type ComplexityRoot struct {
 	}
 
 	InvoiceConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
-		Totals   func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+		Totals     func(childComplexity int) int
 	}
 
 	InvoiceEdge struct {
@@ -1053,9 +1063,10 @@ type ComplexityRoot struct {
 	}
 
 	PaymentConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	PaymentEdge struct {
@@ -1092,9 +1103,10 @@ type ComplexityRoot struct {
 	}
 
 	ProductConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ProductEdge struct {
@@ -1113,28 +1125,28 @@ type ComplexityRoot struct {
 	Query struct {
 		Access                func(childComplexity int, login string, client string) int
 		Aging                 func(childComplexity int, client *string) int
-		Audit                 func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) int
-		BankMovements         func(childComplexity int, status *string, first int, after *string) int
+		Audit                 func(childComplexity int, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) int
+		BankMovements         func(childComplexity int, status *string, first *int, after *string, last *int, before *string) int
 		BouncedAddresses      func(childComplexity int, client *string) int
 		Checkout              func(childComplexity int, id string) int
 		Client                func(childComplexity int, id string) int
 		ClientGroups          func(childComplexity int) int
-		Clients               func(childComplexity int, search *string, externalRef *string, first int, after *string) int
+		Clients               func(childComplexity int, search *string, externalRef *string, first *int, after *string, last *int, before *string) int
 		Company               func(childComplexity int) int
 		Contact               func(childComplexity int, id string) int
-		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first int, after *string) int
+		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) int
 		DeliveryFailures      func(childComplexity int) int
 		Email                 func(childComplexity int, id string) int
-		FailedSignIns         func(childComplexity int, client *string, first int, after *string) int
+		FailedSignIns         func(childComplexity int, client *string, first *int, after *string, last *int, before *string) int
 		FiscalIssuer          func(childComplexity int) int
 		FiscalPending         func(childComplexity int) int
-		GatewayEvents         func(childComplexity int, decided bool, first int, after *string) int
+		GatewayEvents         func(childComplexity int, decided bool, first *int, after *string, last *int, before *string) int
 		Handover              func(childComplexity int, client string) int
 		Holidays              func(childComplexity int, year int) int
 		Invitation            func(childComplexity int, token string) int
 		Invoice               func(childComplexity int, id string) int
 		InvoiceQuote          func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
-		Invoices              func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) int
+		Invoices              func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) int
 		LateFeeRules          func(childComplexity int) int
 		LedgerGaps            func(childComplexity int) int
 		MailTemplateVersions  func(childComplexity int, anchor string, days int, language string) int
@@ -1144,26 +1156,26 @@ type ComplexityRoot struct {
 		Nodes                 func(childComplexity int, ids []string) int
 		PaidPerMonth          func(childComplexity int, from date.Date, to date.Date) int
 		Payment               func(childComplexity int, id string) int
-		Payments              func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) int
+		Payments              func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) int
 		Permissions           func(childComplexity int) int
 		PreviewDelivery       func(childComplexity int, id string) int
 		PreviewMailTemplate   func(childComplexity int, input reminder.TemplateInput, invoice string) int
 		PreviewReminderPolicy func(childComplexity int, input model.SaveReminderPolicyInput, invoices int) int
 		Product               func(childComplexity int, id string) int
-		Products              func(childComplexity int, first int, after *string) int
+		Products              func(childComplexity int, first *int, after *string, last *int, before *string) int
 		ReminderDashboard     func(childComplexity int) int
 		ReminderPolicies      func(childComplexity int) int
 		SatKeys               func(childComplexity int, catalog string, search string, first int) int
 		SecondFactors         func(childComplexity int) int
 		Service               func(childComplexity int, id string) int
-		Services              func(childComplexity int, client *string, status *string, first int, after *string) int
+		Services              func(childComplexity int, client *string, status *string, first *int, after *string, last *int, before *string) int
 		Sessions              func(childComplexity int) int
 		Staff                 func(childComplexity int) int
 		StaffSecondFactor     func(childComplexity int) int
 		Stamping              func(childComplexity int) int
 		Tokens                func(childComplexity int) int
 		Topics                func(childComplexity int) int
-		UpcomingRenewals      func(childComplexity int, until date.Date, first int, after *string) int
+		UpcomingRenewals      func(childComplexity int, until date.Date, first *int, after *string, last *int, before *string) int
 		Viewer                func(childComplexity int) int
 	}
 
@@ -1514,9 +1526,10 @@ type ComplexityRoot struct {
 	}
 
 	ServiceConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ServiceEdge struct {
@@ -1629,7 +1642,7 @@ type ComplexityRoot struct {
 	Stamping struct {
 		Certificate   func(childComplexity int) int
 		Credit        func(childComplexity int) int
-		Documents     func(childComplexity int, which string, first int, after *string) int
+		Documents     func(childComplexity int, which string, first *int, after *string, last *int, before *string) int
 		Failing       func(childComplexity int) int
 		LastStampedAt func(childComplexity int) int
 		Oldest        func(childComplexity int) int
@@ -1715,9 +1728,10 @@ type ComplexityRoot struct {
 	}
 
 	UnstampedDocumentConnection struct {
-		Edges    func(childComplexity int) int
-		Nodes    func(childComplexity int) int
-		PageInfo func(childComplexity int) int
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	UnstampedDocumentEdge struct {
@@ -2106,6 +2120,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditConnection.PageInfo(childComplexity), true
+	case "AuditConnection.totalCount":
+		if e.ComplexityRoot.AuditConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditConnection.TotalCount(childComplexity), true
 
 	case "AuditEdge.cursor":
 		if e.ComplexityRoot.AuditEdge.Cursor == nil {
@@ -2297,6 +2317,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.BankMovementConnection.PageInfo(childComplexity), true
+	case "BankMovementConnection.totalCount":
+		if e.ComplexityRoot.BankMovementConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BankMovementConnection.TotalCount(childComplexity), true
 
 	case "BankMovementEdge.cursor":
 		if e.ComplexityRoot.BankMovementEdge.Cursor == nil {
@@ -2611,7 +2637,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Contacts(childComplexity, args["access"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Contacts(childComplexity, args["access"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Client.country":
 		if e.ComplexityRoot.Client.Country == nil {
 			break
@@ -2640,7 +2666,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Deliveries(childComplexity, args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Deliveries(childComplexity, args["statuses"].([]string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Client.email":
 		if e.ComplexityRoot.Client.Email == nil {
 			break
@@ -2657,7 +2683,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Emails(childComplexity, args["contact"].(*string), args["own"].(bool), args["kinds"].([]string), args["statuses"].([]string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Emails(childComplexity, args["contact"].(*string), args["own"].(bool), args["kinds"].([]string), args["statuses"].([]string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Client.externalRef":
 		if e.ComplexityRoot.Client.ExternalRef == nil {
 			break
@@ -2674,7 +2700,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.FiscalDocuments(childComplexity, args["month"].(*string), args["kind"].(*string), args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.FiscalDocuments(childComplexity, args["month"].(*string), args["kind"].(*string), args["status"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Client.fiscalMonths":
 		if e.ComplexityRoot.Client.FiscalMonths == nil {
 			break
@@ -2709,7 +2735,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Client.Invoices(childComplexity, args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Client.Invoices(childComplexity, args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Client.language":
 		if e.ComplexityRoot.Client.Language == nil {
 			break
@@ -2830,6 +2856,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClientConnection.PageInfo(childComplexity), true
+	case "ClientConnection.totalCount":
+		if e.ComplexityRoot.ClientConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ClientConnection.TotalCount(childComplexity), true
 
 	case "ClientEdge.cursor":
 		if e.ComplexityRoot.ClientEdge.Cursor == nil {
@@ -3150,6 +3182,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ContactConnection.PageInfo(childComplexity), true
+	case "ContactConnection.totalCount":
+		if e.ComplexityRoot.ContactConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactConnection.TotalCount(childComplexity), true
 
 	case "ContactEdge.cursor":
 		if e.ComplexityRoot.ContactEdge.Cursor == nil {
@@ -3348,6 +3386,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeliveryConnection.PageInfo(childComplexity), true
+	case "DeliveryConnection.totalCount":
+		if e.ComplexityRoot.DeliveryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeliveryConnection.TotalCount(childComplexity), true
 
 	case "DeliveryEdge.cursor":
 		if e.ComplexityRoot.DeliveryEdge.Cursor == nil {
@@ -3528,6 +3572,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EmailConnection.PageInfo(childComplexity), true
+	case "EmailConnection.totalCount":
+		if e.ComplexityRoot.EmailConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EmailConnection.TotalCount(childComplexity), true
 
 	case "EmailContent.html":
 		if e.ComplexityRoot.EmailContent.HTML == nil {
@@ -3648,6 +3698,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FailedSignInConnection.PageInfo(childComplexity), true
+	case "FailedSignInConnection.totalCount":
+		if e.ComplexityRoot.FailedSignInConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FailedSignInConnection.TotalCount(childComplexity), true
 
 	case "FailedSignInEdge.cursor":
 		if e.ComplexityRoot.FailedSignInEdge.Cursor == nil {
@@ -3881,6 +3937,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocumentConnection.PageInfo(childComplexity), true
+	case "FiscalDocumentConnection.totalCount":
+		if e.ComplexityRoot.FiscalDocumentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocumentConnection.TotalCount(childComplexity), true
 
 	case "FiscalDocumentEdge.cursor":
 		if e.ComplexityRoot.FiscalDocumentEdge.Cursor == nil {
@@ -4209,6 +4271,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.GatewayEventConnection.PageInfo(childComplexity), true
+	case "GatewayEventConnection.totalCount":
+		if e.ComplexityRoot.GatewayEventConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GatewayEventConnection.TotalCount(childComplexity), true
 
 	case "GatewayEventEdge.cursor":
 		if e.ComplexityRoot.GatewayEventEdge.Cursor == nil {
@@ -4463,7 +4531,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Invoice.Deliveries(childComplexity, args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Invoice.Deliveries(childComplexity, args["statuses"].([]string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Invoice.discount":
 		if e.ComplexityRoot.Invoice.Discount == nil {
 			break
@@ -4663,6 +4731,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceConnection.PageInfo(childComplexity), true
+	case "InvoiceConnection.totalCount":
+		if e.ComplexityRoot.InvoiceConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceConnection.TotalCount(childComplexity), true
 	case "InvoiceConnection.totals":
 		if e.ComplexityRoot.InvoiceConnection.Totals == nil {
 			break
@@ -6408,6 +6482,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PaymentConnection.PageInfo(childComplexity), true
+	case "PaymentConnection.totalCount":
+		if e.ComplexityRoot.PaymentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentConnection.TotalCount(childComplexity), true
 
 	case "PaymentEdge.cursor":
 		if e.ComplexityRoot.PaymentEdge.Cursor == nil {
@@ -6557,6 +6637,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProductConnection.PageInfo(childComplexity), true
+	case "ProductConnection.totalCount":
+		if e.ComplexityRoot.ProductConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.TotalCount(childComplexity), true
 
 	case "ProductEdge.cursor":
 		if e.ComplexityRoot.ProductEdge.Cursor == nil {
@@ -6634,7 +6720,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["login"].(*string), args["staff"].(*string), args["verb"].(*string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Audit(childComplexity, args["client"].(*string), args["login"].(*string), args["staff"].(*string), args["verb"].(*string), args["from"].(*time.Time), args["until"].(*time.Time), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.bankMovements":
 		if e.ComplexityRoot.Query.BankMovements == nil {
 			break
@@ -6645,7 +6731,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.BankMovements(childComplexity, args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.BankMovements(childComplexity, args["status"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.bouncedAddresses":
 		if e.ComplexityRoot.Query.BouncedAddresses == nil {
 			break
@@ -6695,7 +6781,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
@@ -6723,7 +6809,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Deliveries(childComplexity, args["client"].(*string), args["invoice"].(*string), args["statuses"].([]string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Deliveries(childComplexity, args["client"].(*string), args["invoice"].(*string), args["statuses"].([]string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.deliveryFailures":
 		if e.ComplexityRoot.Query.DeliveryFailures == nil {
 			break
@@ -6751,7 +6837,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.FailedSignIns(childComplexity, args["client"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.FailedSignIns(childComplexity, args["client"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.fiscalIssuer":
 		if e.ComplexityRoot.Query.FiscalIssuer == nil {
 			break
@@ -6774,7 +6860,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.GatewayEvents(childComplexity, args["decided"].(bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.GatewayEvents(childComplexity, args["decided"].(bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.handover":
 		if e.ComplexityRoot.Query.Handover == nil {
 			break
@@ -6841,7 +6927,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Invoices(childComplexity, args["client"].(*string), args["status"].(*string), args["search"].(*string), args["limits"].(*model.InvoiceLimits), args["orderBy"].(string), args["ascending"].(bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.lateFeeRules":
 		if e.ComplexityRoot.Query.LateFeeRules == nil {
 			break
@@ -6931,7 +7017,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Payments(childComplexity, args["client"].(*string), args["method"].(*string), args["from"].(*date.Date), args["to"].(*date.Date), args["voided"].(*bool), args["search"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Payments(childComplexity, args["client"].(*string), args["method"].(*string), args["from"].(*date.Date), args["to"].(*date.Date), args["voided"].(*bool), args["search"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.permissions":
 		if e.ComplexityRoot.Query.Permissions == nil {
 			break
@@ -6992,7 +7078,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Products(childComplexity, args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.reminderDashboard":
 		if e.ComplexityRoot.Query.ReminderDashboard == nil {
 			break
@@ -7043,7 +7129,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Services(childComplexity, args["client"].(*string), args["status"].(*string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Services(childComplexity, args["client"].(*string), args["status"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.sessions":
 		if e.ComplexityRoot.Query.Sessions == nil {
 			break
@@ -7090,7 +7176,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.UpcomingRenewals(childComplexity, args["until"].(date.Date), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.UpcomingRenewals(childComplexity, args["until"].(date.Date), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -8257,6 +8343,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceConnection.PageInfo(childComplexity), true
+	case "ServiceConnection.totalCount":
+		if e.ComplexityRoot.ServiceConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceConnection.TotalCount(childComplexity), true
 
 	case "ServiceEdge.cursor":
 		if e.ComplexityRoot.ServiceEdge.Cursor == nil {
@@ -8599,7 +8691,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Stamping.Documents(childComplexity, args["which"].(string), args["first"].(int), args["after"].(*string)), true
+		return e.ComplexityRoot.Stamping.Documents(childComplexity, args["which"].(string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Stamping.failing":
 		if e.ComplexityRoot.Stamping.Failing == nil {
 			break
@@ -8941,6 +9033,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.UnstampedDocumentConnection.PageInfo(childComplexity), true
+	case "UnstampedDocumentConnection.totalCount":
+		if e.ComplexityRoot.UnstampedDocumentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.UnstampedDocumentConnection.TotalCount(childComplexity), true
 
 	case "UnstampedDocumentEdge.cursor":
 		if e.ComplexityRoot.UnstampedDocumentEdge.Cursor == nil {
@@ -9371,6 +9469,8 @@ type AuditConnection {
   nodes: [AuditEntry!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "An entry in a list."
@@ -9396,10 +9496,14 @@ extend type Query {
     from: DateTime
     "Until before this moment."
     until: DateTime
-    "How many, at most 100."
-    first: Int! = 20
-    "The cursor to continue after."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): AuditConnection
 }
 `, BuiltIn: false},
@@ -9532,6 +9636,8 @@ type PaymentConnection {
   nodes: [Payment!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A payment in a list."
@@ -9623,10 +9729,14 @@ extend type Query {
     voided: Boolean
     "Only those whose reference, or client's name, email or RFC, contains this."
     search: String
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): PaymentConnection
   "What is owed by how late it is, by currency. Needs the permission INVOICES."
   aging(
@@ -10088,10 +10198,14 @@ type Client implements Node {
   contacts(
     "Only those whose access is in this state."
     access: AccessState
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): ContactConnection
   "The invoices, the newest first. Needs the permission INVOICES."
   invoices(
@@ -10105,19 +10219,27 @@ type Client implements Node {
     orderBy: InvoiceOrder! = ISSUE_DATE
     "Whether the order is ascending; the newest, latest or greatest come first otherwise."
     ascending: Boolean! = false
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): InvoiceConnection
   "The reminders sent and to be sent, the newest first. Needs the permission INVOICES."
   deliveries(
     "Only those of these statuses; empty for all."
     statuses: [DeliveryStatus!]! = []
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): DeliveryConnection
 }
 
@@ -10139,6 +10261,8 @@ type ClientConnection {
   nodes: [Client!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A client in a list."
@@ -10161,10 +10285,14 @@ extend type Query {
     search: String
     "Only the one that another system calls so."
     externalRef: String
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): ClientConnection
 }
 
@@ -10508,6 +10636,8 @@ type ContactConnection {
   nodes: [Contact!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A contact in a list."
@@ -11012,6 +11142,8 @@ type EmailConnection {
   nodes: [Email!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A mail in a list."
@@ -11037,10 +11169,14 @@ extend type Client {
     from: DateTime
     "First tried before this moment."
     until: DateTime
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): EmailConnection
 }
 
@@ -11435,6 +11571,8 @@ type FailedSignInConnection {
   nodes: [FailedSignIn!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A count in a list."
@@ -11450,10 +11588,14 @@ extend type Query {
   failedSignIns(
     "The client's id."
     client: ID
-    "How many, at most 100."
-    first: Int! = 20
-    "The cursor to continue after."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): FailedSignInConnection
 }
 `, BuiltIn: false},
@@ -11747,6 +11889,8 @@ type FiscalDocumentConnection {
   edges: [FiscalDocumentEdge!]!
   "Where this page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A fiscal document in a list."
@@ -11819,10 +11963,14 @@ extend type Client {
     kind: FiscalDocumentKind
     "Only those in a state: STAMPED, CANCEL_PENDING or CANCELLED."
     status: FiscalDocumentStatus
-    "How many, at most 100."
-    first: Int! = 25
-    "The cursor after which the page begins."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): FiscalDocumentConnection
   "The months with stamped documents, the newest first. Needs the permission INVOICES; null otherwise."
   fiscalMonths: [FiscalMonth!]
@@ -11954,6 +12102,8 @@ type BankMovementConnection {
   nodes: [BankMovement!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A bank movement in a list."
@@ -11969,10 +12119,14 @@ extend type Query {
   bankMovements(
     "Only those in this state."
     status: BankMovementStatus
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): BankMovementConnection
 }
 
@@ -12148,10 +12302,14 @@ type Invoice implements Node {
   deliveries(
     "Only those of these statuses; empty for all."
     statuses: [DeliveryStatus!]! = []
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): DeliveryConnection
 }
 
@@ -12241,6 +12399,8 @@ type InvoiceConnection {
   nodes: [Invoice!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "An invoice in a list."
@@ -12271,10 +12431,14 @@ extend type Query {
     orderBy: InvoiceOrder! = ISSUE_DATE
     "Whether the order is ascending; the newest, latest or greatest come first otherwise."
     ascending: Boolean! = false
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): InvoiceConnection
 }
 
@@ -12778,6 +12942,8 @@ type GatewayEventConnection {
   nodes: [GatewayEvent!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "What a gateway told, in a list."
@@ -12793,10 +12959,14 @@ extend type Query {
   gatewayEvents(
     "Those about which somebody has decided, instead of those that wait."
     decided: Boolean! = false
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): GatewayEventConnection
 }
 
@@ -13573,6 +13743,8 @@ type ProductConnection {
   nodes: [Product!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A product in a list."
@@ -13591,10 +13763,14 @@ extend type Query {
   ): Product
   "The products by name. Staff only."
   products(
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): ProductConnection
 }
 
@@ -13782,6 +13958,8 @@ type DeliveryConnection {
   nodes: [Delivery!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A delivery in a list."
@@ -13801,10 +13979,14 @@ extend type Query {
     invoice: ID
     "Only those of these statuses; empty for all."
     statuses: [DeliveryStatus!]! = []
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): DeliveryConnection
 }
 
@@ -13950,13 +14132,13 @@ interface Node {
 
 "Where a page of a list begins and ends."
 type PageInfo {
-  "Whether there is something before this page: true of every page that was asked for with ` + "`" + `after` + "`" + `."
+  "Whether there is something before this page: true of every page that was asked for with ` + "`" + `after` + "`" + `, and known of one that was asked for with ` + "`" + `last` + "`" + `."
   hasPreviousPage: Boolean!
-  "The cursor of the first element of this page. Null when the page is empty."
+  "The cursor of the first element of this page: give it as ` + "`" + `before` + "`" + `, with ` + "`" + `last` + "`" + `, for the page before. Null when the page is empty."
   startCursor: String
-  "Whether there is a next page."
+  "Whether there is something after this page: true of every page that was asked for with ` + "`" + `before` + "`" + `, and known of one that was asked for with ` + "`" + `first` + "`" + `."
   hasNextPage: Boolean!
-  "The cursor of the last element of this page: give it as ` + "`" + `after` + "`" + ` for the next one. Null when the page is empty."
+  "The cursor of the last element of this page: give it as ` + "`" + `after` + "`" + `, with ` + "`" + `first` + "`" + `, for the next one. Null when the page is empty."
   endCursor: String
 }
 
@@ -14109,6 +14291,8 @@ type ServiceConnection {
   nodes: [Service!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A service in a list."
@@ -14131,19 +14315,27 @@ extend type Query {
     client: ID
     "Only those in this state."
     status: ServiceStatus
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): ServiceConnection
   "The active services whose next period begins by a day, the next one first. Staff only."
   upcomingRenewals(
     "The day."
     until: Date!
-    "How many, 1 to 100."
-    first: Int! = 20
-    "The cursor after which to go on."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): ServiceConnection
 }
 
@@ -14386,10 +14578,14 @@ type Stamping {
   documents(
     "Which of them."
     which: UnstampedFilter! = ALL
-    "How many, at most 100."
-    first: Int! = 20
-    "The cursor to continue after."
+    "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
+    first: Int
+    "The cursor after which to begin."
     after: String
+    "How many from the end, in place of ` + "`" + `first` + "`" + `."
+    last: Int
+    "The cursor before which to end."
+    before: String
   ): UnstampedDocumentConnection
 }
 
@@ -14479,6 +14675,8 @@ type UnstampedDocumentConnection {
   nodes: [UnstampedDocument!]!
   "Where the page ends."
   pageInfo: PageInfo!
+  "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
+  totalCount: Int
 }
 
 "A document without a stamp in a list."
@@ -15062,6 +15260,8 @@ func (ec *executionContext) childFields_AuditConnection(ctx context.Context, fie
 		return ec.fieldContext_AuditConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_AuditConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AuditConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditConnection", field.Name)
 }
@@ -15154,6 +15354,8 @@ func (ec *executionContext) childFields_BankMovementConnection(ctx context.Conte
 		return ec.fieldContext_BankMovementConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_BankMovementConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BankMovementConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BankMovementConnection", field.Name)
 }
@@ -15418,6 +15620,8 @@ func (ec *executionContext) childFields_ClientConnection(ctx context.Context, fi
 		return ec.fieldContext_ClientConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_ClientConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ClientConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ClientConnection", field.Name)
 }
@@ -15570,6 +15774,8 @@ func (ec *executionContext) childFields_ContactConnection(ctx context.Context, f
 		return ec.fieldContext_ContactConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_ContactConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ContactConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ContactConnection", field.Name)
 }
@@ -15670,6 +15876,8 @@ func (ec *executionContext) childFields_DeliveryConnection(ctx context.Context, 
 		return ec.fieldContext_DeliveryConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_DeliveryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_DeliveryConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeliveryConnection", field.Name)
 }
@@ -15764,6 +15972,8 @@ func (ec *executionContext) childFields_EmailConnection(ctx context.Context, fie
 		return ec.fieldContext_EmailConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_EmailConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_EmailConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EmailConnection", field.Name)
 }
@@ -15838,6 +16048,8 @@ func (ec *executionContext) childFields_FailedSignInConnection(ctx context.Conte
 		return ec.fieldContext_FailedSignInConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_FailedSignInConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_FailedSignInConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FailedSignInConnection", field.Name)
 }
@@ -15944,6 +16156,8 @@ func (ec *executionContext) childFields_FiscalDocumentConnection(ctx context.Con
 		return ec.fieldContext_FiscalDocumentConnection_edges(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_FiscalDocumentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_FiscalDocumentConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FiscalDocumentConnection", field.Name)
 }
@@ -16110,6 +16324,8 @@ func (ec *executionContext) childFields_GatewayEventConnection(ctx context.Conte
 		return ec.fieldContext_GatewayEventConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_GatewayEventConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_GatewayEventConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type GatewayEventConnection", field.Name)
 }
@@ -16322,6 +16538,8 @@ func (ec *executionContext) childFields_InvoiceConnection(ctx context.Context, f
 		return ec.fieldContext_InvoiceConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_InvoiceConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_InvoiceConnection_totalCount(ctx, field)
 	case "totals":
 		return ec.fieldContext_InvoiceConnection_totals(ctx, field)
 	}
@@ -16648,6 +16866,8 @@ func (ec *executionContext) childFields_PaymentConnection(ctx context.Context, f
 		return ec.fieldContext_PaymentConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_PaymentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_PaymentConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PaymentConnection", field.Name)
 }
@@ -16726,6 +16946,8 @@ func (ec *executionContext) childFields_ProductConnection(ctx context.Context, f
 		return ec.fieldContext_ProductConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ProductConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
 }
@@ -17456,6 +17678,8 @@ func (ec *executionContext) childFields_ServiceConnection(ctx context.Context, f
 		return ec.fieldContext_ServiceConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_ServiceConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ServiceConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ServiceConnection", field.Name)
 }
@@ -17858,6 +18082,8 @@ func (ec *executionContext) childFields_UnstampedDocumentConnection(ctx context.
 		return ec.fieldContext_UnstampedDocumentConnection_nodes(ctx, field)
 	case "pageInfo":
 		return ec.fieldContext_UnstampedDocumentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_UnstampedDocumentConnection_totalCount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type UnstampedDocumentConnection", field.Name)
 }

@@ -140,15 +140,15 @@ type QueryResolver interface {
 	Nodes(ctx context.Context, ids []string) ([]model.Node, error)
 	Permissions(ctx context.Context) ([]*model.PermissionLabel, error)
 	Topics(ctx context.Context) ([]*model.TopicLabel, error)
-	Audit(ctx context.Context, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first int, after *string) (*model.AuditConnection, error)
+	Audit(ctx context.Context, client *string, login *string, staff *string, verb *string, from *time.Time, until *time.Time, first *int, after *string, last *int, before *string) (*model.AuditConnection, error)
 	InvoiceQuote(ctx context.Context, currency money.Currency, lines []*model.InvoiceLineInput) (*model.InvoiceQuote, error)
 	Payment(ctx context.Context, id string) (*model.Payment, error)
-	Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first int, after *string) (*model.PaymentConnection, error)
+	Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) (*model.PaymentConnection, error)
 	Aging(ctx context.Context, client *string) ([]*model.Aging, error)
 	PaidPerMonth(ctx context.Context, from date.Date, to date.Date) ([]*model.MonthPaid, error)
 	LedgerGaps(ctx context.Context) ([]*db.LedgerGap, error)
 	Client(ctx context.Context, id string) (*db.Client, error)
-	Clients(ctx context.Context, search *string, externalRef *string, first int, after *string) (*model.ClientConnection, error)
+	Clients(ctx context.Context, search *string, externalRef *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error)
 	Company(ctx context.Context) (*db.Company, error)
 	Contact(ctx context.Context, id string) (*db.Contact, error)
 	ReminderDashboard(ctx context.Context) (*model.ReminderDashboard, error)
@@ -158,15 +158,15 @@ type QueryResolver interface {
 	Email(ctx context.Context, id string) (*db.Email, error)
 	SecondFactors(ctx context.Context) (*account.FactorStatus, error)
 	StaffSecondFactor(ctx context.Context) (*bool, error)
-	FailedSignIns(ctx context.Context, client *string, first int, after *string) (*model.FailedSignInConnection, error)
+	FailedSignIns(ctx context.Context, client *string, first *int, after *string, last *int, before *string) (*model.FailedSignInConnection, error)
 	FiscalIssuer(ctx context.Context) (*fiscal.Issuer, error)
 	Handover(ctx context.Context, client string) (*account.Handover, error)
-	BankMovements(ctx context.Context, status *string, first int, after *string) (*model.BankMovementConnection, error)
+	BankMovements(ctx context.Context, status *string, first *int, after *string, last *int, before *string) (*model.BankMovementConnection, error)
 	Invoice(ctx context.Context, id string) (*model.Invoice, error)
-	Invoices(ctx context.Context, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first int, after *string) (*model.InvoiceConnection, error)
+	Invoices(ctx context.Context, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) (*model.InvoiceConnection, error)
 	LateFeeRules(ctx context.Context) ([]*model.LateFeeRule, error)
 	Checkout(ctx context.Context, id string) (*model.Checkout, error)
-	GatewayEvents(ctx context.Context, decided bool, first int, after *string) (*model.GatewayEventConnection, error)
+	GatewayEvents(ctx context.Context, decided bool, first *int, after *string, last *int, before *string) (*model.GatewayEventConnection, error)
 	FiscalPending(ctx context.Context) (*model.FiscalPending, error)
 	Sessions(ctx context.Context) ([]*db.Session, error)
 	Access(ctx context.Context, login string, client string) ([]*account.AccessAnswer, error)
@@ -176,12 +176,12 @@ type QueryResolver interface {
 	ClientGroups(ctx context.Context) ([]*db.ClientGroup, error)
 	Holidays(ctx context.Context, year int) ([]*db.Holiday, error)
 	Product(ctx context.Context, id string) (*db.Product, error)
-	Products(ctx context.Context, first int, after *string) (*model.ProductConnection, error)
-	Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first int, after *string) (*model.DeliveryConnection, error)
+	Products(ctx context.Context, first *int, after *string, last *int, before *string) (*model.ProductConnection, error)
+	Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error)
 	SatKeys(ctx context.Context, catalog string, search string, first int) ([]*model.SatKey, error)
 	Service(ctx context.Context, id string) (*db.Service, error)
-	Services(ctx context.Context, client *string, status *string, first int, after *string) (*model.ServiceConnection, error)
-	UpcomingRenewals(ctx context.Context, until date.Date, first int, after *string) (*model.ServiceConnection, error)
+	Services(ctx context.Context, client *string, status *string, first *int, after *string, last *int, before *string) (*model.ServiceConnection, error)
+	UpcomingRenewals(ctx context.Context, until date.Date, first *int, after *string, last *int, before *string) (*model.ServiceConnection, error)
 	Staff(ctx context.Context) ([]*db.Staff, error)
 	Stamping(ctx context.Context) (*model.Stamping, error)
 	MailTemplates(ctx context.Context) ([]*db.MailTemplate, error)
@@ -1726,8 +1726,8 @@ func (ec *executionContext) field_Query_audit_args(ctx context.Context, rawArgs 
 	}
 	args["until"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1741,6 +1741,22 @@ func (ec *executionContext) field_Query_audit_args(ctx context.Context, rawArgs 
 		return nil, err
 	}
 	args["after"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg9
 	return args, nil
 }
 
@@ -1756,8 +1772,8 @@ func (ec *executionContext) field_Query_bankMovements_args(ctx context.Context, 
 	}
 	args["status"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1771,6 +1787,22 @@ func (ec *executionContext) field_Query_bankMovements_args(ctx context.Context, 
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -1836,8 +1868,8 @@ func (ec *executionContext) field_Query_clients_args(ctx context.Context, rawArg
 	}
 	args["externalRef"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1851,6 +1883,22 @@ func (ec *executionContext) field_Query_clients_args(ctx context.Context, rawArg
 		return nil, err
 	}
 	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
 	return args, nil
 }
 
@@ -1896,8 +1944,8 @@ func (ec *executionContext) field_Query_deliveries_args(ctx context.Context, raw
 	}
 	args["statuses"] = arg2
 	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1911,6 +1959,22 @@ func (ec *executionContext) field_Query_deliveries_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["after"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg5
+	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg6
 	return args, nil
 }
 
@@ -1940,8 +2004,8 @@ func (ec *executionContext) field_Query_failedSignIns_args(ctx context.Context, 
 	}
 	args["client"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1955,6 +2019,22 @@ func (ec *executionContext) field_Query_failedSignIns_args(ctx context.Context, 
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -1970,8 +2050,8 @@ func (ec *executionContext) field_Query_gatewayEvents_args(ctx context.Context, 
 	}
 	args["decided"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1985,6 +2065,22 @@ func (ec *executionContext) field_Query_gatewayEvents_args(ctx context.Context, 
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -2118,8 +2214,8 @@ func (ec *executionContext) field_Query_invoices_args(ctx context.Context, rawAr
 	}
 	args["ascending"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2133,6 +2229,22 @@ func (ec *executionContext) field_Query_invoices_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg9
 	return args, nil
 }
 
@@ -2282,8 +2394,8 @@ func (ec *executionContext) field_Query_payments_args(ctx context.Context, rawAr
 	}
 	args["search"] = arg5
 	arg6, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2297,6 +2409,22 @@ func (ec *executionContext) field_Query_payments_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg7
+	arg8, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg8
+	arg9, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg9
 	return args, nil
 }
 
@@ -2376,8 +2504,8 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2391,6 +2519,22 @@ func (ec *executionContext) field_Query_products_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg3
 	return args, nil
 }
 
@@ -2458,8 +2602,8 @@ func (ec *executionContext) field_Query_services_args(ctx context.Context, rawAr
 	}
 	args["status"] = arg1
 	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2473,6 +2617,22 @@ func (ec *executionContext) field_Query_services_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg5
 	return args, nil
 }
 
@@ -2488,8 +2648,8 @@ func (ec *executionContext) field_Query_upcomingRenewals_args(ctx context.Contex
 	}
 	args["until"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2503,6 +2663,22 @@ func (ec *executionContext) field_Query_upcomingRenewals_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -7463,7 +7639,7 @@ func (ec *executionContext) _Query_audit(ctx context.Context, field graphql.Coll
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Audit(ctx, fc.Args["client"].(*string), fc.Args["login"].(*string), fc.Args["staff"].(*string), fc.Args["verb"].(*string), fc.Args["from"].(*time.Time), fc.Args["until"].(*time.Time), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Audit(ctx, fc.Args["client"].(*string), fc.Args["login"].(*string), fc.Args["staff"].(*string), fc.Args["verb"].(*string), fc.Args["from"].(*time.Time), fc.Args["until"].(*time.Time), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditConnection) graphql.Marshaler {
@@ -7595,7 +7771,7 @@ func (ec *executionContext) _Query_payments(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Payments(ctx, fc.Args["client"].(*string), fc.Args["method"].(*string), fc.Args["from"].(*date.Date), fc.Args["to"].(*date.Date), fc.Args["voided"].(*bool), fc.Args["search"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Payments(ctx, fc.Args["client"].(*string), fc.Args["method"].(*string), fc.Args["from"].(*date.Date), fc.Args["to"].(*date.Date), fc.Args["voided"].(*bool), fc.Args["search"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PaymentConnection) graphql.Marshaler {
@@ -7803,7 +7979,7 @@ func (ec *executionContext) _Query_clients(ctx context.Context, field graphql.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Clients(ctx, fc.Args["search"].(*string), fc.Args["externalRef"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Clients(ctx, fc.Args["search"].(*string), fc.Args["externalRef"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ClientConnection) graphql.Marshaler {
@@ -8174,7 +8350,7 @@ func (ec *executionContext) _Query_failedSignIns(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().FailedSignIns(ctx, fc.Args["client"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().FailedSignIns(ctx, fc.Args["client"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.FailedSignInConnection) graphql.Marshaler {
@@ -8294,7 +8470,7 @@ func (ec *executionContext) _Query_bankMovements(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().BankMovements(ctx, fc.Args["status"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().BankMovements(ctx, fc.Args["status"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BankMovementConnection) graphql.Marshaler {
@@ -8382,7 +8558,7 @@ func (ec *executionContext) _Query_invoices(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Invoices(ctx, fc.Args["client"].(*string), fc.Args["status"].(*string), fc.Args["search"].(*string), fc.Args["limits"].(*model.InvoiceLimits), fc.Args["orderBy"].(string), fc.Args["ascending"].(bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Invoices(ctx, fc.Args["client"].(*string), fc.Args["status"].(*string), fc.Args["search"].(*string), fc.Args["limits"].(*model.InvoiceLimits), fc.Args["orderBy"].(string), fc.Args["ascending"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoiceConnection) graphql.Marshaler {
@@ -8502,7 +8678,7 @@ func (ec *executionContext) _Query_gatewayEvents(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().GatewayEvents(ctx, fc.Args["decided"].(bool), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().GatewayEvents(ctx, fc.Args["decided"].(bool), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.GatewayEventConnection) graphql.Marshaler {
@@ -8894,7 +9070,7 @@ func (ec *executionContext) _Query_products(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Products(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductConnection) graphql.Marshaler {
@@ -8938,7 +9114,7 @@ func (ec *executionContext) _Query_deliveries(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Deliveries(ctx, fc.Args["client"].(*string), fc.Args["invoice"].(*string), fc.Args["statuses"].([]string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Deliveries(ctx, fc.Args["client"].(*string), fc.Args["invoice"].(*string), fc.Args["statuses"].([]string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeliveryConnection) graphql.Marshaler {
@@ -9070,7 +9246,7 @@ func (ec *executionContext) _Query_services(ctx context.Context, field graphql.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Services(ctx, fc.Args["client"].(*string), fc.Args["status"].(*string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().Services(ctx, fc.Args["client"].(*string), fc.Args["status"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ServiceConnection) graphql.Marshaler {
@@ -9114,7 +9290,7 @@ func (ec *executionContext) _Query_upcomingRenewals(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().UpcomingRenewals(ctx, fc.Args["until"].(date.Date), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().UpcomingRenewals(ctx, fc.Args["until"].(date.Date), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ServiceConnection) graphql.Marshaler {

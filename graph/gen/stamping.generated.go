@@ -19,7 +19,7 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type StampingResolver interface {
-	Documents(ctx context.Context, obj *model.Stamping, which string, first int, after *string) (*model.UnstampedDocumentConnection, error)
+	Documents(ctx context.Context, obj *model.Stamping, which string, first *int, after *string, last *int, before *string) (*model.UnstampedDocumentConnection, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -38,8 +38,8 @@ func (ec *executionContext) field_Stamping_documents_args(ctx context.Context, r
 	}
 	args["which"] = arg0
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -53,6 +53,22 @@ func (ec *executionContext) field_Stamping_documents_args(ctx context.Context, r
 		return nil, err
 	}
 	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "last",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["last"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "before",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["before"] = arg4
 	return args, nil
 }
 
@@ -584,7 +600,7 @@ func (ec *executionContext) _Stamping_documents(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Stamping().Documents(ctx, obj, fc.Args["which"].(string), fc.Args["first"].(int), fc.Args["after"].(*string))
+			return ec.Resolvers.Stamping().Documents(ctx, obj, fc.Args["which"].(string), fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["last"].(*int), fc.Args["before"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.UnstampedDocumentConnection) graphql.Marshaler {
@@ -997,6 +1013,29 @@ func (ec *executionContext) fieldContext_UnstampedDocumentConnection_pageInfo(_ 
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _UnstampedDocumentConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.UnstampedDocumentConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_UnstampedDocumentConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_UnstampedDocumentConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("UnstampedDocumentConnection", field, true, false, "Int")
 }
 
 func (ec *executionContext) _UnstampedDocumentEdge_cursor(ctx context.Context, field graphql.CollectedField, obj *model.UnstampedDocumentEdge) (ret graphql.Marshaler) {
@@ -1530,18 +1569,24 @@ func (ec *executionContext) _UnstampedDocumentConnection(ctx context.Context, se
 		case "edges":
 			out.Values[i] = ec._UnstampedDocumentConnection_edges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = ec._UnstampedDocumentConnection_nodes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageInfo":
 			out.Values[i] = ec._UnstampedDocumentConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "totalCount":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._UnstampedDocumentConnection_totalCount(ctx, field, obj)
+				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

@@ -205,32 +205,12 @@ type AddTokenPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of the audit log.
-type AuditConnection struct {
-	// The entries with their cursors.
-	Edges []*AuditEdge `json:"edges"`
-	// The entries.
-	Nodes []*db.AuditRow `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // An entry in a list.
 type AuditEdge struct {
 	// The cursor of this element.
 	Cursor string `json:"cursor"`
 	// The entry.
 	Node *db.AuditRow `json:"node"`
-}
-
-// A page of bank movements.
-type BankMovementConnection struct {
-	// The movements with their cursors.
-	Edges []*BankMovementEdge `json:"edges"`
-	// The movements.
-	Nodes []*BankMovement `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A bank movement in a list.
@@ -419,16 +399,6 @@ type ClearBouncePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of clients.
-type ClientConnection struct {
-	// The clients with their cursors.
-	Edges []*ClientEdge `json:"edges"`
-	// The clients.
-	Nodes []*db.Client `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // A client in a list.
 type ClientEdge struct {
 	// The cursor of this element.
@@ -493,16 +463,6 @@ type ConfirmTotpPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of contacts.
-type ContactConnection struct {
-	// The contacts with their cursors.
-	Edges []*ContactEdge `json:"edges"`
-	// The contacts.
-	Nodes []*db.Contact `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // A contact in a list.
 type ContactEdge struct {
 	// The cursor of this element.
@@ -539,16 +499,6 @@ type DeleteDraftInvoicePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of deliveries.
-type DeliveryConnection struct {
-	// The deliveries with their cursors.
-	Edges []*DeliveryEdge `json:"edges"`
-	// The deliveries.
-	Nodes []*db.Delivery `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // A delivery in a list.
 type DeliveryEdge struct {
 	// The cursor of this element.
@@ -569,16 +519,6 @@ type DismissGatewayEventInput struct {
 	EventID string `json:"eventId"`
 	// Why, up to 500 characters.
 	Reason string `json:"reason"`
-}
-
-// A page of mails.
-type EmailConnection struct {
-	// The mails with their cursors.
-	Edges []*EmailEdge `json:"edges"`
-	// The mails.
-	Nodes []*db.Email `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // What a mail said.
@@ -619,16 +559,6 @@ type EndSessionInput struct {
 type EndSessionPayload struct {
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
-}
-
-// A page of failed sign-ins.
-type FailedSignInConnection struct {
-	// The counts with their cursors.
-	Edges []*FailedSignInEdge `json:"edges"`
-	// The counts.
-	Nodes []*db.FailedSignIn `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A count in a list.
@@ -673,16 +603,6 @@ type FiscalCancellation struct {
 	RequestedAt time.Time `json:"requestedAt"`
 	// Until when the receiver can answer; null unless it is the receiver's turn. Without an answer the document is cancelled.
 	Deadline *time.Time `json:"deadline,omitempty"`
-}
-
-// A list of fiscal documents, the newest first.
-type FiscalDocumentConnection struct {
-	// The documents of this page.
-	Nodes []*db.CFDI `json:"nodes"`
-	// The documents with their cursors.
-	Edges []*FiscalDocumentEdge `json:"edges"`
-	// Where this page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A fiscal document in a list.
@@ -743,16 +663,6 @@ type FiscalRule struct {
 	Client *string `json:"client,omitempty"`
 	// The company's rule.
 	Company string `json:"company"`
-}
-
-// A page of what gateways told.
-type GatewayEventConnection struct {
-	// The events with their cursors.
-	Edges []*GatewayEventEdge `json:"edges"`
-	// The events.
-	Nodes []*GatewayEvent `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // What a gateway told, in a list.
@@ -999,13 +909,13 @@ type OfferHandoverPayload struct {
 
 // Where a page of a list begins and ends.
 type PageInfo struct {
-	// Whether there is something before this page: true of every page that was asked for with `after`.
+	// Whether there is something before this page: true of every page that was asked for with `after`, and known of one that was asked for with `last`.
 	HasPreviousPage bool `json:"hasPreviousPage"`
-	// The cursor of the first element of this page. Null when the page is empty.
+	// The cursor of the first element of this page: give it as `before`, with `last`, for the page before. Null when the page is empty.
 	StartCursor *string `json:"startCursor,omitempty"`
-	// Whether there is a next page.
+	// Whether there is something after this page: true of every page that was asked for with `before`, and known of one that was asked for with `first`.
 	HasNextPage bool `json:"hasNextPage"`
-	// The cursor of the last element of this page: give it as `after` for the next one. Null when the page is empty.
+	// The cursor of the last element of this page: give it as `after`, with `first`, for the next one. Null when the page is empty.
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
@@ -1015,16 +925,6 @@ type PaymentAllocationInput struct {
 	InvoiceID string `json:"invoiceId"`
 	// The amount in units of the currency; left out is as much as the payment has left and the invoice owes.
 	Amount *money.Decimal `json:"amount,omitempty"`
-}
-
-// A page of payments.
-type PaymentConnection struct {
-	// The payments with their cursors.
-	Edges []*PaymentEdge `json:"edges"`
-	// The payments.
-	Nodes []*Payment `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A payment in a list.
@@ -1077,16 +977,6 @@ type PricingInput struct {
 	ClaveProdServ *string `json:"claveProdServ,omitempty"`
 	// The SAT's key of the unit (c_ClaveUnidad); `E48`, unit of service, when left out.
 	ClaveUnidad *string `json:"claveUnidad,omitempty"`
-}
-
-// A page of products.
-type ProductConnection struct {
-	// The products with their cursors.
-	Edges []*ProductEdge `json:"edges"`
-	// The products.
-	Nodes []*db.Product `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A product in a list.
@@ -1815,16 +1705,6 @@ type SendTestMailPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// A page of services.
-type ServiceConnection struct {
-	// The services with their cursors.
-	Edges []*ServiceEdge `json:"edges"`
-	// The services.
-	Nodes []*db.Service `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
-}
-
 // A service in a list.
 type ServiceEdge struct {
 	// The cursor of this element.
@@ -2181,16 +2061,6 @@ type UnstampedDocument struct {
 	FailedAt *time.Time `json:"failedAt,omitempty"`
 	// When it is tried next; null when it is being stamped, or data must be corrected first.
 	NextAttemptAt *time.Time `json:"nextAttemptAt,omitempty"`
-}
-
-// A page of documents without a stamp.
-type UnstampedDocumentConnection struct {
-	// The documents with their cursors.
-	Edges []*UnstampedDocumentEdge `json:"edges"`
-	// The documents.
-	Nodes []*UnstampedDocument `json:"nodes"`
-	// Where the page ends.
-	PageInfo *PageInfo `json:"pageInfo"`
 }
 
 // A document without a stamp in a list.

@@ -27,14 +27,6 @@ func (p InvoicePayment) Amount() Money { return Money{p.Applied, p.Currency} }
 // Total is all of the payment.
 func (p InvoicePayment) Total() Money { return Money{p.Payment.Amount, p.Currency} }
 
-// InvoiceConnection is a page of invoices with the list that it is of, for its sums.
-type InvoiceConnection struct {
-	Edges    []*InvoiceEdge
-	Nodes    []*Invoice
-	PageInfo *PageInfo
-	Query    billing.InvoiceQuery
-}
-
 // InvoiceTotals are the sums of a list in one currency.
 type InvoiceTotals struct{ Row db.InvoiceSums }
 
