@@ -36,6 +36,8 @@ const (
 	CatImpuesto          = "c_Impuesto"
 	CatExportacion       = "c_Exportacion"
 	CatTipoDeComprobante = "c_TipoDeComprobante"
+	CatPais              = "c_Pais"
+	CatCodigoPostal      = "c_CodigoPostal"
 )
 
 // Entry is a key of a catalog.
@@ -174,8 +176,17 @@ func (c *Catalogs) Find(catalog, key, day string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Has reports whether a key may be used on a day: listed, or, in a partial catalog, known to the SAT.
+// Has reports whether a key may be used on a day: listed, or, in a partial catalog, known to the SAT. Countries are
+// those of ISO 3166 and postal codes any five digits until their catalogs are imported.
 func (c *Catalogs) Has(catalog, key, day string) bool {
+	if len(c.lists[catalog]) == 0 {
+		switch catalog {
+		case CatPais:
+			return pais(key)
+		case CatCodigoPostal:
+			return len(key) == 5 && digits(key)
+		}
+	}
 	if _, ok := c.Find(catalog, key, day); ok {
 		return true
 	}

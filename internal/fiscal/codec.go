@@ -115,35 +115,22 @@ func encode(v reflect.Value, space, name string) *Node {
 	return n
 }
 
-// decoder fills a typed tree from elements and notes what the schema does not have.
-type decoder struct{ unknown []string }
-
-func (d *decoder) note(path, what string) { d.unknown = append(d.unknown, path+what) }
-
-func (d *decoder) decode(n *Node, v reflect.Value, path string) {
+// decode fills a typed tree from elements. What the schemas do not have is left out here and refused by the structure.
+func decode(n *Node, v reflect.Value) {
 	plan := planOf(v.Type())
-attrs:
 	for _, a := range n.Attrs {
-		if a.Space != "" {
-			if a.Space != nsXSI {
-				d.note(path, "@"+a.Name)
-			}
-			continue
-		}
 		for _, p := range plan {
-			if p.kind == fieldAttr && p.name == a.Name {
+			if a.Space == "" && p.kind == fieldAttr && p.name == a.Name {
 				v.Field(p.index).SetString(collapse(a.Value))
-				continue attrs
 			}
 		}
-		d.note(path, "@"+a.Name)
 	}
 	for _, c := range n.Children {
-		d.child(n, c, plan, v, path)
+		decodeChild(n, c, plan, v)
 	}
 }
 
-func (d *decoder) child(parent, c *Node, plan []fieldPlan, v reflect.Value, path string) {
+func decodeChild(parent, c *Node, plan []fieldPlan, v reflect.Value) {
 	for _, p := range plan {
 		space := parent.Space
 		if p.space != "" {
@@ -157,22 +144,19 @@ func (d *decoder) child(parent, c *Node, plan []fieldPlan, v reflect.Value, path
 		if p.kind == fieldAttr || c.Space != space || c.Name != p.name && (p.outer == "" || c.Name != p.outer) {
 			continue
 		}
-		at := path + c.Name
 		switch p.kind {
-		case fieldRaw, fieldChild:
-			if !f.IsNil() {
-				d.note(at, " (repetido)")
-				return
-			}
-			if p.kind == fieldRaw {
+		case fieldRaw:
+			if f.IsNil() {
 				f.Set(reflect.ValueOf(c))
-				return
 			}
-			f.Set(reflect.New(f.Type().Elem()))
-			d.decode(c, f.Elem(), at+"/")
+		case fieldChild:
+			if f.IsNil() {
+				f.Set(reflect.New(f.Type().Elem()))
+				decode(c, f.Elem())
+			}
 		case fieldList:
 			if p.outer == "" {
-				d.item(c, f, at)
+				decodeItem(c, f)
 				return
 			}
 			if c.Name != p.outer {
@@ -180,20 +164,17 @@ func (d *decoder) child(parent, c *Node, plan []fieldPlan, v reflect.Value, path
 			}
 			for _, inner := range c.Children {
 				if inner.Space == space && inner.Name == p.name {
-					d.item(inner, f, at+"/"+p.name)
-				} else {
-					d.note(at, "/"+inner.Name)
+					decodeItem(inner, f)
 				}
 			}
 		}
 		return
 	}
-	d.note(path, c.Name)
 }
 
-func (d *decoder) item(n *Node, list reflect.Value, path string) {
+func decodeItem(n *Node, list reflect.Value) {
 	e := reflect.New(list.Type().Elem()).Elem()
-	d.decode(n, e, fmt.Sprintf("%s[%d]/", path, list.Len()+1))
+	decode(n, e)
 	list.Set(reflect.Append(list, e))
 }
 
@@ -202,8 +183,6 @@ type Document struct {
 	Raw         []byte
 	Root        *Node
 	Comprobante *Comprobante
-	// Unknown lists elements and attributes that CFDI 4.0 does not have, as paths.
-	Unknown []string
 }
 
 // Parse reads a CFDI 4.0, sealed or not, stamped or not, ours or not. Errors are
@@ -217,9 +196,7 @@ func Parse(data []byte) (*Document, error) {
 		return nil, fmt.Errorf("fiscal: 301 not_a_cfdi: root element is %s (%s)", root.Name, root.Space)
 	}
 	doc := &Document{Raw: data, Root: root, Comprobante: &Comprobante{}}
-	var d decoder
-	d.decode(root, reflect.ValueOf(doc.Comprobante).Elem(), "")
-	doc.Unknown = d.unknown
+	decode(root, reflect.ValueOf(doc.Comprobante).Elem())
 	return doc, nil
 }
 

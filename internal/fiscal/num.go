@@ -39,12 +39,15 @@ func (n Num) Decimals() int {
 	return 0
 }
 
-// Rat is the value; 0 when absent or malformed.
+// Rat is the value; 0 when absent or malformed. A sign and a point at either end are understood: the schemas allow them
+// in some numbers of documents from elsewhere.
 func (n Num) Rat() *big.Rat {
-	if !n.Valid(maxDecimals) {
+	parts := decimalPattern.FindStringSubmatch(string(n))
+	if parts == nil || len(n) > 18+maxDecimals+2 {
 		return new(big.Rat)
 	}
-	r, _ := new(big.Rat).SetString(string(n))
+	whole, fraction, _ := strings.Cut(string(n), ".")
+	r, _ := new(big.Rat).SetString(whole + "." + fraction + "0")
 	return r
 }
 

@@ -30,24 +30,17 @@ func Validate(c *Comprobante, o Options) Violations {
 }
 
 // Validate is [Validate] of a document as it was read: elements and attributes that CFDI 4.0
-// does not have are violations too.
-func (d *Document) Validate(o Options) Violations {
-	vs := validate(d.Comprobante, d.Root, o)
-	for _, u := range d.Unknown {
-		vs = append(vs, *refuse("unknown_in_schema", "301", u, "«%s» no existe en el CFDI 4.0.", "%q does not exist in CFDI 4.0.", u))
-	}
-	return vs
-}
+// does not have, or has elsewhere, are violations too.
+func (d *Document) Validate(o Options) Violations { return validate(d.Comprobante, d.Root, o) }
 
 func validate(c *Comprobante, root *Node, o Options) Violations {
 	k := &checker{c: c, o: o, cat: o.Catalogs}
 	if k.cat == nil {
 		k.cat = DefaultCatalogs()
 	}
-	k.structure(root, "", false)
+	k.structure(root)
 	if c.Emisor == nil || c.Receptor == nil || len(c.Conceptos) == 0 {
-		k.fail301("node_missing", "", "Faltan los datos del emisor, del receptor o los conceptos.", "Issuer, receiver or concepts are missing.")
-		return k.vs
+		return k.vs // noted by the structure
 	}
 	k.decimals = k.cat.Decimals(c.Moneda)
 	k.header()

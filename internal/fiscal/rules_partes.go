@@ -1,5 +1,7 @@
 package fiscal
 
+import "reflect"
+
 // emisor: the regime fits the kind of taxpayer.
 func (k *checker) emisor() {
 	e := k.c.Emisor
@@ -60,8 +62,10 @@ func CheckReceptor(r Receptor, lugar string, cat *Catalogs) Violations {
 	}
 	c := &Comprobante{TipoDeComprobante: TipoEgreso, LugarExpedicion: lugar, Receptor: &r}
 	k := &checker{c: c, cat: cat}
-	for _, n := range c.Node().Children {
-		k.structure(n, n.Name, false)
+	for _, rule := range structureRules()[name{nsCFDI, "Comprobante"}].children {
+		if rule.name == "Receptor" {
+			k.element(encode(reflect.ValueOf(&r).Elem(), nsCFDI, rule.name), rule, rule.name)
+		}
 	}
 	k.receptor()
 	return k.vs

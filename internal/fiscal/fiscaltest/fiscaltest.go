@@ -3,13 +3,17 @@ package fiscaltest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -139,4 +143,83 @@ func VerifyAll(t *testing.T, docs map[string][]byte, pacCert []byte, batches int
 			})
 		}
 	})
+}
+
+// Verdicts runs the verifier over documents that need not be right, and returns its complaints, by name: "" where it has
+// none. Documents without seal need no seal.
+func Verdicts(t *testing.T, docs map[string][]byte) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	names := slices.Sorted(maps.Keys(docs))
+	var mu sync.Mutex
+	verdicts := map[string]string{}
+	var wait sync.WaitGroup
+	for chunk := range slices.Chunk(names, max(1, (len(names)+3)/4)) {
+		var files []string
+		for i, name := range chunk {
+			file := filepath.Join(dir, strconv.Itoa(len(files))+"-"+strconv.Itoa(i)+strings.Map(safe, chunk[0])+".xml")
+			if err := os.WriteFile(file, docs[name], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, file)
+		}
+		wait.Go(func() {
+			for done := 0; done < len(files) && t.Context().Err() == nil; {
+				answers := complaints(t, files[done:])
+				mu.Lock()
+				for i, answer := range answers {
+					verdicts[chunk[done+i]] = answer
+				}
+				mu.Unlock()
+				done += len(answers)
+			}
+		})
+	}
+	wait.Wait()
+	if len(verdicts) != len(docs) {
+		t.Fatalf("%d verdicts of %d documents", len(verdicts), len(docs))
+	}
+	return verdicts
+}
+
+func safe(r rune) rune {
+	if r == '/' || r == '@' {
+		return '-'
+	}
+	return r
+}
+
+// complaints are those of the verifier about the first files, of all or up to one that it cannot go on after: about that,
+// how it ended.
+func complaints(t *testing.T, files []string) []string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), filepath.Join(SATDir(t), "verify-cfdi"), append([]string{"--unsealed", "--json"}, files...)...) //nolint:gosec // files that the tests wrote
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	var answers []string
+	for line := range bytes.Lines(out) {
+		var r struct {
+			OK     bool
+			Checks []struct{ Step, Status, Message string }
+		}
+		if err := json.Unmarshal(line, &r); err != nil {
+			t.Errorf("verify-cfdi: %v: %s", err, line)
+		}
+		var why []string
+		for _, c := range r.Checks {
+			if c.Status == "FAIL" {
+				why = append(why, c.Step+": "+c.Message)
+			}
+		}
+		if r.OK != (len(why) == 0) {
+			t.Errorf("verify-cfdi says %v of %v", r.OK, why)
+		}
+		answers = append(answers, strings.Join(why, "; "))
+	}
+	if len(answers) < len(files) {
+		last := stderr.String()
+		answers = append(answers, fmt.Sprintf("verify-cfdi: %v %s", err, last[max(0, len(last)-200):]))
+	}
+	return answers
 }
