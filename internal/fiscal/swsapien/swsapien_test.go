@@ -2,13 +2,10 @@ package swsapien_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,200 +15,28 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal/swsapien"
 )
 
-const (
-	user     = "facturas@proveedor.example"
-	password = "clave-del-pac"
-)
-
-// stub speaks the protocol of SW sapien; behind it a sandbox stamps.
 type stub struct {
-	*httptest.Server
+	*fiscaltest.SWSapien
 	store *sandbox.Memory
-	pac   *sandbox.Sandbox
-
-	mu        sync.Mutex
-	token     string
-	logins    int
-	calls     []string
-	fail      []int         // statuses of the next stamps
-	loseReply bool          // the next stamp is made and its answer does not come
-	customid  bool          // repetitions answer CFDI3307 without document instead of 307
-	empty307  bool          // 307 answers have no document
-	storage   bool          // the storage has the documents
-	answer    string        // the next stamp answers this body with 400
-	release   chan struct{} // ends answers that do not come
 }
 
 func newStub(t *testing.T) *stub {
 	t.Helper()
-	s := &stub{store: &sandbox.Memory{}, storage: true, release: make(chan struct{})}
+	store := &sandbox.Memory{}
 	id, err := sandbox.NewIdentity(fiscaltest.Noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.pac, err = sandbox.New(sandbox.Config{Identity: id, Store: s.store, Now: func() time.Time { return fiscaltest.Noon }}); err != nil {
+	pac, err := sandbox.New(sandbox.Config{Identity: id, Store: store, Now: func() time.Time { return fiscaltest.Noon }})
+	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /security/authenticate", s.authenticate)
-	mux.HandleFunc("POST /cfdi33/stamp/v4", s.authorized(s.stamp))
-	mux.HandleFunc("POST /v4/cfdi33/stamp/v4", s.authorized(s.stamp))
-	mux.HandleFunc("GET /datawarehouse/v1/live/{uuid}", s.authorized(s.live))
-	mux.HandleFunc("POST /cfdi33/cancel/{rfc}/{uuid}/{motivo}", s.authorized(s.cancel))
-	mux.HandleFunc("POST /cfdi33/cancel/{rfc}/{uuid}/{motivo}/{folio}", s.authorized(s.cancel))
-	mux.HandleFunc("POST /cfdi33/cancel/xml", s.authorized(s.cancelXML))
-	mux.HandleFunc("GET /account/balance", s.authorized(func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, 200, map[string]any{"status": "success", "data": map[string]any{"saldoTimbres": 42, "unlimited": false}})
-	}))
-	s.Server = httptest.NewServer(mux)
-	t.Cleanup(func() { close(s.release); s.Close() })
-	return s
-}
-
-func reply(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		panic(err)
-	}
-}
-
-func refuse(w http.ResponseWriter, message string, data any) {
-	reply(w, 400, map[string]any{"status": "error", "message": message, "messageDetail": "detalle", "data": data})
-}
-
-func (s *stub) authenticate(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.logins++
-	if r.Header.Get("user") != user || r.Header.Get("password") != password {
-		reply(w, 401, map[string]any{"status": "error", "message": "AU2000 - El usuario y/o contraseña son inválidos: " + r.Header.Get("password")})
-		return
-	}
-	s.token = "token-" + strings.Repeat("x", s.logins)
-	reply(w, 200, map[string]any{"status": "success", "data": map[string]any{"token": s.token, "expires_in": 7200, "tokeType": "Bearer"}})
-}
-
-func (s *stub) authorized(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		ok := s.token != "" && r.Header.Get("Authorization") == "Bearer "+s.token
-		s.calls = append(s.calls, r.Method+" "+r.URL.Path)
-		s.mu.Unlock()
-		if !ok {
-			reply(w, 401, map[string]any{"status": "error", "message": "Token inválido"})
-			return
-		}
-		next(w, r)
-	}
-}
-
-func (s *stub) stamp(w http.ResponseWriter, r *http.Request) {
-	file, header, err := r.FormFile("xml")
-	if err != nil || header.Filename != "xml" || header.Header.Get("Content-Type") != "text/xml" {
-		refuse(w, "301 - parte xml", nil)
-		return
-	}
-	sealed, _ := io.ReadAll(file)
-	s.mu.Lock()
-	if len(s.fail) > 0 {
-		status := s.fail[0]
-		s.fail = s.fail[1:]
-		s.mu.Unlock()
-		w.WriteHeader(status)
-		return
-	}
-	answer := s.answer
-	s.answer = ""
-	lose := s.loseReply
-	s.loseReply = false
-	s.mu.Unlock()
-	if answer != "" {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, answer)
-		return
-	}
-	key := r.Header.Get("customid")
-	if (key != "") != strings.HasPrefix(r.URL.Path, "/v4/") {
-		refuse(w, "301 - customid", nil)
-		return
-	}
-	result, err := s.pac.Stamp(r.Context(), sealed, key)
-	if lose {
-		<-s.release
-		return
-	}
-	var e *fiscal.PACError
-	switch {
-	case errors.As(err, &e) && e.Code == "CFDI3307":
-		refuse(w, "CFDI3307 - Timbre duplicado. El customId proporcionado está duplicado.", map[string]any{"uuid": e.Detail, "selloSAT": "x", "fechaTimbrado": "x", "cfdi": ""})
-	case errors.As(err, &e):
-		refuse(w, e.Code+" - "+e.Message, nil)
-	case result.Repeated && s.customid:
-		refuse(w, "CFDI3307 - Timbre duplicado. El customId proporcionado está duplicado.", map[string]any{"uuid": result.Timbre.UUID, "cfdi": ""})
-	case result.Repeated && s.empty307:
-		refuse(w, "307. El comprobante contiene un timbre previo.", map[string]any{"uuid": result.Timbre.UUID, "cfdi": ""})
-	case result.Repeated:
-		refuse(w, "307. El comprobante contiene un timbre previo.", data(result))
-	default:
-		reply(w, 200, map[string]any{"status": "success", "data": data(result)})
-	}
-}
-
-func data(r *fiscal.StampResult) map[string]any {
-	return map[string]any{"cadenaOriginalSAT": fiscal.CadenaTFD(&r.Timbre), "noCertificadoSAT": r.Timbre.NoCertificadoSAT, "uuid": r.Timbre.UUID,
-		"selloSAT": r.Timbre.SelloSAT, "selloCFDI": r.Timbre.SelloCFD, "fechaTimbrado": r.Timbre.FechaTimbrado, "cfdi": string(r.XML)}
-}
-
-func (s *stub) live(w http.ResponseWriter, r *http.Request) {
-	xml, err := s.pac.Fetch(r.Context(), r.PathValue("uuid"))
-	if err != nil || !s.storage {
-		reply(w, 404, map[string]any{"status": "error"})
-		return
-	}
-	reply(w, 200, map[string]any{"status": "success", "data": map[string]any{"records": []any{map[string]any{"cfdi": string(xml)}}}})
-}
-
-func (s *stub) cancelled(w http.ResponseWriter, r *http.Request, req fiscal.CancelRequest) {
-	result, err := s.pac.Cancel(r.Context(), req)
-	var e *fiscal.PACError
-	if errors.As(err, &e) {
-		if len(e.Code) == 3 {
-			reply(w, 200, map[string]any{"status": "success", "data": map[string]any{"acuse": "", "uuid": map[string]string{req.UUID: e.Code}}})
-			return
-		}
-		refuse(w, e.Message, nil)
-		return
-	}
-	reply(w, 200, map[string]any{"status": "success", "data": map[string]any{"acuse": string(result.Acuse), "uuid": map[string]string{req.UUID: result.Code}}})
-}
-
-func (s *stub) cancel(w http.ResponseWriter, r *http.Request) {
-	s.cancelled(w, r, fiscal.CancelRequest{RfcEmisor: r.PathValue("rfc"), UUID: r.PathValue("uuid"), Motivo: r.PathValue("motivo"), FolioSustitucion: r.PathValue("folio")})
-}
-
-func (s *stub) cancelXML(w http.ResponseWriter, r *http.Request) {
-	file, _, err := r.FormFile("xml")
-	if err != nil {
-		refuse(w, "301 - parte xml", nil)
-		return
-	}
-	signed, _ := io.ReadAll(file)
-	n, err := fiscal.ParseNode(signed)
-	if err != nil || n.Name != "Cancelacion" {
-		refuse(w, "301 - XML mal formado", nil)
-		return
-	}
-	rfc, _ := n.Attr("RfcEmisor")
-	folio := n.Children[0].Children[0]
-	uuid, _ := folio.Attr("UUID")
-	motivo, _ := folio.Attr("Motivo")
-	s.cancelled(w, r, fiscal.CancelRequest{RfcEmisor: rfc, UUID: uuid, Motivo: motivo})
+	return &stub{fiscaltest.NewSWSapien(t, pac), store}
 }
 
 func (s *stub) client(t *testing.T, change func(*swsapien.Config)) *swsapien.Client {
 	t.Helper()
-	c := swsapien.Config{URL: s.URL, APIURL: s.URL, User: user, Password: password, Timeout: time.Minute}
+	c := swsapien.Config{URL: s.URL, APIURL: s.URL, User: fiscaltest.SWUser, Password: fiscaltest.SWPassword, Timeout: time.Minute}
 	if change != nil {
 		change(&c)
 	}
@@ -233,12 +58,12 @@ func TestStamp(t *testing.T) {
 			t.Fatalf("%+v %v", r, err)
 		}
 		doc, err := fiscal.Parse(r.XML)
-		if err != nil || doc.VerifyTimbre(s.pac.Identity().Certificado) != nil {
+		if err != nil || doc.VerifyTimbre(s.PAC.Identity().Certificado) != nil {
 			t.Error(err)
 		}
 	}
-	if s.logins != 1 {
-		t.Errorf("%d logins", s.logins)
+	if s.Logins != 1 {
+		t.Errorf("%d logins", s.Logins)
 	}
 	if n, err := c.Credits(ctx, "EKU9003173C9"); n != 42 || err != nil {
 		t.Error(n, err)
@@ -250,8 +75,8 @@ func TestStamp(t *testing.T) {
 func TestRepeated(t *testing.T) {
 	for name, set := range map[string]func(*stub){
 		"307 with document":    func(*stub) {},
-		"307 without document": func(s *stub) { s.empty307 = true },
-		"CFDI3307 of ours":     func(s *stub) { s.customid = true },
+		"307 without document": func(s *stub) { s.Empty307 = true },
+		"CFDI3307 of ours":     func(s *stub) { s.CustomID = true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStub(t)
@@ -266,7 +91,7 @@ func TestRepeated(t *testing.T) {
 			if err != nil || !again.Repeated || string(again.XML) != string(first.XML) || s.store.Len() != 1 {
 				t.Errorf("%+v %v, %d stamps", again, err, s.store.Len())
 			}
-			s.storage, s.empty307 = false, true
+			s.Storage, s.Empty307 = false, true
 			if _, err := c.Stamp(ctx, sealed, "cfdi-1"); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "duplicate_not_recovered"}) {
 				t.Errorf("without storage: %v", err)
 			}
@@ -293,9 +118,9 @@ func TestLostReply(t *testing.T) {
 	if _, err := c.Credits(ctx, "EKU9003173C9"); err != nil { // sign in before
 		t.Fatal(err)
 	}
-	hasty := s.client(t, func(c *swsapien.Config) { c.Token, c.Timeout = s.token, time.Second })
+	hasty := s.client(t, func(c *swsapien.Config) { c.Token, c.Timeout = s.Token, time.Second })
 	sealed := fiscaltest.Sealed(t, "1")
-	s.loseReply = true
+	s.LoseReply = true
 	_, err := hasty.Stamp(ctx, sealed, "cfdi-1")
 	if !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "timeout"}) {
 		t.Fatal(err)
@@ -309,7 +134,7 @@ func TestLostReply(t *testing.T) {
 func TestServiceDown(t *testing.T) {
 	s := newStub(t)
 	c := s.client(t, nil)
-	s.fail = []int{500, 503, 502}
+	s.Fail = []int{500, 503, 502}
 	sealed := fiscaltest.Sealed(t, "1")
 	for range 3 {
 		if _, err := c.Stamp(ctx, sealed, "cfdi-1"); fiscal.KindOf(err) != fiscal.KindUnavailable {
@@ -339,12 +164,12 @@ func TestRejected(t *testing.T) {
 		`{"status":"error","message":"401. Fuera de rango","data":null}`: "401",
 		`{"status":"error","message":"Algo más"}`:                        "pac_refused",
 	} {
-		s.answer = body
+		s.Answer = body
 		if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "2"), ""); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindRejected, Code: code}) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	s.answer = "<html>"
+	s.Answer = "<html>"
 	if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "2"), ""); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}) {
 		t.Error(err)
 	}
@@ -368,9 +193,9 @@ func TestCredentials(t *testing.T) {
 	if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "1"), ""); err != nil {
 		t.Fatal(err)
 	}
-	s.mu.Lock()
-	s.token = "another" // the service forgot the token
-	s.mu.Unlock()
+	s.Mu.Lock()
+	s.Token = "another" // the service forgot the token
+	s.Mu.Unlock()
 	if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "2"), ""); err != nil {
 		t.Errorf("token not renewed: %v", err)
 	}
@@ -379,10 +204,10 @@ func TestCredentials(t *testing.T) {
 	if _, err := aging.Credits(ctx, "EKU9003173C9"); err != nil {
 		t.Fatal(err)
 	}
-	before := s.logins
+	before := s.Logins
 	now = now.Add(2 * time.Hour)
-	if _, err := aging.Credits(ctx, "EKU9003173C9"); err != nil || s.logins != before+1 {
-		t.Errorf("%v, %d logins after two hours", err, s.logins-before)
+	if _, err := aging.Credits(ctx, "EKU9003173C9"); err != nil || s.Logins != before+1 {
+		t.Errorf("%v, %d logins after two hours", err, s.Logins-before)
 	}
 	if _, err := swsapien.New(swsapien.Config{URL: s.URL, APIURL: s.URL}); err == nil {
 		t.Error("no credentials are accepted")
