@@ -45,6 +45,7 @@ type LateFee struct {
 	Currency  money.Currency `bun:"currency"`
 	Amount    money.Minor    `bun:"amount"` // before tax
 	Treatment string         `bun:"treatment"`
+	Total     money.Minor    `bun:"-"`      // with tax: what is charged; set by package reminder
 	On        date.Date      `bun:"on_day"` // charged from that day
 	Language  string         `bun:"language"`
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -87,4 +88,33 @@ func runTarget(in model.SendRemindersInput) string {
 		return "invoiceId"
 	}
 	return ""
+}
+
+// revokeLinks ends the links of an invoice or of an address.
+func (r *resolver) revokeLinks(ctx context.Context, in model.RevokeLinksInput) (*model.InvoicePayload, error) {
+	switch {
+	case in.InvoiceID != nil && in.ContactID == nil && in.ClientID == nil:
+		key, err := parsed(*in.InvoiceID, ids.ParseInvoice)
+		var row db.Invoice
+		if err == nil {
+			row, err = r.Billing.RevokePayLinks(ctx, key)
+		}
+		return invoicePayload(ctx, row, err, splitPath)
+	case in.ContactID != nil && in.InvoiceID == nil && in.ClientID == nil:
+		key, err := parsed(*in.ContactID, ids.ParseContact)
+		if err == nil {
+			err = r.Reminder.RevokeContactLinks(ctx, key)
+		}
+		wrong, err := userErrors(ctx, err, "contactId", splitPath)
+		return &model.InvoicePayload{UserErrors: wrong}, err
+	case in.ClientID != nil && in.InvoiceID == nil && in.ContactID == nil:
+		key, err := parsed(*in.ClientID, ids.ParseClient)
+		if err == nil {
+			err = r.Reminder.RevokeClientLinks(ctx, key)
+		}
+		wrong, err := userErrors(ctx, err, "clientId", splitPath)
+		return &model.InvoicePayload{UserErrors: wrong}, err
+	}
+	wrong, err := userErrors(ctx, oneOf("invoiceId"), "invoiceId", splitPath)
+	return &model.InvoicePayload{UserErrors: wrong}, err
 }

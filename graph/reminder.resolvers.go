@@ -44,6 +44,10 @@ func (r *deliveryResolver) History(ctx context.Context, obj *db.Delivery) ([]*db
 	return events, nil
 }
 
+func (r *mutationResolver) RevokeLinks(ctx context.Context, input model.RevokeLinksInput) (*model.InvoicePayload, error) {
+	return r.revokeLinks(ctx, input)
+}
+
 func (r *mutationResolver) SetReminderPause(ctx context.Context, input model.SetReminderPauseInput) (*model.SetReminderPausePayload, error) {
 	payload, err := r.setReminderPause(ctx, input)
 	payload.UserErrors, err = userErrors(ctx, err, pauseTarget(input), splitPath)

@@ -57,6 +57,7 @@ var reminderDocuments = map[string]string{
 	"Mutation.saveLateFeeRule":        `mutation { saveLateFeeRule(input: {name: "", graceDays: 5, percent: 5}) { userErrors { code } } }`,
 	"Mutation.removeLateFeeRule":      `mutation { removeLateFeeRule(input: {ruleId: "fee_999999"}) { userErrors { code } } }`,
 	"Mutation.setLateFeeExempt":       `mutation { setLateFeeExempt(input: {clientId: "{client}", exempt: false}) { userErrors { code } } }`,
+	"Mutation.revokeLinks":            `mutation { revokeLinks(input: {invoiceId: "{invoice}"}) { userErrors { code } } }`,
 	"Mutation.replayDelivery":         `mutation { replayDelivery(input: {deliveryId: "del_999999"}) { userErrors { code } } }`,
 	"Mutation.replayFailedDeliveries": `mutation { replayFailedDeliveries(input: {days: 0}) { userErrors { code } } }`,
 	"Mutation.cancelDelivery":         `mutation { cancelDelivery(input: {deliveryId: "del_999999"}) { userErrors { code } } }`,

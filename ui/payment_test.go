@@ -211,7 +211,7 @@ func TestPayLink(t *testing.T) {
 	v.get(path).want(t, http.StatusOK).shows(t, "no tiene saldo pendiente").hides(t, "Pagar con tarjeta")
 	v.post(path, nil).want(t, http.StatusConflict).shows(t, "no está pendiente de pago")
 	v.get(path+"x").want(t, http.StatusNotFound).shows(t, "ya no es válido")
-	if err := w.billing.RevokePayLinks(system(t.Context()), w.invoice.ID); err != nil {
+	if _, err := w.billing.RevokePayLinks(system(t.Context()), w.invoice.ID); err != nil {
 		t.Fatal(err)
 	}
 	for _, at := range []string{path, path + "/pdf", back} {

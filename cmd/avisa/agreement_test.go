@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -35,7 +36,8 @@ type site struct {
 	*testing.T
 	*app
 	raw          *sql.DB
-	outside      *outside
+	mailbox      *devstack.Mailbox
+	dsn          string
 	base         string
 	zone         string
 	today        date.Date
@@ -59,14 +61,23 @@ func newSite(t *testing.T) *site {
 		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
-	c := config{Env: development, BaseURL: "http://localhost", DatabaseURL: env["DATABASE_URL"], RedisURL: env["REDIS_URL"], SMTPURL: env["SMTP_URL"], BlobURL: env["BLOB_URL"],
+	mailbox, err := devstack.StartMailbox("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mailbox.Close() })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config{Env: development, BaseURL: fmt.Sprintf("http://localhost:%d", listener.Addr().(*net.TCPAddr).Port), DatabaseURL: env["DATABASE_URL"], RedisURL: env["REDIS_URL"], SMTPURL: "smtp://" + mailbox.Addr() + "?tls=none", BlobURL: env["BLOB_URL"],
 		DataDir: env["AVISA_DATA"], Secret: "una-clave-solo-para-estas-pruebas-0123456789", Concurrency: 4, Lease: 20 * time.Second}
 	a, err := open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.close)
-	s := &site{T: t, app: a, outside: o, zone: "America/Mexico_City", broken: new(error)}
+	s := &site{T: t, app: a, mailbox: mailbox, dsn: o.dsn, zone: "America/Mexico_City", broken: new(error)}
 	if hour := time.Now().In(date.Zone(s.zone)).Hour(); hour < 1 || hour > 21 {
 		s.zone = "Asia/Tokyo" // no day may end, and no window close, while the test runs
 	}
@@ -82,9 +93,10 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { _ = s.raw.Close() })
 	dbtest.Company(t, s.store, time.Now().AddDate(0, -2, 0))
 	s.exec("UPDATE reminder_policy SET send_from = '00:00', send_until = '23:59:59'")
-	server := httptest.NewServer(a.web())
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: a.web()}}
+	server.Start()
 	t.Cleanup(server.Close)
-	s.base = server.URL
+	s.base = c.BaseURL
 
 	first, err := a.account.AddClient(s.system(), account.AddClientInput{Password: sitePassword, Details: account.ClientDetails{Name: "Primero", Email: "direccion@primero.example"}})
 	s.must(err)
@@ -239,8 +251,8 @@ func (s *site) own(days ...int) id.Policy {
 }
 
 func (s *site) refuse(code int) {
-	s.outside.mailbox.Fail(func(string, string) *devstack.SMTPFailure { return &devstack.SMTPFailure{Code: code} })
-	s.Cleanup(func() { s.outside.mailbox.Fail(nil) })
+	s.mailbox.Fail(func(string, string) *devstack.SMTPFailure { return &devstack.SMTPFailure{Code: code} })
+	s.Cleanup(func() { s.mailbox.Fail(nil) })
 }
 
 // agree holds what the rules say of the invoice against GraphQL, the console and the owner's page.

@@ -770,6 +770,7 @@ type ComplexityRoot struct {
 		Kind                 func(childComplexity int) int
 		LateFees             func(childComplexity int) int
 		Lines                func(childComplexity int) int
+		LinksRevokedAt       func(childComplexity int) int
 		Notes                func(childComplexity int) int
 		Number               func(childComplexity int) int
 		PDFPath              func(childComplexity int) int
@@ -864,6 +865,7 @@ type ComplexityRoot struct {
 		Amount func(childComplexity int) int
 		Name   func(childComplexity int) int
 		PayBy  func(childComplexity int) int
+		Total  func(childComplexity int) int
 	}
 
 	LateFeeRule struct {
@@ -986,6 +988,7 @@ type ComplexityRoot struct {
 		ResumeAccess             func(childComplexity int, input model.ResumeAccessInput) int
 		RetryFiscalDocument      func(childComplexity int, input model.RetryFiscalDocumentInput) int
 		RetryFiscalDocuments     func(childComplexity int, input model.RetryFiscalDocumentsInput) int
+		RevokeLinks              func(childComplexity int, input model.RevokeLinksInput) int
 		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
 		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
 		SaveFiscalIssuer         func(childComplexity int, input model.SaveFiscalIssuerInput) int
@@ -1397,6 +1400,11 @@ type ComplexityRoot struct {
 
 	RetryFiscalDocumentsPayload struct {
 		Documents  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RevokeLinksPayload struct {
+		Invoice    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -4604,6 +4612,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Lines(childComplexity), true
+	case "Invoice.linksRevokedAt":
+		if e.ComplexityRoot.Invoice.LinksRevokedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.LinksRevokedAt(childComplexity), true
 	case "Invoice.notes":
 		if e.ComplexityRoot.Invoice.Notes == nil {
 			break
@@ -4981,6 +4995,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.LateFee.PayBy(childComplexity), true
+	case "LateFee.total":
+		if e.ComplexityRoot.LateFee.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LateFee.Total(childComplexity), true
 
 	case "LateFeeRule.currency":
 		if e.ComplexityRoot.LateFeeRule.Currency == nil {
@@ -5934,6 +5954,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RetryFiscalDocuments(childComplexity, args["input"].(model.RetryFiscalDocumentsInput)), true
+	case "Mutation.revokeLinks":
+		if e.ComplexityRoot.Mutation.RevokeLinks == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeLinks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeLinks(childComplexity, args["input"].(model.RevokeLinksInput)), true
 	case "Mutation.revokeToken":
 		if e.ComplexityRoot.Mutation.RevokeToken == nil {
 			break
@@ -7898,6 +7929,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RetryFiscalDocumentsPayload.UserErrors(childComplexity), true
 
+	case "RevokeLinksPayload.invoice":
+		if e.ComplexityRoot.RevokeLinksPayload.Invoice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeLinksPayload.Invoice(childComplexity), true
+	case "RevokeLinksPayload.userErrors":
+		if e.ComplexityRoot.RevokeLinksPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RevokeLinksPayload.UserErrors(childComplexity), true
+
 	case "RevokeTokenPayload.apiToken":
 		if e.ComplexityRoot.RevokeTokenPayload.APIToken == nil {
 			break
@@ -9321,6 +9365,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ResumeAccessInput", ec.unmarshalInputResumeAccessInput),
 			graphql.NewInputUnmarshaler("RetryFiscalDocumentInput", ec.unmarshalInputRetryFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RetryFiscalDocumentsInput", ec.unmarshalInputRetryFiscalDocumentsInput),
+			graphql.NewInputUnmarshaler("RevokeLinksInput", ec.unmarshalInputRevokeLinksInput),
 			graphql.NewInputUnmarshaler("RevokeTokenInput", ec.unmarshalInputRevokeTokenInput),
 			graphql.NewInputUnmarshaler("SaveDraftInvoiceInput", ec.unmarshalInputSaveDraftInvoiceInput),
 			graphql.NewInputUnmarshaler("SaveFiscalIssuerInput", ec.unmarshalInputSaveFiscalIssuerInput),
@@ -12568,6 +12613,8 @@ type LateFee {
   name: String!
   "The amount before tax."
   amount: Money!
+  "The amount with its tax: what is charged."
+  total: Money!
   "The last day on which paying avoids it."
   payBy: Date!
 }
@@ -14042,7 +14089,35 @@ type SendRemindersPayload {
   userErrors: [UserError!]!
 }
 
+"Whose personal links end: those to one invoice, or all that were sent to a contact or to a client's own address. One of the three."
+input RevokeLinksInput {
+  "The invoice's id."
+  invoiceId: ID
+  "The contact's id."
+  contactId: ID
+  "The client's id, for its own address."
+  clientId: ID
+}
+
+"The result of ` + "`" + `revokeLinks` + "`" + `."
+type RevokeLinksPayload {
+  "The invoice; null when it was about an address."
+  invoice: Invoice
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+extend type Invoice {
+  "When the personal links to it in mails were last made void; null for never."
+  linksRevokedAt: DateTime
+}
+
 extend type Mutation {
+  "Makes personal links void that are in mails sent until now; unsubscribing goes on working. For an invoice its client's owner or staff who may bill, for an address whoever manages the client's contacts."
+  revokeLinks(
+    "Whose."
+    input: RevokeLinksInput!
+  ): RevokeLinksPayload!
   "Pauses or resumes reminders of a client or of an invoice. Staff, or the client's owner."
   setReminderPause(
     "The pause."
@@ -16526,6 +16601,8 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_payUrl(ctx, field)
 	case "transferInstructions":
 		return ec.fieldContext_Invoice_transferInstructions(ctx, field)
+	case "linksRevokedAt":
+		return ec.fieldContext_Invoice_linksRevokedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invoice", field.Name)
 }
@@ -16676,6 +16753,8 @@ func (ec *executionContext) childFields_LateFee(ctx context.Context, field graph
 		return ec.fieldContext_LateFee_name(ctx, field)
 	case "amount":
 		return ec.fieldContext_LateFee_amount(ctx, field)
+	case "total":
+		return ec.fieldContext_LateFee_total(ctx, field)
 	case "payBy":
 		return ec.fieldContext_LateFee_payBy(ctx, field)
 	}
@@ -17418,6 +17497,16 @@ func (ec *executionContext) childFields_RetryFiscalDocumentsPayload(ctx context.
 		return ec.fieldContext_RetryFiscalDocumentsPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RetryFiscalDocumentsPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RevokeLinksPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "invoice":
+		return ec.fieldContext_RevokeLinksPayload_invoice(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RevokeLinksPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RevokeLinksPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RevokeTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -115,6 +115,7 @@ type MutationResolver interface {
 	AddHoliday(ctx context.Context, input model.AddHolidayInput) (*model.AddHolidayPayload, error)
 	RemoveHoliday(ctx context.Context, input model.RemoveHolidayInput) (*model.RemoveHolidayPayload, error)
 	SaveProduct(ctx context.Context, input model.SaveProductInput) (*model.SaveProductPayload, error)
+	RevokeLinks(ctx context.Context, input model.RevokeLinksInput) (*model.InvoicePayload, error)
 	SetReminderPause(ctx context.Context, input model.SetReminderPauseInput) (*model.SetReminderPausePayload, error)
 	SendReminders(ctx context.Context, input model.SendRemindersInput) (*model.SendRemindersPayload, error)
 	AddService(ctx context.Context, input model.AddServiceInput) (*model.ServicePayload, error)
@@ -1140,6 +1141,20 @@ func (ec *executionContext) field_Mutation_retryFiscalDocuments_args(ctx context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.RetryFiscalDocumentsInput, error) {
 			return ec.unmarshalNRetryFiscalDocumentsInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRetryFiscalDocumentsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_revokeLinks_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeLinksInput, error) {
+			return ec.unmarshalNRevokeLinksInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRevokeLinksInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6527,6 +6542,50 @@ func (ec *executionContext) fieldContext_Mutation_saveProduct(ctx context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_revokeLinks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokeLinks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeLinks(ctx, fc.Args["input"].(model.RevokeLinksInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.InvoicePayload) graphql.Marshaler {
+			return ec.marshalNRevokeLinksPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoicePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokeLinks(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RevokeLinksPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokeLinks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_setReminderPause(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10649,6 +10708,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "saveProduct":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_saveProduct(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revokeLinks":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokeLinks(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++

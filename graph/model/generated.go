@@ -1431,6 +1431,16 @@ type RetryFiscalDocumentsPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Whose personal links end: those to one invoice, or all that were sent to a contact or to a client's own address. One of the three.
+type RevokeLinksInput struct {
+	// The invoice's id.
+	InvoiceID *string `json:"invoiceId,omitempty"`
+	// The contact's id.
+	ContactID *string `json:"contactId,omitempty"`
+	// The client's id, for its own address.
+	ClientID *string `json:"clientId,omitempty"`
+}
+
 // An API token to be revoked.
 type RevokeTokenInput struct {
 	// The token's id.

@@ -34,6 +34,9 @@ func (f LateFee) Name() string { return f.Row.Name }
 // Amount is before tax.
 func (f LateFee) Amount() Money { return Money{f.Row.Amount, f.Row.Currency} }
 
+// Total is with tax.
+func (f LateFee) Total() Money { return Money{f.Row.Total, f.Row.Currency} }
+
 // PayBy is the last day on which paying avoids the fee.
 func (f LateFee) PayBy() date.Date { return f.Row.On }
 

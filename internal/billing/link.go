@@ -175,14 +175,22 @@ func (s *Service) follow(ctx context.Context, token string) (context.Context, db
 }
 
 // RevokePayLinks makes every personal link of an invoice void that was made until now. Staff of
-// billing may, and the client's owner.
-func (s *Service) RevokePayLinks(ctx context.Context, invoiceID id.Invoice) error {
+// billing may, and the client's owner. It returns the invoice as it is after that.
+func (s *Service) RevokePayLinks(ctx context.Context, invoiceID id.Invoice) (db.Invoice, error) {
 	row, err := s.Invoice(ctx, invoiceID)
 	if err != nil {
-		return err
+		return db.Invoice{}, err
 	}
 	if err := access.RequireOwnerChange(ctx, row.ClientID, access.ManageBilling); err != nil {
-		return err
+		return db.Invoice{}, err
 	}
-	return s.Store.RevokeLinks(ctx, row.ID, s.Now())
+	now, before := s.Now(), row.LinksRevokedAt
+	row.LinksRevokedAt = &now
+	return row, s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := tx.RevokeLinks(ctx, row.ID, now); err != nil {
+			return err
+		}
+		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "maillink.revoke", Object: row.ID.String(),
+			Before: map[string]any{"linksRevokedAt": before}, After: map[string]any{"linksRevokedAt": now.UTC()}})
+	})
 }

@@ -201,7 +201,7 @@ func TestLinks(t *testing.T) {
 	if !open(token, reminder.LinkInvoice) {
 		t.Fatal("the link is too short-lived")
 	}
-	fail(o.world, o.rules.RevokeLinks(o.system(), o.client.ID, contact.ID))
+	fail(o.world, o.rules.RevokeContactLinks(o.system(), contact.ID))
 	if open(token, reminder.LinkInvoice) {
 		t.Fatal("a revoked link opens")
 	}

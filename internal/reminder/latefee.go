@@ -115,7 +115,7 @@ func (s *Service) ComingLateFees(ctx context.Context, invoices ...id.Invoice) (m
 			return nil, err
 		}
 	}
-	fees, err := s.Store.ComingLateFees(ctx, s.Now(), invoices)
+	fees, err := s.comingLateFees(ctx, invoices...)
 	found := map[id.Invoice][]db.LateFee{}
 	for _, fee := range fees {
 		found[fee.InvoiceID] = append(found[fee.InvoiceID], fee)
@@ -191,15 +191,14 @@ func (s *Service) chargeLateFee(ctx context.Context, fee db.LateFee) error {
 	if err != nil {
 		return err
 	}
-	price, err := fee.Amount.Decimal(fee.Currency)
+	line, err := feeLine(fee)
 	if err != nil {
 		return err
 	}
 	today := date.Today(s.Now(), client.Timezone)
 	charge, err := s.Billing.IssueInvoice(ctx, billing.IssueInput{ClientID: fee.ClientID, Currency: fee.Currency, IssueDate: today, DueDate: today.AddDays(lateFeeTerm),
 		Kind: db.KindLateFee, OriginID: fee.InvoiceID, RequestKey: fmt.Sprintf("late-fee:%d:%d", fee.InvoiceID, fee.RuleID),
-		Lines: []billing.LineInput{{Description: locale.T(fee.Language, "mail.late_fee.line", "name", fee.Name, "number", fee.Number), Quantity: money.Int(1),
-			UnitPrice: price, Treatment: billing.TaxTreatment(fee.Treatment), Kind: db.LateFeeKind}}})
+		Lines: []billing.LineInput{line}})
 	if err != nil {
 		return err
 	}
@@ -214,5 +213,29 @@ func (s *Service) lateFees(ctx context.Context, invoiceID id.Invoice) ([]db.Late
 	if none {
 		return nil, nil
 	}
-	return s.Store.ComingLateFees(ctx, s.Now(), []id.Invoice{invoiceID})
+	return s.comingLateFees(ctx, invoiceID)
+}
+
+// comingLateFees are the fees that invoices will bear, with what each of them comes to with its tax.
+func (s *Service) comingLateFees(ctx context.Context, invoices ...id.Invoice) ([]db.LateFee, error) {
+	fees, err := s.Store.ComingLateFees(ctx, s.Now(), invoices)
+	for i, fee := range fees {
+		line, err := feeLine(fee)
+		if err != nil {
+			return nil, err
+		}
+		totals, err := billing.Compute(billing.TaxDocument{Currency: fee.Currency, Lines: []billing.TaxLine{{Quantity: line.Quantity, UnitPrice: line.UnitPrice, Treatment: line.Treatment}}})
+		if err != nil {
+			return nil, fmt.Errorf("late fee of %s: %w", fee.Number, err)
+		}
+		fees[i].Total = totals.Total
+	}
+	return fees, err
+}
+
+// feeLine is what a fee is charged as.
+func feeLine(fee db.LateFee) (billing.LineInput, error) {
+	price, err := fee.Amount.Decimal(fee.Currency)
+	return billing.LineInput{Description: locale.T(fee.Language, "mail.late_fee.line", "name", fee.Name, "number", fee.Number), Quantity: money.Int(1),
+		UnitPrice: price, Treatment: billing.TaxTreatment(fee.Treatment), Kind: db.LateFeeKind}, err
 }

@@ -170,12 +170,34 @@ func (s *Service) addressOf(ctx context.Context, l Link) (string, error) {
 	return contact.Email, err
 }
 
-// RevokeLinks ends the personal links that a contact, or (0) the client's own address, was sent until
-// now. Whoever manages the client's contacts may.
-func (s *Service) RevokeLinks(ctx context.Context, clientID id.Client, contactID id.Contact) error {
+// RevokeContactLinks ends the personal links that a contact was sent until now; unsubscribing goes on
+// working. Whoever manages the client's contacts may.
+func (s *Service) RevokeContactLinks(ctx context.Context, contactID id.Contact) error {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return err
+	}
+	contact, err := s.Store.Contact(ctx, contactID)
+	if err != nil {
+		return err
+	}
+	if err := access.RequireChange(ctx, access.Contacts, contact.ClientID, access.ManageClients); err != nil {
+		return err
+	}
+	return s.revokeLinks(ctx, contact.ClientID, contact.ID)
+}
+
+// RevokeClientLinks is RevokeContactLinks for those that a client's own address was sent.
+func (s *Service) RevokeClientLinks(ctx context.Context, clientID id.Client) error {
 	if err := access.RequireChange(ctx, access.Contacts, clientID, access.ManageClients); err != nil {
 		return err
 	}
+	if _, err := s.Store.Client(ctx, clientID); err != nil {
+		return err
+	}
+	return s.revokeLinks(ctx, clientID, 0)
+}
+
+func (s *Service) revokeLinks(ctx context.Context, clientID id.Client, contactID id.Contact) error {
 	return s.audited(ctx, db.AuditEntry{Client: clientID, Verb: "maillink.revoke", Object: recipient(clientID, contactID)}, func(tx *db.Store) error {
 		return tx.RevokeMailLinks(ctx, clientID, contactID, s.Now())
 	})

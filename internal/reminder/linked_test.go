@@ -112,7 +112,7 @@ func TestLinkOfSeveralInvoices(t *testing.T) {
 		t.Fatalf("after 60 days: %q", got)
 	}
 	o.now = sent.Add(time.Minute)
-	fail(o.world, o.rules.RevokeLinks(o.system(), o.client.ID, 0))
+	fail(o.world, o.rules.RevokeClientLinks(o.system(), o.client.ID))
 	if got := numbers(); !strings.Contains(got, "MAIL_LINK_INVALID") {
 		t.Fatalf("after the recipient's links were revoked: %q", got)
 	}

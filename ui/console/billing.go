@@ -33,6 +33,8 @@ func (c *Console) billingTable() []layout.Route {
 		{Method: "POST", Path: "/consola/facturas/{id}/emitir", Who: layout.Staff, Handle: c.issueDraft},
 		{Method: "POST", Path: "/consola/facturas/{id}/eliminar", Who: layout.Staff, Handle: c.deleteDraft},
 		{Method: "POST", Path: "/consola/facturas/{id}/cancelar", Who: layout.Staff, Handle: c.cancelInvoice},
+		{Method: "POST", Path: "/consola/facturas/{id}/enlaces", Who: layout.Staff, Handle: c.revokeLinks},
+		{Method: "GET", Path: "/consola/facturas/{id}/enlaces", Who: layout.Staff, Handle: toParent},
 		{Method: "POST", Path: "/consola/facturas/{id}/incobrable", Who: layout.Staff, Handle: c.writeOffInvoice},
 		{Method: "POST", Path: "/consola/facturas/{id}/saldo-a-favor", Who: layout.Staff, Handle: c.moveCredit},
 		{Method: "GET", Path: "/consola/facturas/{id}/emitir", Who: layout.Staff, Handle: toParent},

@@ -145,6 +145,19 @@ func (c *Console) writeOffInvoice(w http.ResponseWriter, r *http.Request) error 
 	return c.closeInvoice(w, r, "incobrable", c.Billing.WriteOffInvoice)
 }
 
+// revokeLinks makes the personal links to an invoice void that were sent until now.
+func (c *Console) revokeLinks(w http.ResponseWriter, r *http.Request) error {
+	row, err := c.invoice(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if _, err := c.Billing.RevokePayLinks(r.Context(), row.ID); err != nil {
+		return err
+	}
+	layout.Flash(w, r, "reminder.flash.links")
+	return layout.Redirect(w, r, invoicePath(row.ID))
+}
+
 func (c *Console) closeInvoice(w http.ResponseWriter, r *http.Request, how string, verb func(context.Context, billing.CloseInput) (db.Invoice, error)) error {
 	ctx := r.Context()
 	row, err := c.invoice(ctx, r.PathValue("id"))

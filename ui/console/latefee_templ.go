@@ -484,7 +484,7 @@ func lateFeeNotice(fees []db.LateFee) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		for _, fee := range fees {
-			templ_7745c5c3_Err = component.Alert(component.Warning, rt(ctx, "fee.coming", "name", fee.Name, "amount", component.Money(ctx, fee.Amount, fee.Currency), "date", component.Date(ctx, fee.On))).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Alert(component.Warning, rt(ctx, "fee.coming", "name", fee.Name, "amount", component.Money(ctx, fee.Total, fee.Currency), "date", component.Date(ctx, fee.On))).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

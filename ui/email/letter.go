@@ -106,7 +106,7 @@ func newLetter(r reminder.Reminder, links Links) letter {
 		l.Facts = append(l.Facts, fact{Label: about("total"), Value: amount(r.Total)}, fact{Label: t("paid"), Value: amount(r.Total - r.Balance)})
 	}
 	for _, fee := range r.LateFees {
-		l.Facts = append(l.Facts, fact{Label: locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), Value: money.Format(fee.Amount, fee.Currency, lang)})
+		l.Facts = append(l.Facts, fact{Label: locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), Value: money.Format(fee.Total, fee.Currency, lang)})
 	}
 	l.use(r.Words, r.Company)
 	taxID := ""

@@ -59,6 +59,8 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}", Who: layout.Logins, Handle: p.UpdateContact},
 		{Method: "GET", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.ConfirmDelete},
 		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/eliminar", Who: layout.Logins, Handle: p.DeleteContact},
+		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/enlaces", Who: layout.Logins, Handle: p.RevokeContactLinks},
+		{Method: "GET", Path: "/clientes/{client}/contactos/{contact}/enlaces", Who: layout.Logins, Handle: p.EditContact},
 		{Method: "POST", Path: "/clientes/{client}/contactos/{contact}/acceso", Who: layout.Logins, Handle: p.ChangeAccess},
 		{Method: "POST", Path: "/clientes/invitacion/aceptar", Who: layout.Everybody, Handle: p.AcceptInvitation},
 		{Method: "GET", Path: "/clientes/{client}/titularidad", Who: layout.Logins, Handle: p.Ownership},

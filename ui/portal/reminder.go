@@ -31,6 +31,8 @@ func (p *Portal) reminderRoutes() []layout.Route {
 		{Method: "GET", Path: "/clientes/{client}/recordatorios/direccion", Who: layout.Logins, Handle: p.Reminders},
 		{Method: "POST", Path: "/clientes/{client}/facturas/{invoice}/recordatorios", Who: layout.Logins, Handle: p.PauseInvoice},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/recordatorios", Who: layout.Logins, Handle: p.Invoice},
+		{Method: "POST", Path: "/clientes/{client}/facturas/{invoice}/enlaces", Who: layout.Logins, Handle: p.RevokeLinks},
+		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/enlaces", Who: layout.Logins, Handle: p.Invoice},
 	}
 }
 
@@ -193,6 +195,32 @@ func (p *Portal) PauseInvoice(w http.ResponseWriter, r *http.Request) error {
 	}
 	layout.Flash(w, r, "reminder.flash.pause")
 	return layout.Redirect(w, r, string(at(client.ID, "facturas", invoice.ID.String()))+"#recordatorios")
+}
+
+// RevokeLinks makes the personal links to an invoice void that were sent until now.
+func (p *Portal) RevokeLinks(w http.ResponseWriter, r *http.Request) error {
+	client, invoice, err := p.invoice(r)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Billing.RevokePayLinks(r.Context(), invoice.ID); err != nil {
+		return err
+	}
+	layout.Flash(w, r, "reminder.flash.links")
+	return layout.Redirect(w, r, string(at(client.ID, "facturas", invoice.ID.String()))+"#recordatorios")
+}
+
+// RevokeContactLinks makes the personal links void that a contact was sent until now.
+func (p *Portal) RevokeContactLinks(w http.ResponseWriter, r *http.Request) error {
+	client, row, err := p.contact(r)
+	if err != nil {
+		return err
+	}
+	if err := p.Reminder.RevokeContactLinks(r.Context(), row.ID); err != nil {
+		return err
+	}
+	layout.Flash(w, r, "reminder.flash.links.contact")
+	return layout.Redirect(w, r, string(at(client.ID, "contactos", row.ID.String())))
 }
 
 func (p *Portal) invoicePause(client db.Client, invoice db.Invoice) pauseForm {
