@@ -40,6 +40,8 @@ BEGIN
     REVOKE INSERT ON logo FROM avisa_worker;
     -- Catalogs come by command.
     REVOKE INSERT, UPDATE, DELETE ON sat_catalog, sat_key FROM avisa_web, avisa_worker;
+    -- Only the background compares ledger and documents.
+    REVOKE INSERT, UPDATE, DELETE ON ledger_check FROM avisa_web;
     -- Only the background asks the provider, and writes mails.
     REVOKE INSERT, UPDATE ON stamp_credit FROM avisa_web;
     REVOKE INSERT ON csd_notice FROM avisa_web;

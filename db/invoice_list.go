@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -42,7 +41,7 @@ type InvoiceOrder struct {
 // InvoiceOrders are the columns a list of invoices can be ordered by.
 var InvoiceOrders = []string{"issue_date", "due_date", "total", "balance", "folio"}
 
-func (f InvoiceFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+func (s *Store) filterInvoices(ctx context.Context, f InvoiceFilter, q *bun.SelectQuery) (*bun.SelectQuery, error) {
 	if !f.Reach.All {
 		q = q.Where("invoice.client_id IN (?)", bun.List(orNone(f.Reach.Clients)))
 	}
@@ -84,13 +83,7 @@ func (f InvoiceFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 	if f.MaxTotal != 0 {
 		q = q.Where("invoice.total <= ?", f.MaxTotal)
 	}
-	if words := strings.TrimSpace(f.Search); words != "" {
-		like := "%" + escapeLike(strings.ToLower(words)) + "%"
-		// Two index scans; a join would read every client.
-		q = q.Where(`(lower(invoice.number || ' ' || invoice.external_reference) LIKE ?0
-			OR invoice.client_id IN (SELECT id FROM client WHERE lower(name || ' ' || email || ' ' || tax_id) LIKE ?0))`, like)
-	}
-	return q
+	return s.search(ctx, q, "lower(invoice.number || ' ' || invoice.external_reference)", "invoice.client_id", f.Search)
 }
 
 // Invoices lists invoices in the filter's order, the newest first by default.
@@ -99,6 +92,9 @@ func (s *Store) Invoices(ctx context.Context, filter InvoiceFilter, page Page) (
 	if !slices.Contains(InvoiceOrders, by.By) {
 		by.By = "issue_date"
 	}
+	if by.By == "folio" && filter.Status == InvoiceDraft {
+		by.By = "issue_date" // a draft has no number
+	}
 	first := key{"invoice." + by.By, "bigint"}
 	switch by.By {
 	case "issue_date", "due_date":
@@ -106,7 +102,10 @@ func (s *Store) Invoices(ctx context.Context, filter InvoiceFilter, page Page) (
 	case "folio": // a draft has none: it counts as 0
 		first.expr = "coalesce(invoice.folio, 0)"
 	}
-	q := filter.apply(s.idb.NewSelect().Model(&rows))
+	q, err := s.filterInvoices(ctx, filter, s.idb.NewSelect().Model(&rows))
+	if err != nil {
+		return List[Invoice]{}, err
+	}
 	return readPage(ctx, s, q, &rows, page, order[Invoice]{by: []key{first, {"invoice.id", "bigint"}}, descending: !by.Ascending,
 		of: func(i Invoice) []any { return []any{by.key(i), int64(i.ID)} }})
 }
@@ -153,14 +152,29 @@ type InvoiceSums struct {
 	Balance  money.Minor    `bun:"balance"` // of what is still owed
 }
 
-// InvoiceSums sums the invoices of a filter, by currency.
-func (s *Store) InvoiceSums(ctx context.Context, filter InvoiceFilter) ([]InvoiceSums, error) {
-	rows := []InvoiceSums{}
-	err := filter.apply(s.idb.NewSelect().TableExpr("invoice")).
-		ColumnExpr("invoice.currency, count(*) AS count, sum(invoice.total)::bigint AS total, sum(invoice.paid)::bigint AS paid").
-		ColumnExpr("coalesce(sum(invoice.balance) FILTER (WHERE invoice.status IN ('issued', 'partly_paid')), 0)::bigint AS balance").
-		GroupExpr("invoice.currency").OrderExpr("invoice.currency").Scan(ctx, &rows)
-	return rows, translate(err)
+// InvoiceSums sums the invoices of a filter, by currency. A search that finds more than MaxSummed is not summed:
+// more is true and the answer empty.
+func (s *Store) InvoiceSums(ctx context.Context, filter InvoiceFilter) (rows []InvoiceSums, more bool, err error) {
+	q, err := s.filterInvoices(ctx, filter, s.idb.NewSelect().TableExpr("invoice").ColumnExpr("invoice.currency, invoice.status, invoice.total, invoice.paid, invoice.balance"))
+	if err != nil {
+		return nil, false, err
+	}
+	if filter.Search != "" {
+		q = q.Limit(MaxSummed + 1)
+	}
+	rows = []InvoiceSums{}
+	err = s.idb.NewSelect().TableExpr("(?) AS found", q).
+		ColumnExpr("currency, count(*) AS count, sum(total)::bigint AS total, sum(paid)::bigint AS paid").
+		ColumnExpr("coalesce(sum(balance) FILTER (WHERE status IN ('issued', 'partly_paid')), 0)::bigint AS balance").
+		GroupExpr("currency").OrderExpr("currency").Scan(ctx, &rows)
+	var count int64
+	for _, row := range rows {
+		count += row.Count
+	}
+	if filter.Search != "" && count > MaxSummed {
+		return []InvoiceSums{}, true, translate(err)
+	}
+	return rows, false, translate(err)
 }
 
 // InvoiceTotals is what a client owes, by currency.

@@ -271,10 +271,33 @@ func (s *Store) FinishRequest(ctx context.Context, key string, subject int64) er
 
 // LedgerGap is something that does not add up.
 type LedgerGap struct {
-	What     string `bun:"what"`    // invoice, credit, payment, credit_note, refund, numbering
-	Subject  string `bun:"subject"` // its id or name
-	Stored   int64  `bun:"stored"`
-	Expected int64  `bun:"expected"`
+	What     string `bun:"what" json:"what"`       // invoice, invoice_status, credit, payment, credit_note, refund, numbering
+	Subject  string `bun:"subject" json:"subject"` // its id or name
+	Stored   int64  `bun:"stored" json:"stored"`
+	Expected int64  `bun:"expected" json:"expected"`
+}
+
+// LedgerCheck is what the last comparison found.
+type LedgerCheck struct {
+	bun.BaseModel `bun:"table:ledger_check"`
+
+	ID        int         `bun:"id,pk"`
+	CheckedAt time.Time   `bun:"checked_at"`
+	Gaps      []LedgerGap `bun:"gaps,type:jsonb"`
+}
+
+// SaveLedgerCheck puts a comparison in the place of the one before.
+func (s *Store) SaveLedgerCheck(ctx context.Context, row LedgerCheck) error {
+	row.ID = 1
+	_, err := s.idb.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").Set("checked_at = EXCLUDED.checked_at").Set("gaps = EXCLUDED.gaps").Exec(ctx)
+	return translate(err)
+}
+
+// LedgerCheck returns the last comparison; not found before the first.
+func (s *Store) LedgerCheck(ctx context.Context) (LedgerCheck, error) {
+	var row LedgerCheck
+	err := s.idb.NewSelect().Model(&row).Scan(ctx)
+	return row, translate(err)
 }
 
 // LedgerGaps compares every document with the sum of its entries, and every series with the numbers
@@ -286,7 +309,7 @@ func (s *Store) LedgerGaps(ctx context.Context, limit int) ([]LedgerGap, error) 
 }
 
 const ledgerGapsSQL = `
-WITH entry AS (
+WITH entry AS NOT MATERIALIZED (
 	SELECT client_id, currency, invoice_id, payment_id, credit_note_id, refund_id, amount FROM ledger_entry
 ), gap AS (
 	SELECT 'invoice' AS what, coalesce(i.number, i.id::text) AS subject, i.paid + i.credited AS stored, coalesce(e.amount, 0)::bigint AS expected

@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -24,7 +23,7 @@ type PaymentFilter struct {
 	Search    string // part of the reference, or of the client's name, address or RFC
 }
 
-func (f PaymentFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
+func (s *Store) filterPayments(ctx context.Context, f PaymentFilter, q *bun.SelectQuery) (*bun.SelectQuery, error) {
 	if !f.Reach.All {
 		q = q.Where("payment.client_id IN (?)", bun.List(orNone(f.Reach.Clients)))
 	}
@@ -47,20 +46,22 @@ func (f PaymentFilter) apply(q *bun.SelectQuery) *bun.SelectQuery {
 		q = q.Where("payment.amount <= ?", f.MaxAmount)
 	}
 	if f.Voided != nil {
-		q = q.Where("(payment.voided_at IS NOT NULL) = ?", *f.Voided)
+		condition := "payment.voided_at IS NULL"
+		if *f.Voided {
+			condition = "payment.voided_at IS NOT NULL"
+		}
+		q = q.Where(condition)
 	}
-	if words := strings.TrimSpace(f.Search); words != "" {
-		like := "%" + escapeLike(strings.ToLower(words)) + "%"
-		q = q.Where(`(lower(payment.reference) LIKE ?0
-			OR payment.client_id IN (SELECT id FROM client WHERE lower(name || ' ' || email || ' ' || tax_id) LIKE ?0))`, like)
-	}
-	return q
+	return s.search(ctx, q, "lower(payment.reference)", "payment.client_id", f.Search)
 }
 
 // PaymentList lists payments, the newest first.
 func (s *Store) PaymentList(ctx context.Context, filter PaymentFilter, page Page) (List[Payment], error) {
 	rows := []Payment{}
-	q := filter.apply(s.idb.NewSelect().Model(&rows))
+	q, err := s.filterPayments(ctx, filter, s.idb.NewSelect().Model(&rows))
+	if err != nil {
+		return List[Payment]{}, err
+	}
 	return readPage(ctx, s, q, &rows, page, order[Payment]{by: []key{{"payment.received_on", "date"}, {"payment.id", "bigint"}}, descending: true, of: func(p Payment) []any { return []any{string(p.ReceivedOn), int64(p.ID)} }})
 }
 
@@ -71,11 +72,26 @@ type PaymentSums struct {
 	Amount   money.Minor    `bun:"amount"`
 }
 
-// PaymentSums sums the payments of a filter, by currency.
-func (s *Store) PaymentSums(ctx context.Context, filter PaymentFilter) ([]PaymentSums, error) {
-	rows := []PaymentSums{}
-	err := filter.apply(s.idb.NewSelect().TableExpr("payment")).
-		ColumnExpr("payment.currency, count(*) AS count, coalesce(sum(payment.amount) FILTER (WHERE payment.voided_at IS NULL), 0)::bigint AS amount").
-		GroupExpr("payment.currency").OrderExpr("payment.currency").Scan(ctx, &rows)
-	return rows, translate(err)
+// PaymentSums sums the payments of a filter, by currency. A search that finds more than MaxSummed is not summed:
+// more is true and the answer empty.
+func (s *Store) PaymentSums(ctx context.Context, filter PaymentFilter) (rows []PaymentSums, more bool, err error) {
+	q, err := s.filterPayments(ctx, filter, s.idb.NewSelect().TableExpr("payment").ColumnExpr("payment.currency, payment.amount, payment.voided_at"))
+	if err != nil {
+		return nil, false, err
+	}
+	if filter.Search != "" {
+		q = q.Limit(MaxSummed + 1)
+	}
+	rows = []PaymentSums{}
+	err = s.idb.NewSelect().TableExpr("(?) AS found", q).
+		ColumnExpr("currency, count(*) AS count, coalesce(sum(amount) FILTER (WHERE voided_at IS NULL), 0)::bigint AS amount").
+		GroupExpr("currency").OrderExpr("currency").Scan(ctx, &rows)
+	var count int64
+	for _, row := range rows {
+		count += row.Count
+	}
+	if filter.Search != "" && count > MaxSummed {
+		return []PaymentSums{}, true, translate(err)
+	}
+	return rows, false, translate(err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
@@ -180,9 +181,12 @@ func (r *queryResolver) PaidPerMonth(ctx context.Context, from date.Date, to dat
 	return list, err
 }
 
-func (r *queryResolver) LedgerGaps(ctx context.Context) ([]*db.LedgerGap, error) {
-	rows, err := r.Billing.CheckLedger(ctx)
-	return pointers(rows), err
+func (r *queryResolver) LedgerCheck(ctx context.Context) (*db.LedgerCheck, error) {
+	row, err := r.Billing.LedgerCheck(ctx)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	return &row, err
 }
 
 func (r *resolver) CreditNote() gen.CreditNoteResolver { return &creditNoteResolver{r} }

@@ -215,7 +215,7 @@ func costs() gen.ComplexityRoot {
 	c.Query.BankMovements = func(child int, _ *string, first *int, _ *string, last *int, _ *string) int {
 		return page(child, first, last)
 	}
-	c.Query.LedgerGaps = func(child int) int { return 10*statementCost + 100*child } // reads the whole ledger
+	c.LedgerCheck.Gaps = func(child int) int { return 100 * child }
 	c.Query.PaidPerMonth = func(child int, _, _ date.Date) int { return statementCost + 12*child }
 	c.Query.Aging = func(child int, _ *string) int { return statementCost + 3*child }
 	c.Payment.Allocations = func(child int) int { return 3 * child }

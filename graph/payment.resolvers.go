@@ -98,7 +98,10 @@ func (r *invoiceResolver) TransferInstructions(ctx context.Context, obj *model.I
 }
 
 func (r *invoiceConnectionResolver) Totals(ctx context.Context, obj *model.InvoiceConnection) ([]*model.InvoiceTotals, error) {
-	rows, err := r.Billing.InvoiceSums(ctx, obj.Query)
+	rows, more, err := r.Billing.InvoiceSums(ctx, obj.Query)
+	if more {
+		return nil, err
+	}
 	list := make([]*model.InvoiceTotals, len(rows))
 	for i, row := range rows {
 		list[i] = &model.InvoiceTotals{Row: row}

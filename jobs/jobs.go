@@ -101,6 +101,7 @@ func New(config Config) *Worker {
 		{"reminder:plan", time.Minute, w.plan},
 		{"billing:renew", 10 * time.Minute, w.renew},
 		{"billing:checkouts", 10 * time.Minute, w.Billing.ReviewCheckouts},
+		{"billing:ledger", time.Hour, w.Billing.CheckLedger},
 		{"reminder:late-fees", time.Hour, w.chargeLateFees},
 		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
 		{"fiscal:credits", time.Hour, w.Fiscal.CheckCredits},

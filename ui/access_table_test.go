@@ -82,7 +82,7 @@ var documents = map[string]string{
 	"Query.payments":          `{ payments(client: "{client}") { nodes { id } } }`,
 	"Query.aging":             `{ aging(client: "{client}") { currency } }`,
 	"Query.paidPerMonth":      `{ paidPerMonth(from: "2026-01-01", to: "2026-12-31") { month } }`,
-	"Query.ledgerGaps":        `{ ledgerGaps { what } }`,
+	"Query.ledgerCheck":       `{ ledgerCheck { checkedAt } }`,
 	"Query.product":           `{ product(id: "{product}") { id } }`,
 	"Query.products":          `{ products { nodes { id } } }`,
 	"Query.service":           `{ service(id: "{service}") { id } }`,

@@ -906,6 +906,61 @@ func (ec *executionContext) fieldContext_IssueDraftInvoicesPayload_userErrors(_ 
 	return fc, nil
 }
 
+func (ec *executionContext) _LedgerCheck_checkedAt(ctx context.Context, field graphql.CollectedField, obj *db.LedgerCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LedgerCheck_checkedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CheckedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LedgerCheck_checkedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LedgerCheck", field, false, false, "DateTime")
+}
+
+func (ec *executionContext) _LedgerCheck_gaps(ctx context.Context, field graphql.CollectedField, obj *db.LedgerCheck) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LedgerCheck_gaps(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Gaps, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []db.LedgerGap) graphql.Marshaler {
+			return ec.marshalNLedgerGap2ᚕgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGapᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LedgerCheck_gaps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "LedgerCheck",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LedgerGap(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _LedgerGap_what(ctx context.Context, field graphql.CollectedField, obj *db.LedgerGap) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3185,6 +3240,44 @@ func (ec *executionContext) _IssueDraftInvoicesPayload(ctx context.Context, sel 
 	return out
 }
 
+var ledgerCheckImplementors = []string{"LedgerCheck"}
+
+func (ec *executionContext) _LedgerCheck(ctx context.Context, sel ast.SelectionSet, obj *db.LedgerCheck) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ledgerCheckImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LedgerCheck")
+		case "checkedAt":
+			out.Values[i] = ec._LedgerCheck_checkedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "gaps":
+			out.Values[i] = ec._LedgerCheck_gaps(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
 var ledgerGapImplementors = []string{"LedgerGap"}
 
 func (ec *executionContext) _LedgerGap(ctx context.Context, sel ast.SelectionSet, obj *db.LedgerGap) graphql.Marshaler {
@@ -3911,12 +4004,24 @@ func (ec *executionContext) marshalNIssueDraftInvoicesPayload2ᚖgithubᚗcomᚋ
 	return ec._IssueDraftInvoicesPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNLedgerGap2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGap(ctx context.Context, sel ast.SelectionSet, v *db.LedgerGap) graphql.Marshaler {
-	if v == nil {
-		graphql.AddInvalidNullError(ctx, "LedgerGap!")
-		return graphql.Null
+func (ec *executionContext) marshalNLedgerGap2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGap(ctx context.Context, sel ast.SelectionSet, v db.LedgerGap) graphql.Marshaler {
+	return ec._LedgerGap(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNLedgerGap2ᚕgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGapᚄ(ctx context.Context, sel ast.SelectionSet, v []db.LedgerGap) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLedgerGap2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGap(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
 	}
-	return ec._LedgerGap(ctx, sel, v)
+
+	return ret
 }
 
 func (ec *executionContext) marshalNMonthPaid2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐMonthPaid(ctx context.Context, sel ast.SelectionSet, v *model.MonthPaid) graphql.Marshaler {
@@ -4137,23 +4242,11 @@ func (ec *executionContext) marshalOInvoiceQuote2ᚖgithubᚗcomᚋnubedigitalmx
 	return ec._InvoiceQuote(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalOLedgerGap2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGapᚄ(ctx context.Context, sel ast.SelectionSet, v []*db.LedgerGap) graphql.Marshaler {
+func (ec *executionContext) marshalOLedgerCheck2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerCheck(ctx context.Context, sel ast.SelectionSet, v *db.LedgerCheck) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
-	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
-		fc := graphql.GetFieldContext(ctx)
-		fc.Result = &v[i]
-		return ec.marshalNLedgerGap2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGap(ctx, sel, v[i])
-	})
-
-	for _, e := range ret {
-		if e == graphql.Null {
-			return graphql.Null
-		}
-	}
-
-	return ret
+	return ec._LedgerCheck(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOMonthPaid2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐMonthPaidᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.MonthPaid) graphql.Marshaler {

@@ -1316,10 +1316,10 @@ func (ec *executionContext) _InvoiceConnection_totals(ctx context.Context, field
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*model.InvoiceTotals) graphql.Marshaler {
-			return ec.marshalNInvoiceTotals2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoiceTotalsᚄ(ctx, selections, v)
+			return ec.marshalOInvoiceTotals2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoiceTotalsᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_InvoiceConnection_totals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2414,7 +2414,7 @@ func (ec *executionContext) _InvoiceConnection(ctx context.Context, sel ast.Sele
 				})
 		case "totals":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
-				true, true,
+				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._InvoiceConnection_totals(ctx, field, obj)
 				})

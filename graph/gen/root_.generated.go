@@ -881,6 +881,11 @@ type ComplexityRoot struct {
 		Treatment func(childComplexity int) int
 	}
 
+	LedgerCheck struct {
+		CheckedAt func(childComplexity int) int
+		Gaps      func(childComplexity int) int
+	}
+
 	LedgerGap struct {
 		Expected func(childComplexity int) int
 		Stored   func(childComplexity int) int
@@ -1151,7 +1156,7 @@ type ComplexityRoot struct {
 		InvoiceQuote          func(childComplexity int, currency money.Currency, lines []*model.InvoiceLineInput) int
 		Invoices              func(childComplexity int, client *string, status *string, search *string, limits *model.InvoiceLimits, orderBy string, ascending bool, first *int, after *string, last *int, before *string) int
 		LateFeeRules          func(childComplexity int) int
-		LedgerGaps            func(childComplexity int) int
+		LedgerCheck           func(childComplexity int) int
 		MailTemplateVersions  func(childComplexity int, anchor string, days int, language string) int
 		MailTemplates         func(childComplexity int) int
 		MergeValues           func(childComplexity int) int
@@ -5063,6 +5068,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LateFeeRule.Treatment(childComplexity), true
 
+	case "LedgerCheck.checkedAt":
+		if e.ComplexityRoot.LedgerCheck.CheckedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.CheckedAt(childComplexity), true
+	case "LedgerCheck.gaps":
+		if e.ComplexityRoot.LedgerCheck.Gaps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Gaps(childComplexity), true
+
 	case "LedgerGap.expected":
 		if e.ComplexityRoot.LedgerGap.Expected == nil {
 			break
@@ -6965,12 +6983,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.LateFeeRules(childComplexity), true
-	case "Query.ledgerGaps":
-		if e.ComplexityRoot.Query.LedgerGaps == nil {
+	case "Query.ledgerCheck":
+		if e.ComplexityRoot.Query.LedgerCheck == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Query.LedgerGaps(childComplexity), true
+		return e.ComplexityRoot.Query.LedgerCheck(childComplexity), true
 	case "Query.mailTemplateVersions":
 		if e.ComplexityRoot.Query.MailTemplateVersions == nil {
 			break
@@ -9735,6 +9753,14 @@ type MonthPaid {
   count: Int!
 }
 
+"A comparison of documents, ledger and numbering."
+type LedgerCheck {
+  "When."
+  checkedAt: DateTime!
+  "What did not add up, at most 100: empty when all was well."
+  gaps: [LedgerGap!]!
+}
+
 "Something that does not add up."
 type LedgerGap {
   "What: invoice, credit, payment, credit_note, refund, numbering."
@@ -9795,8 +9821,8 @@ extend type Query {
     "The last day."
     to: Date!
   ): [MonthPaid!]
-  "What does not add up between documents, ledger and numbering: empty when all is well. Staff only."
-  ledgerGaps: [LedgerGap!]
+  "The last nightly comparison of documents, ledger and numbering; null before the first. Staff only."
+  ledgerCheck: LedgerCheck
 }
 
 "A draft as it should be from now on. Staff who may bill."
@@ -12759,8 +12785,8 @@ type InvoiceTotals {
 }
 
 extend type InvoiceConnection {
-  "The sums of the whole list, not of the page alone, by currency."
-  totals: [InvoiceTotals!]!
+  "The sums of the whole list, not of the page alone, by currency. Null where a search finds more than 10,000."
+  totals: [InvoiceTotals!]
 }
 
 "What a list of invoices is ordered by. The id decides between equals."
@@ -16785,6 +16811,16 @@ func (ec *executionContext) childFields_LateFeeRule(ctx context.Context, field g
 		return ec.fieldContext_LateFeeRule_treatment(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LateFeeRule", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "checkedAt":
+		return ec.fieldContext_LedgerCheck_checkedAt(ctx, field)
+	case "gaps":
+		return ec.fieldContext_LedgerCheck_gaps(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheck", field.Name)
 }
 
 func (ec *executionContext) childFields_LedgerGap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -147,7 +147,7 @@ type QueryResolver interface {
 	Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) (*model.PaymentConnection, error)
 	Aging(ctx context.Context, client *string) ([]*model.Aging, error)
 	PaidPerMonth(ctx context.Context, from date.Date, to date.Date) ([]*model.MonthPaid, error)
-	LedgerGaps(ctx context.Context) ([]*db.LedgerGap, error)
+	LedgerCheck(ctx context.Context) (*db.LedgerCheck, error)
 	Client(ctx context.Context, id string) (*db.Client, error)
 	Clients(ctx context.Context, search *string, externalRef *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error)
 	Company(ctx context.Context) (*db.Company, error)
@@ -7952,33 +7952,33 @@ func (ec *executionContext) fieldContext_Query_paidPerMonth(ctx context.Context,
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_ledgerGaps(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+func (ec *executionContext) _Query_ledgerCheck(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_ledgerGaps(ctx, field)
+			return ec.fieldContext_Query_ledgerCheck(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().LedgerGaps(ctx)
+			return ec.Resolvers.Query().LedgerCheck(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*db.LedgerGap) graphql.Marshaler {
-			return ec.marshalOLedgerGap2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerGapᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *db.LedgerCheck) graphql.Marshaler {
+			return ec.marshalOLedgerCheck2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐLedgerCheck(ctx, selections, v)
 		},
 		true,
 		false,
 	)
 }
-func (ec *executionContext) fieldContext_Query_ledgerGaps(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_ledgerCheck(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_LedgerGap(ctx, field)
+			return ec.childFields_LedgerCheck(ctx, field)
 		},
 	}
 	return fc, nil
@@ -11034,11 +11034,11 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_paidPerMonth(ctx, field)
 				})
-		case "ledgerGaps":
+		case "ledgerCheck":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
-					return ec._Query_ledgerGaps(ctx, field)
+					return ec._Query_ledgerCheck(ctx, field)
 				})
 		case "client":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -55,13 +56,39 @@ func moveEntries(ctx context.Context, row db.Invoice, kind string, amount money.
 	return []db.LedgerEntry{onInvoice, onCredit}
 }
 
-// CheckLedger compares every document with the sum of its ledger entries, and every series with the
-// numbers that were used. An empty answer means that all adds up. Staff only.
-func (s *Service) CheckLedger(ctx context.Context) ([]db.LedgerGap, error) {
-	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
-		return nil, err
+const (
+	ledgerHour = 9   // UTC: three in the night in central Mexico
+	maxGaps    = 100 // that a comparison names
+)
+
+// CheckLedger compares every document with the sum of its ledger entries, and every series with the numbers that were
+// used, for [Service.LedgerCheck]: at the first call, then once a night. Background work only.
+func (s *Service) CheckLedger(ctx context.Context) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
 	}
-	return s.Store.LedgerGaps(ctx, 100)
+	last, err := s.Store.LedgerCheck(ctx)
+	switch {
+	case fault.Is(err, fault.NotFound):
+	case err != nil:
+		return err
+	case s.Now().UTC().Hour() != ledgerHour || s.Now().Sub(last.CheckedAt) < 2*time.Hour:
+		return nil
+	}
+	gaps, err := s.Store.LedgerGaps(ctx, maxGaps)
+	if err != nil {
+		return err
+	}
+	return s.Store.SaveLedgerCheck(ctx, db.LedgerCheck{CheckedAt: s.Now(), Gaps: gaps})
+}
+
+// LedgerCheck returns what the last comparison of ledger, documents and numbers found: without gaps all added up.
+// Not found before the first. Staff only.
+func (s *Service) LedgerCheck(ctx context.Context) (db.LedgerCheck, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return db.LedgerCheck{}, err
+	}
+	return s.Store.LedgerCheck(ctx)
 }
 
 // Credits returns the credit of a client, by currency.

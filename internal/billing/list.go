@@ -71,11 +71,12 @@ func (s *Service) Invoices(ctx context.Context, query InvoiceQuery, page db.Page
 	return list, err
 }
 
-// InvoiceSums sums the invoices of a list, by currency.
-func (s *Service) InvoiceSums(ctx context.Context, query InvoiceQuery) ([]db.InvoiceSums, error) {
+// InvoiceSums sums the invoices of a list, by currency; more is true, and nothing summed, where a search finds more
+// than db.MaxSummed.
+func (s *Service) InvoiceSums(ctx context.Context, query InvoiceQuery) (sums []db.InvoiceSums, more bool, err error) {
 	filter, err := s.filter(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return s.Store.InvoiceSums(ctx, filter)
 }

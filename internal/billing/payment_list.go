@@ -51,11 +51,12 @@ func (s *Service) PaymentList(ctx context.Context, query PaymentQuery, page db.P
 	return s.Store.PaymentList(ctx, filter, page)
 }
 
-// PaymentSums sums the payments of a list, by currency; what was voided counts nothing.
-func (s *Service) PaymentSums(ctx context.Context, query PaymentQuery) ([]db.PaymentSums, error) {
+// PaymentSums sums the payments of a list, by currency; what was voided counts nothing. more is true, and nothing
+// summed, where a search finds more than db.MaxSummed.
+func (s *Service) PaymentSums(ctx context.Context, query PaymentQuery) (sums []db.PaymentSums, more bool, err error) {
 	filter, err := s.paymentFilter(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return s.Store.PaymentSums(ctx, filter)
 }

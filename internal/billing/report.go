@@ -94,11 +94,14 @@ func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer,
 		return err
 	}
 	filter.NoDrafts = true
-	sums, err := s.Store.InvoiceSums(ctx, filter)
+	sums, more, err := s.Store.InvoiceSums(ctx, filter)
 	if err != nil {
 		return err
 	}
 	var count int64
+	if more {
+		count = db.MaxSummed
+	}
 	for _, sum := range sums {
 		count += sum.Count
 	}

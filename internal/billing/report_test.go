@@ -71,9 +71,10 @@ func TestLists(t *testing.T) {
 	wrong(t, err, "order", "VALUE_INVALID")
 	_, err = w.Invoices(w.staff(), billing.InvoiceQuery{IssuedFrom: "2026-03-02", IssuedTo: "2026-03-01"}, db.Page{})
 	wrong(t, err, "issuedTo", "DATE_RANGE")
-	sums := must(t, func() ([]db.InvoiceSums, error) {
-		return w.InvoiceSums(w.login(access.Invoices), billing.InvoiceQuery{})
-	})
+	sums, more, err := w.InvoiceSums(w.login(access.Invoices), billing.InvoiceQuery{})
+	if err != nil || more {
+		t.Fatal(more, err)
+	}
 	if len(sums) != 1 || sums[0].Count != 4 || sums[0].Total != 116000 || sums[0].Balance != 116000 {
 		t.Fatalf("%+v", sums)
 	}
@@ -309,5 +310,46 @@ func TestPaymentAllocations(t *testing.T) {
 		if got, err := w.InvoiceCreditNotes(ctx, []id.Invoice{a.ID}); err != nil || len(got) != 0 {
 			t.Error(got, err)
 		}
+	}
+}
+
+// The nightly comparison finds what is wrong, is kept for staff to read, and is made once a night.
+func TestLedgerCheck(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.LedgerCheck(w.staff()); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("before the first: %v", err)
+	}
+	if err := w.CheckLedger(w.staff()); !fault.Is(err, fault.Forbidden) {
+		t.Fatalf("staff: %v", err)
+	}
+	if _, err := w.LedgerCheck(w.login(access.Invoices)); !fault.Is(err, fault.Forbidden) {
+		t.Fatalf("a client: %v", err)
+	}
+	check := func(at string) db.LedgerCheck {
+		t.Helper()
+		w.at(at)
+		if err := w.CheckLedger(access.With(w.Context(), access.SystemActor())); err != nil {
+			t.Fatal(err)
+		}
+		return must(t, func() (db.LedgerCheck, error) { return w.LedgerCheck(w.staff()) })
+	}
+	row := w.issue("100")
+	if got := check("2026-06-09T15:00:00Z"); len(got.Gaps) > 0 {
+		t.Fatalf("%+v", got.Gaps)
+	}
+	if _, err := w.sql.Exec("UPDATE invoice SET paid = 700, status = 'partly_paid' WHERE id = $1", row.ID); err != nil {
+		t.Fatal(err)
+	}
+	for at, gaps := range map[string]int{"2026-06-09T16:00:00Z": 0, "2026-06-10T08:59:00Z": 0} {
+		if got := check(at); len(got.Gaps) != gaps {
+			t.Errorf("%s is no time to look: %+v", at, got)
+		}
+	}
+	got := check("2026-06-10T09:10:00Z")
+	if len(got.Gaps) != 1 || got.Gaps[0] != (db.LedgerGap{What: "invoice", Subject: row.Number, Stored: 700}) {
+		t.Fatalf("%+v", got)
+	}
+	if again := check("2026-06-10T09:50:00Z"); !again.CheckedAt.Equal(got.CheckedAt) {
+		t.Errorf("looked twice in a night")
 	}
 }

@@ -43,6 +43,7 @@ type invoicesView struct {
 	Today  date.Date
 	Rows   []db.Invoice
 	Sums   []db.InvoiceSums
+	More   bool // too many to be summed
 	Next   string
 	Errors fieldErrors
 }
@@ -156,7 +157,7 @@ func (c *Console) invoices(w http.ResponseWriter, r *http.Request) error {
 		list, err = c.Billing.Invoices(ctx, query, db.Page{First: pageSize, After: r.URL.Query().Get("despues")})
 	}
 	if err == nil {
-		view.Sums, err = c.Billing.InvoiceSums(ctx, query)
+		view.Sums, view.More, err = c.Billing.InvoiceSums(ctx, query)
 	}
 	status := http.StatusOK
 	if errs, ok := invalid(ctx, err); ok && errs["after"] == "" {

@@ -47,6 +47,7 @@ type paymentsView struct {
 	Query  url.Values
 	Rows   []paymentRow
 	Sums   []db.PaymentSums
+	More   bool  // too many to be summed
 	Review int64 // what the gateway told and nobody could book
 	Next   string
 	Errors fieldErrors
@@ -117,7 +118,7 @@ func (c *Console) payments(w http.ResponseWriter, r *http.Request) error {
 		list, err = c.Billing.PaymentList(ctx, query, db.Page{First: pageSize, After: q.Get("despues")})
 	}
 	if err == nil {
-		view.Sums, err = c.Billing.PaymentSums(ctx, query)
+		view.Sums, view.More, err = c.Billing.PaymentSums(ctx, query)
 	}
 	if err == nil {
 		view.Review, err = c.Billing.UndecidedEvents(ctx)

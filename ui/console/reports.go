@@ -63,7 +63,7 @@ type chart struct {
 type reportsView struct {
 	Aging   []chart
 	Revenue []chart
-	Gaps    []db.LedgerGap
+	Check   *db.LedgerCheck // nil before the first
 }
 
 // reportMonths is how many months the chart of revenue has.
@@ -87,7 +87,10 @@ func (c *Console) reports(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view.Revenue = revenueCharts(ctx, from, months)
-	if view.Gaps, err = c.Billing.CheckLedger(ctx); err != nil {
+	check, err := c.Billing.LedgerCheck(ctx)
+	if err == nil {
+		view.Check = &check
+	} else if !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	return c.show(w, r, http.StatusOK, bt(ctx, "reports.title"), reportsPage(view))
@@ -241,7 +244,7 @@ func (c *Console) morning(ctx context.Context) (morning, error) {
 	if out.Paid, err = c.Billing.PaidPerMonth(ctx, today[:8]+"01", today); err != nil {
 		return out, err
 	}
-	drafts, err := c.Billing.InvoiceSums(ctx, billing.InvoiceQuery{Status: db.InvoiceDraft})
+	drafts, _, err := c.Billing.InvoiceSums(ctx, billing.InvoiceQuery{Status: db.InvoiceDraft})
 	if err != nil {
 		return out, err
 	}

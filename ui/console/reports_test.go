@@ -8,13 +8,18 @@ import (
 	"testing"
 
 	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
 )
 
 // What is owed by age, what was received by month, the account of a client, and the first look of the day.
 func TestReports(t *testing.T) {
 	w := newWorld(t)
-	w.get("/consola/informes").want(t, 200, "No se ha cobrado nada", "cuadran al centavo")
+	w.get("/consola/informes").want(t, 200, "No se ha cobrado nada")
+	if err := w.billing.CheckLedger(access.With(t.Context(), access.SystemActor())); err != nil {
+		t.Fatal(err)
+	}
+	w.get("/consola/informes").want(t, 200, "cuadraban al centavo", "29 abr 2026, 10:00")
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	for _, due := range []string{"2026-05-30", "2026-04-10", "2026-03-10", "2026-02-10", "2025-12-10"} { // 0, 19, 50, 78 and 140 days late
 		dbtest.Invoice(t, w.store, client, "2025-12-01", date.Date(due), now)

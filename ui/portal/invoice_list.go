@@ -46,6 +46,7 @@ type invoicesView struct {
 	Query  url.Values // the filter as it was asked for
 	Rows   []db.Invoice
 	Sums   []db.InvoiceSums
+	More   bool // too many to be summed
 	Next   templ.SafeURL
 	Errors map[string]string
 }
@@ -186,7 +187,7 @@ func (p *Portal) Invoices(w http.ResponseWriter, r *http.Request) error {
 		list, err = p.Billing.Invoices(ctx, query, db.Page{First: 25, After: r.URL.Query().Get("despues")})
 	}
 	if err == nil {
-		view.Sums, err = p.Billing.InvoiceSums(ctx, query)
+		view.Sums, view.More, err = p.Billing.InvoiceSums(ctx, query)
 	}
 	status := http.StatusOK
 	if f, ok := fault.As(err); ok && f.Kind == fault.Invalid && view.Client.ID != 0 {
