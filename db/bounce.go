@@ -18,6 +18,14 @@ func (s *Store) MarkBounce(ctx context.Context, clientID id.Client, contactID id
 	return translate(err)
 }
 
+// ArrivedSince reports whether a reminder to the address of a contact (0: the client's own) was sent after
+// the one moment, before the other, and did not come back.
+func (s *Store) ArrivedSince(ctx context.Context, clientID id.Client, contactID id.Contact, email string, after, before time.Time) (bool, error) {
+	ok, err := s.idb.NewSelect().Table("delivery").Where("client_id = ?", clientID).Where("coalesce(contact_id, 0) = ?", contactID).
+		Where("lower(email) = lower(?)", email).Where("status = 'sent'").Where("sent_at > ?", after).Where("sent_at < ?", before).Exists(ctx)
+	return ok, translate(err)
+}
+
 // DeliveryOf returns the row of the ledger for an invoice, step and recipient (contact 0: the
 // client's own address).
 func (s *Store) DeliveryOf(ctx context.Context, invoiceID id.Invoice, stepID id.Step, contactID id.Contact) (Delivery, error) {

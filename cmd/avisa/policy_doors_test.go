@@ -14,6 +14,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/locale"
@@ -239,6 +240,56 @@ func (s *site) revokes(door string, m devstack.Message, open string, second db.I
 	}
 	if slices.Sort(objects); !slices.Equal(objects, []string{s.contact.ID.String(), s.invoice.ID.String()}) {
 		s.Errorf("the log has %q", objects)
+	}
+}
+
+// Three soft bounces in a row stop mail to an address; mail that arrived between them, or another address,
+// begins a new row.
+func TestSoftBouncesInARow(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for i, c := range []struct {
+		name    string
+		between func(*site)
+		stopped bool
+	}{
+		{"in a row", func(*site) {}, true},
+		{"mail arrived between them", func(s *site) {
+			s.exec("UPDATE contact SET bounced_at = now() - interval '30 days' WHERE id = $1", s.contact.ID)
+			s.exec("UPDATE delivery SET status = 'sent', reason = '', sent_at = now() - interval '20 days' WHERE contact_id = $1", s.contact.ID)
+		}, false},
+		{"another address", func(s *site) {
+			details := account.ContactDetails{Firstname: "Contacto", Email: "nueva@" + strings.SplitN(s.contact.Email, "@", 2)[1]}
+			row, err := s.account.UpdateContact(s.system(), account.UpdateContactInput{ContactID: s.contact.ID, Details: &details})
+			s.must(err)
+			s.contact = row
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := s.begin(t, 200+i)
+			for n := range 3 {
+				if n == 2 {
+					c.between(s)
+				}
+				s.invoice = s.owe(-18, 1)
+				s.plan()
+				s.work()
+				list, err := s.store.InvoiceDeliveries(t.Context(), s.invoice.ID)
+				s.must(err)
+				for _, row := range list {
+					if row.ContactID == s.contact.ID {
+						report := fmt.Sprintf("Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; %s\r\nAction: failed\r\nStatus: 4.4.7\r\n\r\n--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: <%s>\r\n\r\n--b--\r\n", s.contact.Email, row.MessageID)
+						if got, err := s.reminder.RecordBounce(s.system(), []byte(report)); got != 1 || err != nil {
+							t.Fatal(n, got, err)
+						}
+					}
+				}
+			}
+			row, err := s.store.Contact(t.Context(), s.contact.ID)
+			if err != nil || row.Bounces(row.Email) != c.stopped {
+				t.Fatalf("%+v, %v", row.Bounce, err)
+			}
+		})
 	}
 }
 

@@ -157,6 +157,9 @@ func (s *Service) saveClient(ctx context.Context, tx *db.Store, before, row db.C
 		return err
 	}
 	if row.Email != before.Email {
+		if err := tx.MarkBounce(ctx, row.ID, 0, db.Bounce{}); err != nil { // what came back, came back from another address
+			return err
+		}
 		if err := s.inviteAnew(ctx, tx, row); err != nil {
 			return err
 		}

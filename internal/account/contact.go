@@ -117,6 +117,11 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		if err := tx.UpdateContact(ctx, &row); err != nil {
 			return err
 		}
+		if row.Email != before.Email { // what came back, came back from another address
+			if err := tx.MarkBounce(ctx, row.ClientID, row.ID, db.Bounce{}); err != nil {
+				return err
+			}
+		}
 		if has && row.Email != before.Email {
 			if err := s.moveLogin(ctx, tx, current, row.Email); err != nil {
 				return err

@@ -16,17 +16,25 @@ import (
 type Bounce struct {
 	Recipient  string // the address that the mail was for
 	Permanent  bool   // action failed with a status 5.y.z: the address takes no mail
-	Temporary  bool   // given up or delayed for a passing reason (4.y.z)
+	Temporary  bool   // given up for a passing reason (4.y.z), or for a full mailbox
 	Status     string // enhanced status code, "5.1.1" (RFC 3463)
 	Diagnostic string // the remote system's words
 	MessageID  string // of the mail that came back, without angle brackets; "" when the report does not say
 }
 
+// What a report holds at most; more is somebody's attempt to keep us busy, because we write to one
+// recipient at a time.
+const (
+	maxParts      = 50
+	maxRecipients = 20
+)
+
 // ErrNoReport is returned for a mail that is no delivery status notification.
 var ErrNoReport = errors.New("not a delivery status notification")
 
 // ParseBounces reads a delivery status notification (multipart/report with report-type
-// delivery-status, RFC 3464). Reports that a mail arrived, or was relayed, are left out.
+// delivery-status, RFC 3464). Reports that a mail arrived, was relayed, or is delayed and will be tried
+// again (section 2.3.3) are left out: nothing came back.
 func ParseBounces(raw []byte) ([]Bounce, error) {
 	entity, err := message.Read(bytes.NewReader(raw))
 	if entity == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
@@ -39,7 +47,10 @@ func ParseBounces(raw []byte) ([]Bounce, error) {
 	var bounces []Bounce
 	messageID, found := "", false
 	parts := entity.MultipartReader()
-	for parts != nil {
+	for range maxParts {
+		if parts == nil {
+			break
+		}
 		part, err := parts.NextPart()
 		if part == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
 			break
@@ -58,6 +69,7 @@ func ParseBounces(raw []byte) ([]Bounce, error) {
 	if !found {
 		return nil, ErrNoReport
 	}
+	bounces = bounces[:min(len(bounces), maxRecipients)]
 	for i := range bounces {
 		bounces[i].MessageID = messageID
 	}
@@ -79,12 +91,12 @@ func recipients(body io.Reader) []Bounce {
 			b.Status, _, _ = strings.Cut(b.Status, " ")
 			action := strings.ToLower(strings.TrimSpace(fields.Get("Action")))
 			b.Permanent = action == "failed" && !strings.HasPrefix(b.Status, "4.") && !full(b.Status)
-			b.Temporary = !b.Permanent && (action == "failed" || action == "delayed")
+			b.Temporary = !b.Permanent && action == "failed"
 			if b.Permanent || b.Temporary {
 				list = append(list, b)
 			}
 		}
-		if err != nil {
+		if err != nil || len(list) == maxRecipients {
 			return list
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // report writes a notification as mail servers do.
@@ -52,8 +53,8 @@ func TestParseBounces(t *testing.T) {
 		{"failed", "5.1.1", 1, true, false},
 		{"failed", "5.1.1 (bad mailbox)", 1, true, false},
 		{"failed", "4.4.7", 1, false, true},
-		{"failed", "5.2.2", 1, false, true}, // the mailbox is full
-		{"delayed", "4.4.1", 1, false, true},
+		{"failed", "5.2.2", 1, false, true},   // the mailbox is full
+		{"delayed", "4.4.1", 0, false, false}, // it will be tried again
 		{"delivered", "2.0.0", 0, false, false},
 		{"relayed", "2.0.0", 0, false, false},
 	} {
@@ -71,6 +72,24 @@ func TestParseBounces(t *testing.T) {
 	for _, text := range []string{"", "Subject: hola\r\n\r\ntexto", strings.ReplaceAll(report("failed", "5.1.1"), "report-type=delivery-status;", "")} {
 		if _, err := ParseBounces([]byte(text)); !errors.Is(err, ErrNoReport) {
 			t.Errorf("%.40q: %v", text, err)
+		}
+	}
+}
+
+// A report made to keep us busy costs little.
+func TestParseBouncesIsBounded(t *testing.T) {
+	many := report("failed", "5.1.1")
+	group := "Final-Recipient: rfc822; x@uno.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n"
+	for name, raw := range map[string]string{
+		"many recipients": strings.Replace(many, "Final-Recipient:", strings.Repeat(group, 15_000)+"Final-Recipient:", 1),
+		"many parts":      strings.Replace(many, "--b--", strings.Repeat("--b\r\nContent-Type: message/delivery-status\r\n\r\n\r\n"+group, 8_000)+"--b--", 1),
+		"a long line":     strings.Replace(many, "Lo sentimos.", strings.Repeat("x", 1<<20), 1),
+		"long field":      strings.Replace(many, "Diagnostic-Code:", "X-Y: "+strings.Repeat("y", 1<<20)+"\r\nDiagnostic-Code:", 1),
+	} {
+		began := time.Now()
+		list, err := ParseBounces([]byte(raw))
+		if len(list) > maxRecipients || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: %d in %s, %v", name, len(list), time.Since(began), err)
 		}
 	}
 }

@@ -18,6 +18,10 @@ import (
 // softLimit is the number of temporary bounces in a row after which an address counts as dead.
 const softLimit = 3
 
+// returnDays is how long a mail that was taken over may still come back: mail servers try for up to five
+// days (RFC 5321 section 4.5.4.1).
+const returnDays = 5
+
 // Mailbox is where bounces arrive: whoever reads it (IMAP, a spool folder) hands over each mail once
 // more if seen was not called.
 type Mailbox interface {
@@ -72,11 +76,12 @@ func (s *Service) RecordBounce(ctx context.Context, raw []byte) (int, error) {
 	return concerned, nil
 }
 
-// parseMessageID reads the Message-ID that compose makes.
+// parseMessageID reads the Message-ID that messageID makes. Whether it is that of the mail only the row
+// of the ledger knows.
 func parseMessageID(text string) (invoice id.Invoice, step id.Step, contact id.Contact, ok bool) {
 	local, _, _ := strings.Cut(text, "@")
 	parts := strings.Split(local, ".")
-	if len(parts) != 4 || parts[0] != "reminder" {
+	if len(parts) != 4 && len(parts) != 5 || parts[0] != "reminder" { // those of before had no proof
 		return 0, 0, 0, false
 	}
 	for i, to := range []*int64{(*int64)(&invoice), (*int64)(&step), (*int64)(&contact)} {
@@ -105,6 +110,15 @@ func (s *Service) recordOne(ctx context.Context, tx *db.Store, b mail.Bounce) (b
 		return false, err
 	}
 	now := s.Now()
+	if before.SoftBounces > 0 && before.BouncedAt != nil { // mail that arrived meanwhile ends a row of failures
+		arrived, err := tx.ArrivedSince(ctx, to.ClientID, to.ContactID, to.Email, *before.BouncedAt, now.AddDate(0, 0, -returnDays))
+		if err != nil {
+			return false, err
+		}
+		if arrived {
+			before.SoftBounces = 0
+		}
+	}
 	after := db.Bounce{BouncedAt: &now, BounceDetail: detail, SoftBounces: before.SoftBounces + 1}
 	if b.Permanent || after.SoftBounces >= softLimit {
 		after.BouncedEmail, after.SoftBounces = to.Email, 0
@@ -132,7 +146,7 @@ func (s *Service) returned(ctx context.Context, tx *db.Store, b mail.Bounce, rea
 		return addressee{e.ClientID, e.ContactID, e.Address, e.ID.String()}, found && e.Kind != db.EmailNotice, err
 	}
 	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
-	if fault.Is(err, fault.NotFound) || err == nil && !strings.EqualFold(row.Email, b.Recipient) {
+	if fault.Is(err, fault.NotFound) || err == nil && (row.MessageID != b.MessageID || !strings.EqualFold(row.Email, b.Recipient)) {
 		return addressee{}, false, nil
 	}
 	if err != nil {

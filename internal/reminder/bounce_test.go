@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/mail/mailtest"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -116,6 +117,64 @@ func TestForgedBounce(t *testing.T) {
 	}
 	if _, err := o.rules.RecordBounce(t.Context(), nil); !fault.Is(err, fault.Unauthenticated) {
 		t.Fatal(err)
+	}
+}
+
+// A report counts only when it is about a mail that was sent, to the address that it was sent to, by who has
+// read it; and only when the mail came back.
+func TestReportsThatDoNotCount(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	row := o.row()
+	other := dbtest.Client(t, o.store, "Otra empresa", "pagos@otra.example")
+	local, domain, _ := strings.Cut(row.MessageID, "@")
+	guessed := local[:strings.LastIndex(local, ".")]
+	if strings.Count(guessed, ".") != 3 || len(local)-len(guessed) < 20 {
+		t.Fatalf("the Message-ID %s can be guessed", row.MessageID)
+	}
+	with := func(id string) db.Delivery { forged := row; forged.MessageID = id; return forged }
+	good := string(returned(row, recipient, "5.1.1"))
+	for name, raw := range map[string]string{
+		"a guessed Message-ID":           string(returned(with(guessed+"@"+domain), recipient, "5.1.1")),
+		"a proof of another mail":        string(returned(with("reminder.999.1.0"+local[len(guessed):]+"@"+domain), recipient, "5.1.1")),
+		"a wrong proof":                  string(returned(with(guessed+"."+strings.Repeat("0", 32)+"@"+domain), recipient, "5.1.1")),
+		"another company's address":      string(returned(row, other.Email, "5.1.1")),
+		"no Message-ID":                  string(returned(with(""), recipient, "5.1.1")),
+		"numbers that overflow":          string(returned(with("reminder.99999999999999999999.1.0.x@"+domain), recipient, "5.1.1")),
+		"it is delayed":                  strings.Replace(string(returned(row, recipient, "4.4.1")), "Action: failed", "Action: delayed", 1),
+		"it was delivered":               strings.Replace(good, "Action: failed", "Action: delivered", 1),
+		"it was expanded":                strings.Replace(good, "Action: failed", "Action: expanded", 1),
+		"no action":                      strings.Replace(good, "Action: failed\r\n", "", 1),
+		"somebody is away":               "Subject: Fuera de la oficina\r\nAuto-Submitted: auto-replied\r\nIn-Reply-To: <" + row.MessageID + ">\r\n\r\nRegreso el lunes.\r\n",
+		"it was read":                    strings.Replace(good, "report-type=delivery-status", "report-type=disposition-notification", 1),
+		"a report without its own parts": "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nhola\r\n--b--\r\n",
+		"a boundary that never comes":    "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n" + strings.Repeat("x", 1<<16),
+		"zero bytes":                     strings.Repeat("\x00", 1<<10),
+	} {
+		n, err := o.rules.RecordBounce(o.system(), []byte(raw))
+		if err != nil && !fault.Is(err, fault.Invalid) || n != 0 {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+	}
+	for _, c := range []struct {
+		clientID id.Client
+		email    string
+	}{{o.client.ID, recipient}, {other.ID, other.Email}} {
+		if client, err := o.store.Client(t.Context(), c.clientID); err != nil || client.Bounces(c.email) || client.SoftBounces != 0 {
+			t.Errorf("%s was marked: %+v, %v", c.email, client.Bounce, err)
+		}
+	}
+	if got := o.row(); got.Status != db.DeliverySent || o.notices() != 0 {
+		t.Fatalf("%s %q", got.Status, got.Reason)
+	}
+	// After all of them the real one still counts, once.
+	for _, want := range []int{1, 0} {
+		if n, err := o.rules.RecordBounce(o.system(), []byte(good)); n != want || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	if n := o.notices(); n != 1 || o.row().Status != db.DeliveryBounced {
+		t.Fatalf("%d notices, %s", n, o.row().Status)
 	}
 }
 
@@ -382,10 +441,21 @@ func TestBouncesFromMailbox(t *testing.T) {
 	o := newOutside(t)
 	o.send(o.take())
 	server := mailtest.StartIMAP(t)
-	box, err := mail.NewIMAP(server.URL("Rebotes"), 10*time.Second)
+	// The connection breaks off at first, after more bytes each time.
+	cut := mailtest.Cut(t, server.Addr, 5, 60, 180, 260, 420, 700, 1100, 1600)
+	box, err := mail.NewIMAP(strings.Replace(server.URL("Rebotes"), server.Addr, cut, 1), 10*time.Second)
 	fail(o.world, err)
 	server.Deliver(t, "Rebotes", []byte("Subject: Una pregunta\r\n\r\nHola\r\n"))
 	server.Deliver(t, "Rebotes", returned(o.row(), recipient, "5.1.1"))
+	broken := 0
+	for range 8 {
+		if err := o.rules.PollBounces(o.system(), box); err != nil {
+			broken++
+		}
+	}
+	if broken < 4 {
+		t.Fatalf("%d visits broke off: the test proves nothing", broken)
+	}
 	for range 2 {
 		fail(o.world, o.rules.PollBounces(o.system(), box))
 	}

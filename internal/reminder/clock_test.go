@@ -175,7 +175,7 @@ func (l *timeline) read(number, address string) map[int]int {
 			continue
 		}
 		var invoice, step, contact int64
-		if _, err := fmt.Sscanf(m.MessageID, "reminder.%d.%d.%d@", &invoice, &step, &contact); err != nil {
+		if _, err := fmt.Sscanf(m.MessageID, "reminder.%d.%d.%d.", &invoice, &step, &contact); err != nil {
 			l.Fatalf("%s: %v", m.MessageID, err)
 		}
 		rows, err := l.store.StepsByID(l.outside.Context(), []id.Step{id.Step(step)})

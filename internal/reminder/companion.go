@@ -23,7 +23,11 @@ func (s *Service) sendClaimed(ctx context.Context, row db.Sending) ([]db.Outcome
 	if err != nil {
 		return nil, err
 	}
-	shared := messageID(row, company)
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shared := messageID(row, company, key)
 	companions, wait, err := s.claimCompanions(ctx, row, shared)
 	if err != nil {
 		return nil, err

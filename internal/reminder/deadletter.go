@@ -53,8 +53,8 @@ func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.M
 	}
 	parts := make([]Reminder, len(rows))
 	for i, row := range rows {
-		parts[i] = compose(row, company, s.Now())
-		if parts[i].LateFees, err = s.Store.ComingLateFees(ctx, s.Now(), []id.Invoice{row.InvoiceID}); err != nil {
+		parts[i] = compose(row, company, s.Now(), nil)
+		if parts[i].LateFees, err = s.comingLateFees(ctx, row.InvoiceID); err != nil {
 			return mail.Message{}, err
 		}
 	}

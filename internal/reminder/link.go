@@ -355,7 +355,12 @@ func (s *Service) SendVerification(ctx context.Context, job VerifyJob) error {
 	t := func(key string) string {
 		return locale.T(contact.Language, "mail.verify."+key, "email", contact.Email, "client", client.Name, "company", company.Name, "link", s.LinkURL(LinkVerify, token))
 	}
-	message := mail.Message{ID: fmt.Sprintf("verify.%d.%s@%s", contact.ID, job.Ref, domainOf(company.Email)), FromName: company.Name, From: company.Email,
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("verify.%d.%s", contact.ID, job.Ref)
+	message := mail.Message{ID: name + "." + proof(key, name) + "@" + domainOf(company.Email), FromName: company.Name, From: company.Email,
 		ToName: contact.Name(), To: contact.Email, Subject: t("subject"), Text: t("text"), Language: contact.Language, Secrets: []string{token}}
 	receipt, err := s.Mailer.Send(ctx, message)
 	if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailVerification, client.ID, contact.ID, message).Went(receipt, err)); err != nil {

@@ -2,6 +2,7 @@ package reminder
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -158,18 +159,17 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 		leave(nil)
 		return end, err
 	}
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		leave(nil)
+		return end, err // the database, not the mail
+	}
 	parts := make([]Reminder, len(rows))
 	for i, row := range rows {
-		parts[i] = compose(row, company, s.Now())
+		parts[i] = compose(row, company, s.Now(), key)
 		if parts[i].LateFees, err = s.lateFees(ctx, row.InvoiceID); err != nil {
 			leave(nil)
 			return end, err
-		}
-	}
-	if s.LinkURL != nil {
-		if _, err := s.linkKey(ctx); err != nil {
-			leave(nil)
-			return end, err // the database, not the mail
 		}
 	}
 	s.cached.Lock()
@@ -383,9 +383,9 @@ func (s *Service) company(ctx context.Context) (db.Company, error) {
 }
 
 // compose fills the reminder from the claimed row.
-func compose(row db.Sending, company db.Company, now time.Time) Reminder {
+func compose(row db.Sending, company db.Company, now time.Time, key []byte) Reminder {
 	return Reminder{
-		MessageID: messageID(row, company),
+		MessageID: messageID(row, company, key),
 		To:        row.Recipient.Email, Name: row.Recipient.Name, Language: row.Recipient.Language,
 		Client: row.ClientName, ClientID: row.ClientID, ContactID: row.ContactID, StepID: row.StepID,
 		InvoiceID: row.InvoiceID, Number: row.InvoiceNumber, IssueDate: row.IssueDate, DueDate: row.DueDate,
@@ -394,12 +394,19 @@ func compose(row db.Sending, company db.Company, now time.Time) Reminder {
 	}
 }
 
-// messageID is the Message-ID of a delivery's mail: the same in every attempt.
-func messageID(row db.Sending, company db.Company) string {
+// messageID is the Message-ID of a delivery's mail: the same in every attempt. It carries a signature under
+// the installation's key, so that nobody who has not read the mail can report that it came back.
+func messageID(row db.Sending, company db.Company, key []byte) string {
 	if row.MessageID != "" {
 		return row.MessageID
 	}
-	return fmt.Sprintf("reminder.%d.%d.%d@%s", row.InvoiceID, row.StepID, row.ContactID, domainOf(company.Email))
+	name := fmt.Sprintf("reminder.%d.%d.%d", row.InvoiceID, row.StepID, row.ContactID)
+	return name + "." + proof(key, name) + "@" + domainOf(company.Email)
+}
+
+// proof is what only this installation can add to the name of a mail.
+func proof(key []byte, name string) string {
+	return hex.EncodeToString(signature(key, []byte(name), ""))
 }
 
 // domainOf is the part of an address after the @.

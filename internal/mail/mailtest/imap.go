@@ -3,6 +3,8 @@ package mailtest
 
 import (
 	"bytes"
+	"io"
+	"math"
 	"net"
 	"testing"
 
@@ -52,4 +54,35 @@ func (m *IMAP) Deliver(t testing.TB, mailbox string, raw []byte) {
 	if _, err := m.user.Append(mailbox, bytes.NewReader(raw), &imap.AppendOptions{}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Cut is the address of a way to a server on which the first connections break off, each after so many
+// bytes of the server's; later ones hold.
+func Cut(t testing.TB, to string, after ...int64) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for n := 0; ; n++ {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", to)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			limit := int64(math.MaxInt64)
+			if n < len(after) {
+				limit = after[n]
+			}
+			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
+			go func() { _, _ = io.CopyN(client, server, limit); _ = client.Close(); _ = server.Close() }()
+		}
+	}()
+	return listener.Addr().String()
 }
