@@ -15,7 +15,7 @@ import (
 )
 
 func (r *mutationResolver) AddStaff(ctx context.Context, input model.AddStaffInput) (*model.AddStaffPayload, error) {
-	row, err := pointer(r.Account.AddStaff(ctx, account.AddStaffInput{Name: input.Name, Email: input.Email, Password: input.Password, Role: input.Role}))
+	row, err := pointer(r.Account.AddStaff(ctx, account.AddStaffInput{Name: input.Name, Email: input.Email, Role: input.Role}))
 	wrong, err := userErrors(ctx, err, "", splitPath)
 	return &model.AddStaffPayload{Staff: row, UserErrors: wrong}, err
 }

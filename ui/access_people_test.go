@@ -48,7 +48,7 @@ var peopleDocuments = map[string]string{
 	"Mutation.offerHandover":         `mutation { offerHandover(input: {contactId: "{contact}"}) { userErrors { code } } }`,
 	"Mutation.endHandover":           `mutation { endHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
 	"Mutation.acceptHandover":        `mutation { acceptHandover(input: {clientId: "{client}"}) { userErrors { code } } }`,
-	"Mutation.addStaff":              `mutation { addStaff(input: {name: "", email: "x", password: "x"}) { userErrors { code } } }`,
+	"Mutation.addStaff":              `mutation { addStaff(input: {name: "", email: "x"}) { userErrors { code } } }`,
 	"Mutation.updateStaff":           `mutation { updateStaff(input: {staffId: "stf_999999"}) { userErrors { code } } }`,
 	"Mutation.viewAs":                `mutation { viewAs(input: {clientId: "{client}"}) { userErrors { code } } }`,
 	"Mutation.addToken":              `mutation { addToken(input: {name: "", scopes: [], days: 1}) { userErrors { code } } }`,

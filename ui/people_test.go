@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/internal/account"
 )
@@ -20,14 +21,23 @@ func TestStaff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	v := w.staff()
-	form := url.Values{"name": {"Sofía Cobranza"}, "email": {"sofia@hospedaje.example"}, "role": {"billing"}, "password": {"corta"}}
-	if v.post("/consola/personal", form).want(t, http.StatusUnprocessableEntity).fieldError("f-password") == "" {
-		t.Error("a short password says nothing")
+	form := url.Values{"name": {"Sofía Cobranza"}, "email": {"sofia@hospedaje.example"}, "role": {"billing"}, "password": {password}}
+	if v.post("/consola/personal", with(form, "email", "sofia")).want(t, http.StatusUnprocessableEntity).fieldError("f-email") == "" {
+		t.Error("a wrong address says nothing")
 	}
-	v.post("/consola/personal", with(form, "password", password)).want(t, http.StatusSeeOther)
-	v.get("/consola/personal").want(t, http.StatusOK).shows(t, "Sofía Cobranza", "sofia@hospedaje.example")
-	sofia := w.visit()
-	sofia.post("/consola/entrar", url.Values{"email": {"sofia@hospedaje.example"}, "password": {password}}).want(t, http.StatusSeeOther)
+	v.post("/consola/personal", with(form, "email", "sofia@hospedaje.example")).want(t, http.StatusSeeOther)
+	v.get("/consola/personal").want(t, http.StatusOK).shows(t, "Sofía Cobranza", "sofia@hospedaje.example", "Le enviamos el enlace para elegir su contraseña.")
+	sofia, entry := w.visit(), url.Values{"email": {"sofia@hospedaje.example"}, "password": {password}}
+	sofia.post("/consola/entrar", entry).want(t, http.StatusUnprocessableEntity) // nobody chooses it for her
+	invitation := mailed[account.ResetNotice](w)
+	if invitation.To != "sofia@hospedaje.example" || !invitation.Staff || invitation.InvitedBy != "Personal" || invitation.ExpiresAt.Sub(now) < 6*24*time.Hour {
+		t.Fatalf("%+v", invitation)
+	}
+	sofia.get("/consola/contrasena/"+invitation.Token).want(t, http.StatusOK).shows(t, "Elija una contraseña nueva")
+	chosen := url.Values{"token": {invitation.Token}, "password": {password}, "passwordAgain": {password}}
+	sofia.post("/consola/contrasena/nueva", chosen).want(t, http.StatusSeeOther)
+	w.visit().post("/consola/contrasena/nueva", with(chosen, "password", "otra clave larga", "passwordAgain", "otra clave larga")).want(t, http.StatusUnprocessableEntity).shows(t, "Este enlace ya no se puede usar.")
+	sofia.post("/consola/entrar", entry).want(t, http.StatusSeeOther)
 	sofia.get("/consola").want(t, http.StatusOK).hides(t, "/consola/personal", "/consola/tokens")
 	sofia.get("/consola/personal").want(t, http.StatusForbidden)
 	people, err := w.account.Staff(system(t.Context()))

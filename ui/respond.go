@@ -255,11 +255,30 @@ func (s *site) message(w http.ResponseWriter, r *http.Request, status int, title
 	w.Header().Set("HX-Retarget", "#main")
 	w.Header().Set("HX-Reswap", "innerHTML")
 	w.Header().Del("Content-Disposition")
+	body := errorBody(icon, title, text, templ.SafeURL(home))
+	if s.around(w, r, status, title, body) {
+		return
+	}
 	page := layout.Page{Title: title, Home: home, Plain: true}
-	if err := layout.Write(w, r, status, page, errorBody(icon, title, text, templ.SafeURL(home))); err != nil {
+	if err := layout.Write(w, r, status, page, body); err != nil {
 		s.Log.ErrorContext(r.Context(), "error page", "error", err)
 		http.Error(w, http.StatusText(status), status)
 	}
+}
+
+// around answers with the message inside the pages of who is signed in, so that the navigation leads on. Where that
+// cannot be had, as without a database, it answers nothing.
+func (s *site) around(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) bool {
+	if status == http.StatusServiceUnavailable {
+		return false
+	}
+	switch access.From(r.Context()).Kind {
+	case access.Staff:
+		return s.console().Show(w, r, status, title, body) == nil
+	case access.Login:
+		return s.portal().Show(w, r, status, title, body) == nil
+	}
+	return false
 }
 
 // crossOrigin refuses requests that another site makes a browser send (CSRF).

@@ -102,11 +102,19 @@ func Routes(c Config) []layout.Route {
 	if c.GraphQL != nil {
 		table = append(table, layout.Route{Method: "GET", Path: "/graphql/explorer", Who: layout.Everybody, Handle: explorer})
 	}
-	table = append(table, portal.New(portal.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal, Now: c.Now}).Routes()...)
-	table = append(table, console.New(console.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal,
-		Outbox: c.Outbox, Downloads: c.Downloads, Mailbox: c.Mailbox != nil, Now: c.Now}).Routes()...)
+	table = append(table, c.portal().Routes()...)
+	table = append(table, c.console().Routes()...)
 	if c.Mailbox != nil {
 		table = append(table, mailbox.Routes(mailbox.Config{Box: c.Mailbox})...)
 	}
 	return table
+}
+
+func (c Config) portal() *portal.Portal {
+	return portal.New(portal.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal, Now: c.Now})
+}
+
+func (c Config) console() *console.Console {
+	return console.New(console.Config{Account: c.Account, Billing: c.Billing, Reminder: c.Reminder, Fiscal: c.Fiscal,
+		Outbox: c.Outbox, Downloads: c.Downloads, Mailbox: c.Mailbox != nil, Now: c.Now})
 }

@@ -88,3 +88,35 @@ func TestRefusedAPI(t *testing.T) {
 		})
 	}
 }
+
+// A page that is not there, or not for the reader, keeps the navigation of who is signed in.
+func TestErrorPagesLeadOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	home, other := "/clientes/"+w.client.ID.String(), "/clientes/"+w.other.ID.String()
+	staff := w.staff()
+	for path, status := range map[string]int{"/consola/nada": http.StatusNotFound, "/consola/facturas/inv_999999": http.StatusNotFound, "/consola/clientes/x": http.StatusNotFound} {
+		staff.get(path).want(t, status).shows(t, "Recordatorios").leads(t, `href="/consola/facturas"`, `action="/consola/salir"`)
+	}
+	w.as(owner).get(home+"/facturas/inv_999999").want(t, http.StatusNotFound).leads(t, `href="`+home+`/facturas"`, `action="/clientes/salir"`)
+	w.as(owner).get("/nada").want(t, http.StatusNotFound).leads(t, `href="`+home+`/facturas"`)
+	w.as(owner).get(other).want(t, http.StatusNotFound).leads(t, `href="`+home+`/facturas"`)
+	assistant := w.as(assistant).get(home+"/facturas").want(t, http.StatusForbidden).leads(t, `href="`+home+`/contactos"`)
+	if strings.Contains(assistant.body, `href="`+home+`/facturas"`) {
+		t.Error("the navigation leads where the reader may not go")
+	}
+	if nobody := w.visit().get("/nada").want(t, http.StatusNotFound); strings.Contains(nobody.body, "/clientes/salir") {
+		t.Error("nobody is signed in")
+	}
+}
+
+// leads fails unless the page has each of the attributes.
+func (a answer) leads(tb testing.TB, attributes ...string) answer {
+	tb.Helper()
+	for _, attribute := range attributes {
+		if !strings.Contains(a.body, attribute) {
+			tb.Errorf("%s: no %s", a.Request.URL.Path, attribute)
+		}
+	}
+	return a
+}

@@ -23,7 +23,7 @@ func mainJob(ctx context.Context, base string, mailbox *devstack.Mailbox, invoic
 	defer cancel()
 	fmt.Print("The main job, through the public GraphQL API:\n\n")
 	f := &flow{api: apiClient{base: base}, mailbox: mailbox, invoice: invoice,
-		contactEmail: "contadora-" + time.Now().Format("20060102-150405") + "@cafe-ficticio.example", contactPassword: "Una-Clave-Propia-26"}
+		contactEmail: flowContact + time.Now().Format("20060102-150405") + "@cafe-ficticio.example", contactPassword: "Una-Clave-Propia-26"}
 	for i, step := range []struct {
 		name string
 		do   func(context.Context) (string, error)
@@ -45,6 +45,9 @@ func mainJob(ctx context.Context, base string, mailbox *devstack.Mailbox, invoic
 	}
 	return nil
 }
+
+// flowContact is what the addresses of the contacts begin with that mainJob adds.
+const flowContact = "contadora-"
 
 type flow struct {
 	api             apiClient
@@ -86,7 +89,11 @@ func (f *flow) signIn(ctx context.Context, email, password string) (token, clien
 	return out.SignIn.Token, first.ID, first.Name, nil
 }
 
+// addsContact adds a contact with an address of its own, as if for the first time: those of earlier runs go.
 func (f *flow) addsContact(ctx context.Context) (string, error) {
+	if err := f.forgetContacts(ctx); err != nil {
+		return "", err
+	}
 	var out struct {
 		AddContact struct {
 			Contact struct {
@@ -108,6 +115,33 @@ func (f *flow) addsContact(ctx context.Context) (string, error) {
 	c := out.AddContact.Contact
 	return fmt.Sprintf("%s %s, sub-account %s, permissions %v, preferences %v", c.ID, c.Email, strings.ToLower(c.SubAccount.Status), c.SubAccount.Permissions, c.Topics),
 		errors.Join(err, out.AddContact.UserErrors.err())
+}
+
+// forgetContacts deletes what earlier runs of the demo have added.
+func (f *flow) forgetContacts(ctx context.Context) error {
+	var list struct {
+		Client struct {
+			Contacts struct{ Nodes []struct{ ID, Email string } }
+		}
+	}
+	if err := f.api.do(ctx, f.owner, `query ($client: ID!) { client(id: $client) { contacts(last: 100) { nodes { id email } } } }`,
+		map[string]any{"client": f.client}, &list); err != nil {
+		return err
+	}
+	for _, contact := range list.Client.Contacts.Nodes {
+		if !strings.HasPrefix(contact.Email, flowContact) {
+			continue
+		}
+		var out struct {
+			DeleteContact struct{ UserErrors userErrors }
+		}
+		err := f.api.do(ctx, f.owner, `mutation ($contact: ID!) { deleteContact(input: {contactId: $contact}) { userErrors { field code message } } }`,
+			map[string]any{"contact": contact.ID}, &out)
+		if err = errors.Join(err, out.DeleteContact.UserErrors.err()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *flow) runReminders(ctx context.Context) (string, error) {

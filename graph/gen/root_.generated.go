@@ -14584,8 +14584,6 @@ input AddStaffInput {
   name: String!
   "The address to sign in with."
   email: String!
-  "The first password, at least 10 characters. The person can change it."
-  password: String!
   "What the person is there for."
   role: Role! = READONLY
 }
@@ -14640,7 +14638,7 @@ extend type Query {
 }
 
 extend type Mutation {
-  "Adds a person of the company. Needs the role ADMIN."
+  "Adds a person of the company and mails a link, good for seven days and once, to choose a password with. Needs the role ADMIN."
   addStaff(
     "The person."
     input: AddStaffInput!

@@ -391,7 +391,7 @@ func (ec *executionContext) unmarshalInputAddStaffInput(ctx context.Context, obj
 		asMap["role"] = "READONLY"
 	}
 
-	fieldsInOrder := [...]string{"name", "email", "password", "role"}
+	fieldsInOrder := [...]string{"name", "email", "role"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -412,13 +412,6 @@ func (ec *executionContext) unmarshalInputAddStaffInput(ctx context.Context, obj
 				return it, err
 			}
 			it.Email = data
-		case "password":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
-			data, err := ec.unmarshalNString2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Password = data
 		case "role":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
 			data, err := ec.unmarshalNRole2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋaccessᚐRole(ctx, v)

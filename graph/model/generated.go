@@ -171,8 +171,6 @@ type AddStaffInput struct {
 	Name string `json:"name"`
 	// The address to sign in with.
 	Email string `json:"email"`
-	// The first password, at least 10 characters. The person can change it.
-	Password string `json:"password"`
 	// What the person is there for.
 	Role access.Role `json:"role"`
 }

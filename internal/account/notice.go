@@ -50,6 +50,7 @@ type ResetNotice struct {
 	Token     string
 	ExpiresAt time.Time
 	Staff     bool   // of the console
+	InvitedBy string // who added the person to the staff; "" where somebody asked for a new password
 	Client    string // the one client that the login serves; "" for a personal login and for staff
 }
 
@@ -160,7 +161,7 @@ func (s *Service) linkNotice(ctx context.Context, link db.Link) (Notice, error) 
 		if letter.Name, letter.Language, err = s.greeting(ctx, db.Person{Login: link.LoginID, Staff: link.StaffID}); err != nil {
 			return nil, err
 		}
-		notice := ResetNotice{Letter: letter, Token: s.linkToken(link), ExpiresAt: link.ExpiresAt, Staff: link.StaffID != 0}
+		notice := ResetNotice{Letter: letter, Token: s.linkToken(link), ExpiresAt: link.ExpiresAt, Staff: link.StaffID != 0, InvitedBy: link.InvitedBy}
 		home, err := homeOf(ctx, s.Store, db.Person{Login: link.LoginID, Staff: link.StaffID})
 		if err != nil || home == 0 {
 			return notice, err

@@ -10,17 +10,19 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/internal/secret"
 )
 
 // AddStaffInput is a new person of the company.
 type AddStaffInput struct {
 	Name     string
 	Email    string
-	Password string
+	Password string      // of the system alone, as for a demo; "" invites the person by mail
 	Role     access.Role // "" means admin from the command line, which adds the first one, and readonly from the console
 }
 
-// AddStaff adds a person of the company.
+// AddStaff adds a person of the company and mails a link, good for seven days and once, to choose a password with.
+// Who misses it asks for a new password as anybody does. Field faults on name, email and role.
 func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, error) {
 	if err := access.RequireCapability(ctx, access.ManageStaff); err != nil {
 		return db.Staff{}, err
@@ -35,6 +37,10 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 	in.Email = strings.TrimSpace(in.Email)
 	checkAddress(&checks, in.Email)
 	in.Name = checkStaff(&checks, in.Name, in.Role)
+	invite := in.Password == "" || access.From(ctx).Kind != access.System
+	if invite {
+		in.Password = secret.Random()
+	}
 	checkPolicy(&checks, "password", in.Password, in.Email)
 	if err := checks.Err(); err != nil {
 		return db.Staff{}, err
@@ -43,6 +49,12 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		if err := tx.AddStaff(ctx, &row); err != nil {
 			return err
+		}
+		if invite {
+			if _, err := s.newLink(ctx, tx, db.Link{Purpose: db.LinkReset, StaffID: row.ID, Email: row.Email, InvitedBy: access.From(ctx).Name,
+				ExpiresAt: s.Now().AddDate(0, 0, invitationDays)}); err != nil {
+				return err
+			}
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "staff.add", Object: row.ID.String(), After: row})
 	})

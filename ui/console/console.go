@@ -135,11 +135,16 @@ func (c *Console) table() []layout.Route {
 	}
 }
 
+// Show answers with a page that belongs to no section.
+func (c *Console) Show(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
+	return c.show(w, r, status, title, body)
+}
+
 // show answers with a page of the console.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
 	ctx := r.Context()
 	page := layout.Page{Title: title, Area: t(ctx, "area"), Home: "/consola", Product: true, Account: "/consola/seguridad", SignOut: "/consola/salir"}
-	sections := []layout.Link{
+	links := []layout.Link{
 		{Label: t(ctx, "nav.home"), URL: "/consola", Icon: "home"},
 		{Label: t(ctx, "nav.clients"), URL: "/consola/clientes", Icon: "people"},
 		{Label: t(ctx, "nav.invoices"), URL: "/consola/facturas", Icon: "invoice"},
@@ -149,13 +154,13 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 		{Label: t(ctx, "nav.reminders"), URL: "/consola/recordatorios", Icon: "bell"},
 	}
 	if c.Fiscal != nil {
-		sections = append(sections, layout.Link{Label: ft(ctx, "console.nav"), URL: "/consola/fiscal", Icon: "stamp"})
+		links = append(links, layout.Link{Label: ft(ctx, "console.nav"), URL: "/consola/fiscal", Icon: "stamp"})
 	}
 	if c.Mailbox {
-		sections = append(sections, layout.Link{Label: t(ctx, "nav.mailbox"), URL: "/buzon", Icon: "mail"})
+		links = append(links, layout.Link{Label: t(ctx, "nav.mailbox"), URL: "/buzon", Icon: "mail"})
 	}
 	if access.RequireCapability(ctx, access.ReadAudit) == nil {
-		sections = append(sections, layout.Link{Label: t(ctx, "nav.activity"), URL: "/consola/actividad", Icon: "clock"})
+		links = append(links, layout.Link{Label: t(ctx, "nav.activity"), URL: "/consola/actividad", Icon: "clock"})
 	}
 	var settings []layout.Link
 	if access.RequireCapability(ctx, access.ManageCompany) == nil {
@@ -165,7 +170,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 		settings = append(settings, layout.Link{Label: t(ctx, "nav.staff"), URL: "/consola/personal", Icon: "shield"},
 			layout.Link{Label: t(ctx, "nav.tokens"), URL: "/consola/tokens", Icon: "key"})
 	}
-	page.Nav, page.More = marked(r.URL.Path, sections), marked(r.URL.Path, settings)
+	page.Nav, page.More = marked(r.URL.Path, links), marked(r.URL.Path, settings)
 	alerts, err := c.Reminder.Alerts(ctx)
 	if err != nil && !fault.Is(err, fault.Forbidden) { // who must still prove a second factor sees none
 		return err
@@ -177,14 +182,17 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 	return layout.Write(w, r, status, page, templ.Join(alertBanner(alerts), stamping, body))
 }
 
+// sections are where the pages belong that have an address of their own below another section's.
+var sections = map[string]string{"renovaciones": "productos", "servicios": "clientes", "contactos": "clientes", "banco": "pagos", "pasarela": "pagos"}
+
 // marked notes which of the links leads to where the reader is.
-func marked(path string, links []layout.Link) []layout.Link {
+func marked(address string, links []layout.Link) []layout.Link {
+	below, _, _ := strings.Cut(strings.TrimPrefix(address, "/consola/"), "/")
+	if section, ok := sections[below]; ok {
+		below = section
+	}
 	for i, link := range links {
-		links[i].Current = path == link.URL || link.URL != "/consola" && strings.HasPrefix(path, link.URL+"/") ||
-			link.URL == "/consola/productos" && strings.HasPrefix(path, "/consola/renovaciones") ||
-			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/servicios/") ||
-			link.URL == "/consola/pagos" && (strings.HasPrefix(path, "/consola/banco") || strings.HasPrefix(path, "/consola/pasarela")) ||
-			link.URL == "/consola/clientes" && strings.HasPrefix(path, "/consola/contactos/")
+		links[i].Current = link.URL == address || link.URL == "/consola/"+below
 	}
 	return links
 }

@@ -108,7 +108,7 @@ func (c *Console) showStaff(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 // staffDone answers a form of the page.
-func (c *Console) staffDone(w http.ResponseWriter, r *http.Request, err error, view staffView) error {
+func (c *Console) staffDone(w http.ResponseWriter, r *http.Request, err error, view staffView, done string) error {
 	if errs, ok := invalid(r.Context(), err); ok {
 		view.Errors = errs
 		return c.showStaff(w, r, http.StatusUnprocessableEntity, view)
@@ -116,14 +116,14 @@ func (c *Console) staffDone(w http.ResponseWriter, r *http.Request, err error, v
 	if err != nil {
 		return err
 	}
-	layout.Flash(w, r, "console.flash.saved")
+	layout.Flash(w, r, done)
 	return layout.Redirect(w, r, "/consola/personal")
 }
 
 func (c *Console) addStaff(w http.ResponseWriter, r *http.Request) error {
 	view := staffView{Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Role: r.PostFormValue("role")}
-	_, err := c.Account.AddStaff(r.Context(), account.AddStaffInput{Name: view.Name, Email: view.Email, Password: r.PostFormValue("password"), Role: access.Role(view.Role)})
-	return c.staffDone(w, r, err, view)
+	_, err := c.Account.AddStaff(r.Context(), account.AddStaffInput{Name: view.Name, Email: view.Email, Role: access.Role(view.Role)})
+	return c.staffDone(w, r, err, view, "console.flash.staff_invited")
 }
 
 func (c *Console) updateStaff(w http.ResponseWriter, r *http.Request) error {
@@ -137,11 +137,11 @@ func (c *Console) updateStaff(w http.ResponseWriter, r *http.Request) error {
 		_, err = c.Account.UpdateStaff(r.Context(), account.UpdateStaffInput{StaffID: staffID, Name: new(r.PostFormValue("name")),
 			Role: new(access.Role(r.PostFormValue("role"))), Active: new(r.PostFormValue("active") != "")})
 	}
-	return c.staffDone(w, r, err, staffView{Role: string(access.ReadOnly)})
+	return c.staffDone(w, r, err, staffView{Role: string(access.ReadOnly)}, "console.flash.saved")
 }
 
 func (c *Console) requireFactor(w http.ResponseWriter, r *http.Request) error {
-	return c.staffDone(w, r, c.Account.SetStaffSecondFactor(r.Context(), r.PostFormValue("required") != ""), staffView{Role: string(access.ReadOnly)})
+	return c.staffDone(w, r, c.Account.SetStaffSecondFactor(r.Context(), r.PostFormValue("required") != ""), staffView{Role: string(access.ReadOnly)}, "console.flash.saved")
 }
 
 type tokensView struct {

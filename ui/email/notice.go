@@ -114,7 +114,10 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 		if n.Client != "" {
 			kind = "reset_client"
 		}
-		return kind, links.Reset(n.Token, n.Staff), []any{"until", moment(n.ExpiresAt, lang, zone), "client", line(n.Client)}, nil
+		if n.InvitedBy != "" {
+			kind = "staff"
+		}
+		return kind, links.Reset(n.Token, n.Staff), []any{"by", line(n.InvitedBy), "until", moment(n.ExpiresAt, lang, zone), "client", line(n.Client)}, nil
 	case account.HandoverNotice:
 		return "handover", links.Handover(n.ClientID), []any{"by", line(n.OfferedBy), "client", line(n.Client), "until", moment(n.ExpiresAt, lang, zone)}, nil
 	case account.AlertNotice:

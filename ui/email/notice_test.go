@@ -24,6 +24,7 @@ func TestNotices(t *testing.T) {
 			"/clientes/contrasena/tok-en": account.ResetNotice{Letter: head, Token: "tok-en", ExpiresAt: at},
 			"/clientes/contrasena/tok-do": account.ResetNotice{Letter: head, Token: "tok-do", ExpiresAt: at, Client: "Café <Uno>"},
 			"/consola/contrasena/tok-en":  account.ResetNotice{Letter: head, Token: "tok-en", ExpiresAt: at, Staff: true},
+			"/consola/contrasena/tok-in":  account.ResetNotice{Letter: head, Token: "tok-in", ExpiresAt: at, Staff: true, InvitedBy: evil},
 			"/clientes/cli_3/titularidad": account.HandoverNotice{Letter: head, Client: evil, OfferedBy: evil, ClientID: 3, ExpiresAt: at},
 			"/clientes/seguridad":         account.AlertNotice{Letter: head, Address: "192.0.2.1", Device: evil, At: at},
 			"/clientes/entrar":            account.AccessNotice{Letter: head, Client: evil, GivenBy: evil},

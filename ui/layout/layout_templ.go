@@ -789,7 +789,7 @@ func header(p Page) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "\" class=\"sections mx-auto w-full max-w-6xl overflow-x-auto px-2 sm:px-4\" data-sections><ul class=\"flex w-max gap-1 lg:w-auto lg:flex-wrap\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 54, "\" class=\"sections mx-auto w-full max-w-6xl overflow-x-auto px-2 sm:px-4\" data-sections><ul class=\"flex w-max gap-1 lg:w-full lg:gap-0 xl:gap-1\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -817,12 +817,12 @@ func header(p Page) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, " class=\"flex items-center gap-2 border-b-2 border-transparent px-3 pt-1.5 pb-3 text-sm font-medium whitespace-nowrap text-base-content/75 outline-offset-[-2px] hover:text-base-content aria-[current=page]:border-primary aria-[current=page]:text-primary\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 58, " class=\"flex items-center gap-2 border-b-2 border-transparent px-3 lg:max-xl:px-2 pt-1.5 pb-3 text-sm font-medium whitespace-nowrap text-base-content/75 outline-offset-[-2px] hover:text-base-content aria-[current=page]:border-primary aria-[current=page]:text-primary\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				if link.Icon != "" {
-					templ_7745c5c3_Err = component.Icon(link.Icon, "size-4.5").Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = component.Icon(link.Icon, "size-4.5 lg:max-xl:hidden").Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

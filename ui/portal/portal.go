@@ -156,14 +156,21 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 
 // identity is the pages with which people prove who they are.
 func (p *Portal) identity() identity.Area {
-	return identity.Area{Root: "/clientes", Cookie: layout.LoginCookie, Account: p.Account, Now: p.Now, Show: p.showOwn}
+	return identity.Area{Root: "/clientes", Cookie: layout.LoginCookie, Account: p.Account, Now: p.Now, Show: p.Show}
 }
 
-// showOwn answers with a page about the person, not about a client: the first client's navigation leads on.
-func (p *Portal) showOwn(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
+// Show answers with a page that is about no client. The navigation is that of the client in the address, where
+// the reader reaches it, else of the first one.
+func (p *Portal) Show(w http.ResponseWriter, r *http.Request, status int, title string, body templ.Component) error {
 	ctx := r.Context()
 	if grants := access.From(ctx).Grants; len(grants) > 0 {
-		client, err := p.Account.Client(ctx, grants[0].Client)
+		wanted := grants[0].Client
+		for _, grant := range grants {
+			if path := string(at(grant.Client)); r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/") {
+				wanted = grant.Client
+			}
+		}
+		client, err := p.Account.Client(ctx, wanted)
 		if err != nil {
 			return err
 		}
