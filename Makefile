@@ -48,7 +48,6 @@ ready: setup
 test: ## Run all tests, on real PostgreSQL, Redis and a browser
 	@internal/devstack/setup.sh test
 	@$(MAKE) --no-print-directory assets
-	$(GO) vet ./...
 	$(GO) test -short -p 4 -timeout 10m ./...
 
 check: ## Lint, look for known vulnerabilities, and compare generated code

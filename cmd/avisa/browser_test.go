@@ -54,7 +54,7 @@ func newWindow(chromium context.Context, t *testing.T, base string) *browser {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 8*time.Minute)
 	t.Cleanup(cancel)
 	// Browser and tab live as long as the context of their first call: not one with a shorter time-out.
 	if err := chromedp.Do(ctx); err != nil {
@@ -73,7 +73,7 @@ func (b *browser) size(width, height int64) { b.do("resize", chromedp.EmulateVie
 
 func (b *browser) do(what string, action chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, action); err != nil {
 		b.see("failed")
@@ -167,7 +167,7 @@ func (b *browser) follow(text string) {
 // see leaves a screenshot of the whole page in the ignored folder artifacts.
 func (b *browser) see(name string) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
@@ -207,6 +207,7 @@ func startDemo(t *testing.T) (base string) {
 // The six steps of the help article, by hand, in a browser, on the real pages of the real program;
 // then what they are for: the mail arrives, and the contact signs in and downloads the invoice.
 func TestArticleInTheBrowser(t *testing.T) {
+	t.Parallel()
 	base := startDemo(t)
 	b := newWindow(newChromium(t), t, base)
 

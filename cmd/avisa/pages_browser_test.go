@@ -19,6 +19,9 @@ import (
 // phone with the dark theme in English: nothing that axe-core calls serious, one heading, a title, and nothing
 // wider than the window. With -v the folder artifacts has a picture of each.
 func TestEveryPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("without -short, as .ci/run does")
+	}
 	axe, err := os.ReadFile(filepath.Join("..", "..", "ui", "static", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		t.Skip("no axe-core: `make assets` installs it")

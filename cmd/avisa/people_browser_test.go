@@ -25,6 +25,7 @@ const newPassword = "Molino-Tranquilo-2026"
 
 // Access of people, by hand, in a browser, on the pages of the real program.
 func TestPeopleInTheBrowser(t *testing.T) {
+	t.Parallel()
 	base := startDemo(t)
 	chromium := newChromium(t)
 	for name, scenario := range map[string]func(t *testing.T, b *browser){

@@ -15,8 +15,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -24,9 +26,10 @@ import (
 // Options says where a server keeps its files and how long they live.
 type Options struct {
 	// Dir is the folder that holds the server's own folder ("postgres" or
-	// "redis"). Empty means os.TempDir(), allowed only with Ephemeral.
+	// "redis"). Empty, allowed only with Ephemeral, means memory (Linux's /dev/shm) where a few
+	// databases fit, else os.TempDir().
 	Dir string
-	// Ephemeral trades durability for speed and removes all files on Stop. Each
+	// Ephemeral trades durability for speed; its files go on Stop or when the program ends. Each
 	// start gets a folder of its own inside Dir, so any number may run at once.
 	Ephemeral bool
 	// InProcess makes StartRedis use miniredis even where a server is installed.
@@ -113,58 +116,30 @@ func lockFolder(dir string) (*folderLock, error) {
 	return &folderLock{f}, nil
 }
 
-// newLockedFolder makes a fresh folder in parent that is locked from the moment
-// the sweeper can see it: the lock is taken before the folder gets its name.
-func newLockedFolder(parent, prefix string) (string, *folderLock, error) {
-	making, err := os.MkdirTemp(parent, "."+prefix)
+// newEphemeralFolder makes a folder that remove takes away, or, when we end without calling it, however
+// that happens, a shell that waits for the end of a pipe to which nobody writes.
+func newEphemeralFolder(parent, prefix string) (dir string, remove func(), err error) {
+	if dir, err = os.MkdirTemp(parent, prefix); err != nil {
+		return "", nil, err
+	}
+	cmd := exec.Command("/bin/sh", "-c", `read -r _; for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$0" && exit; sleep 1; done`, dir) //nolint:gosec // our own folder
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us
+	pipe, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
 	if err != nil {
+		_ = os.Remove(dir)
 		return "", nil, err
 	}
-	lock, err := lockFolder(making)
-	if err != nil {
-		_ = os.RemoveAll(making)
-		return "", nil, err
-	}
-	dir := filepath.Join(parent, prefix+strings.TrimPrefix(filepath.Base(making), "."+prefix))
-	if err := os.Rename(making, dir); err != nil {
-		lock.release()
-		_ = os.RemoveAll(making)
-		return "", nil, err
-	}
-	return dir, lock, nil
+	return dir, sync.OnceFunc(func() { _ = pipe.Close(); _ = cmd.Wait() }), nil
 }
 
 func (l *folderLock) release() {
 	if l != nil {
 		_ = l.file.Close()
 	}
-}
-
-// sweepFolders removes the folders of dead owners. Folders of other people (in
-// a shared temporary directory) are left alone: only those whose lock file
-// belongs to us are touched.
-func sweepFolders(parent, prefix string, log *slog.Logger) {
-	dirs, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
-	for _, dir := range dirs {
-		info, err := os.Lstat(filepath.Join(dir, lockName))
-		if err != nil || !info.Mode().IsRegular() || !ownedByUs(info) {
-			continue
-		}
-		lock, err := lockFolder(dir)
-		if err != nil {
-			continue // a live owner
-		}
-		endProcessesIn(dir, syscall.SIGKILL, time.Second)
-		if err := os.RemoveAll(dir); err != nil {
-			log.Warn("stale folder stays", "dir", dir, "error", err)
-		}
-		lock.release()
-	}
-}
-
-func ownedByUs(info os.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(stat.Uid) == os.Geteuid()
 }
 
 // lastLines returns the end of a log for an error message: the last n non-empty

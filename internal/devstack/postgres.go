@@ -38,7 +38,8 @@ type Postgres struct {
 	base     string // our folder: data/, run/ (socket), password, postgres.log
 	password string
 	cred     *syscall.Credential // nil: run as ourselves
-	lock     *folderLock
+	lock     *folderLock         // of a folder that is kept
+	remove   func()              // the folder that is not
 	proc     *process
 	log      *slog.Logger
 }
@@ -163,11 +164,9 @@ func (p *Postgres) discard() {
 		_ = p.proc.cmd.Process.Kill()
 		<-p.proc.done
 	}
-	if p.opts.Ephemeral {
+	if p.remove != nil {
 		endProcessesIn(p.base, syscall.SIGKILL, time.Second)
-		if err := os.RemoveAll(p.base); err != nil {
-			p.log.Warn("ephemeral cluster stays", "dir", p.base, "error", err)
-		}
+		p.remove()
 	}
 	p.lock.release()
 }
@@ -248,8 +247,8 @@ func (p *Postgres) settings() []string {
 	return append(settings,
 		"max_connections="+strconv.Itoa(ephemeralClients),
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off",
-		// Few checkpoints: CREATE DATABASE with file_copy forces its own.
-		"max_wal_size=2GB", "checkpoint_timeout=1h",
+		// Few checkpoints: CREATE DATABASE with file_copy forces its own. The files may be in memory.
+		"max_wal_size=512MB", "checkpoint_timeout=1h",
 	)
 }
 

@@ -76,12 +76,11 @@ func fallbackFolder(wanted string) string {
 	return filepath.Join("/var/lib/avisa-devstack", hex.EncodeToString(sum[:8]))
 }
 
-// makeEphemeralFolder makes a folder for this start alone, after removing those
-// of programs that died.
+// makeEphemeralFolder makes a folder for this start alone.
 func (p *Postgres) makeEphemeralFolder(owner serverOwner) error {
 	parent := p.opts.Dir
 	if parent == "" {
-		parent = os.TempDir()
+		parent = ephemeralParent()
 	}
 	parent, err := filepath.Abs(parent)
 	if err != nil {
@@ -96,8 +95,7 @@ func (p *Postgres) makeEphemeralFolder(owner serverOwner) error {
 		}
 		parent = other
 	}
-	sweepFolders(parent, ephemeralPrefix, p.log)
-	if p.base, p.lock, err = newLockedFolder(parent, ephemeralPrefix); err != nil {
+	if p.base, p.remove, err = newEphemeralFolder(parent, ephemeralPrefix); err != nil {
 		return fmt.Errorf("make a folder for PostgreSQL: %w", err)
 	}
 	if err := makeOwnedFolder(p.base, owner); err != nil {

@@ -208,22 +208,25 @@ func TestPostgresTakesOverFromAnOrphan(t *testing.T) {
 	}
 }
 
-func TestEphemeralFoldersOfTheDeadAreSwept(t *testing.T) {
+func TestEphemeralFoldersGoWithTheirOwner(t *testing.T) {
 	t.Parallel()
 	dir := testDir(t)
-	dead := startOwner(t, dir, true)
-	alive := startOwner(t, dir, true)
+	dead, alive := startOwner(t, dir, true), startOwner(t, dir, true)
 	dead.kill9(t)
-	startPostgres(t, Options{Dir: dir, Ephemeral: true})
-	startRedis(t, Options{Dir: dir, Ephemeral: true})
-	if _, err := os.Stat(dead.base); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the dead owner's folder is still there: %v", err)
+	left := func() int {
+		folders, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(folders)
 	}
+	waitUntil(t, "the dead owner's folders are gone", func() bool { return left() == 2 })
 	if got := queryOne[int](t, connect(t, alive.postgresURL), "SELECT 1"); got != 1 {
 		t.Error("the living owner's server is gone")
 	}
-	if folders, _ := filepath.Glob(filepath.Join(dir, redisPrefix+"*")); len(folders) > 2 {
-		t.Errorf("Redis folders left: %v", folders)
+	stopped := startPostgres(t, Options{Dir: dir, Ephemeral: true})
+	if err := stopped.Stop(t.Context()); err != nil || left() != 2 {
+		t.Errorf("%d folders after a stop: %v", left(), err)
 	}
 }
 

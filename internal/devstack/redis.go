@@ -40,7 +40,8 @@ type Redis struct {
 	program  string
 	base     string
 	password string
-	lock     *folderLock
+	lock     *folderLock // of a folder that is kept
+	remove   func()      // the folder that is not
 	proc     *process
 	mini     *miniRedis
 	log      *slog.Logger
@@ -167,7 +168,7 @@ func (r *Redis) openFolder() error {
 		if !r.opts.Ephemeral {
 			return errors.New("devstack: Options.Dir is needed for a Redis that is kept")
 		}
-		parent = os.TempDir()
+		parent = ephemeralParent()
 	}
 	parent, err := filepath.Abs(parent)
 	if err != nil {
@@ -177,8 +178,7 @@ func (r *Redis) openFolder() error {
 		return fmt.Errorf("prepare the folder for Redis: %w", err)
 	}
 	if r.opts.Ephemeral {
-		sweepFolders(parent, redisPrefix, r.log)
-		r.base, r.lock, err = newLockedFolder(parent, redisPrefix)
+		r.base, r.remove, err = newEphemeralFolder(parent, redisPrefix)
 		return err
 	}
 	r.base = filepath.Join(parent, "redis")
@@ -262,10 +262,8 @@ func (r *Redis) discard() {
 		_ = r.proc.cmd.Process.Kill()
 		<-r.proc.done
 	}
-	if r.opts.Ephemeral {
-		if err := os.RemoveAll(r.base); err != nil {
-			r.log.Warn("ephemeral Redis stays", "dir", r.base, "error", err)
-		}
+	if r.remove != nil {
+		r.remove()
 	}
 	r.lock.release()
 }

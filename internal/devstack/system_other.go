@@ -2,8 +2,13 @@
 
 package devstack
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // Only Linux tells a child that its parent died. Elsewhere a server left behind
-// is found and ended at the next start.
+// in a folder that is kept is found and ended at the next start.
 func setParentDeathSignal(*syscall.SysProcAttr, syscall.Signal) {}
+
+func ephemeralParent() string { return os.TempDir() }
