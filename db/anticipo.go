@@ -24,13 +24,14 @@ type Anticipo struct {
 	Amount    money.Minor    `bun:"amount"` // with taxes
 	Treatment string         `bun:"treatment"`
 
-	Applied money.Minor `bun:"applied,scanonly"` // what pays invoices
-	Status  string      `bun:"status,scanonly"`  // of the document
-	Rfc     string      `bun:"rfc,scanonly"`     // of its receiver
+	Applied  money.Minor `bun:"applied,scanonly"`  // what pays invoices
+	Refunded money.Minor `bun:"refunded,scanonly"` // what was given back
+	Status   string      `bun:"status,scanonly"`   // of the document
+	Rfc      string      `bun:"rfc,scanonly"`      // of its receiver
 }
 
-// Left is what of it pays no invoice yet.
-func (a Anticipo) Left() money.Minor { return a.Amount - a.Applied }
+// Left is what of it pays no invoice yet and was not given back.
+func (a Anticipo) Left() money.Minor { return a.Amount - a.Applied - a.Refunded }
 
 // AddAnticipo inserts what a document is about.
 func (s *Store) AddAnticipo(ctx context.Context, row *Anticipo) error {
@@ -41,6 +42,7 @@ func (s *Store) AddAnticipo(ctx context.Context, row *Anticipo) error {
 func (s *Store) anticipos() *bun.SelectQuery {
 	return s.idb.NewSelect().Model((*Anticipo)(nil)).ColumnExpr("?TableColumns, cfdi.status, coalesce(nullif(cfdi.rfc_receptor, ''), profile.rfc) AS rfc").
 		ColumnExpr("(SELECT coalesce(sum(part.amount), 0)::bigint FROM anticipo_application AS part WHERE part.anticipo_id = anticipo.cfdi_id) AS applied").
+		ColumnExpr("(SELECT coalesce(sum(part.amount), 0)::bigint FROM anticipo_refund AS part WHERE part.anticipo_id = anticipo.cfdi_id) AS refunded").
 		Join("JOIN cfdi ON cfdi.id = anticipo.cfdi_id").Join("JOIN fiscal_profile AS profile ON profile.id = cfdi.profile_id")
 }
 
@@ -93,6 +95,36 @@ func (s *Store) ApplyAnticipos(ctx context.Context, rows []AnticipoApplication) 
 	return translate(err)
 }
 
+// AnticipoRefund is what of an anticipo was given back to the client.
+type AnticipoRefund struct {
+	bun.BaseModel `bun:"table:anticipo_refund"`
+
+	RefundID   id.Refund   `bun:"refund_id,pk"`
+	AnticipoID id.CFDI     `bun:"anticipo_id,pk"`
+	Amount     money.Minor `bun:"amount"`
+	EgresoID   id.CFDI     `bun:"egreso_id,nullzero"` // 0: all of it, and the anticipo's own document is cancelled
+}
+
+// AnticipoRefunds returns what a refund gave back of anticipos.
+func (s *Store) AnticipoRefunds(ctx context.Context, refund id.Refund) ([]AnticipoRefund, error) {
+	rows := []AnticipoRefund{}
+	err := s.idb.NewSelect().Model(&rows).Where("refund_id = ?", refund).OrderExpr("anticipo_id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// AddAnticipoRefund writes what a refund gave back of one anticipo.
+func (s *Store) AddAnticipoRefund(ctx context.Context, row *AnticipoRefund) error {
+	_, err := s.idb.NewInsert().Model(row).Returning("NULL").Exec(ctx)
+	return translate(err)
+}
+
+// AnticipoRefundOf returns what an egreso is about.
+func (s *Store) AnticipoRefundOf(ctx context.Context, egreso id.CFDI) (AnticipoRefund, error) {
+	var row AnticipoRefund
+	err := s.idb.NewSelect().Model(&row).Where("egreso_id = ?", egreso).Scan(ctx)
+	return row, translate(err)
+}
+
 // ReleaseAnticipo ends that an anticipo pays an invoice.
 func (s *Store) ReleaseAnticipo(ctx context.Context, row AnticipoApplication) error {
 	_, err := s.idb.NewDelete().Model(&row).WherePK().Exec(ctx)
@@ -132,7 +164,8 @@ func (s *Store) PaymentsOnAccount(ctx context.Context, payment id.Payment, limit
 		FROM payment AS p JOIN client ON client.id = p.client_id
 		JOIN client_credit AS credit ON credit.client_id = p.client_id AND credit.currency = p.currency AND credit.amount > 0
 		JOIN LATERAL (SELECT sum(amount) AS amount FROM ledger_entry WHERE payment_id = p.id AND invoice_id IS NULL) AS part ON part.amount > 0
-		LEFT JOIN LATERAL (SELECT sum(a.amount - (SELECT coalesce(sum(amount), 0) FROM anticipo_application WHERE anticipo_id = a.cfdi_id)) AS amount
+		LEFT JOIN LATERAL (SELECT sum(a.amount - (SELECT coalesce(sum(amount), 0) FROM anticipo_application WHERE anticipo_id = a.cfdi_id)
+				- (SELECT coalesce(sum(amount), 0) FROM anticipo_refund WHERE anticipo_id = a.cfdi_id)) AS amount
 			FROM anticipo AS a JOIN cfdi AS c ON c.id = a.cfdi_id
 			WHERE a.client_id = p.client_id AND a.currency = p.currency AND c.status <> 'cancelled') AS held ON true
 		WHERE p.voided_at IS NULL AND (?0 = 0 OR p.id = ?0) AND credit.amount > coalesce(held.amount, 0)

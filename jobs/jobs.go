@@ -89,6 +89,7 @@ func New(config Config) *Worker {
 		reminder.NoticeJob{}.Kind():  handle(w.Reminder.SendNotice),
 		reminder.VerifyJob{}.Kind():  handle(w.Reminder.SendVerification),
 		billing.ChangedJob{}.Kind():  handle(w.Fiscal.Follow),
+		billing.RefundedJob{}.Kind(): handle(w.Fiscal.FollowRefund),
 		billing.GatewayJob{}.Kind():  handle(w.Reminder.SendGatewayNotice),
 		fiscal.StampJob{}.Kind():     handle(w.Fiscal.Stamp),
 		fiscal.MailJob{}.Kind():      handle(w.Fiscal.Mail),

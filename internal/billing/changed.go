@@ -27,6 +27,18 @@ func Changed(row db.Invoice) ChangedJob {
 	return ChangedJob{InvoiceID: row.ID, Version: row.UpdatedAt.UnixMicro()}
 }
 
+// RefundedJob tells whoever follows a client's credit that some of it was given back. It is written in the transaction of
+// that fact.
+type RefundedJob struct {
+	RefundID id.Refund `json:"refundId"`
+}
+
+// Kind names the job.
+func (RefundedJob) Kind() string { return "billing:refunded" }
+
+// Key makes one job of any number of requests about the same refund.
+func (j RefundedJob) Key() string { return fmt.Sprintf("%s:%s", j.Kind(), j.RefundID) }
+
 // ImportedJob asks for what follows the issue of imported invoices, by their folios.
 type ImportedJob struct {
 	First int64 `json:"first"`

@@ -339,6 +339,9 @@ func (s *Service) RecordRefund(ctx context.Context, in RefundInput) (db.Refund, 
 		if err := tx.AddRefund(ctx, &row); err != nil {
 			return 0, err
 		}
+		if err := tx.Enqueue(ctx, RefundedJob{RefundID: row.ID}); err != nil {
+			return 0, err
+		}
 		if err := tx.Audit(ctx, db.AuditEntry{Client: client.ID, Verb: "refund.record", Object: row.ID.String(),
 			After: map[string]any{"amount": row.Amount, "currency": row.Currency, "method": row.Method, "reference": row.Reference}}); err != nil {
 			return 0, err

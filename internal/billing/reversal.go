@@ -147,6 +147,9 @@ func (s *Service) takeBack(ctx context.Context, tx *db.Store, checkout db.Checko
 	if err := tx.AddRefund(ctx, &refund); err != nil {
 		return "", err
 	}
+	if err := tx.Enqueue(ctx, RefundedJob{RefundID: refund.ID}); err != nil {
+		return "", err
+	}
 	if err := tx.Audit(ctx, db.AuditEntry{Client: refund.ClientID, Verb: "refund.record", Object: refund.ID.String(),
 		After: map[string]any{"amount": refund.Amount, "currency": refund.Currency, "method": refund.Method, "reference": refund.Reference, "payment": payment.ID}}); err != nil {
 		return "", err

@@ -3,6 +3,7 @@ package fiscal_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -239,4 +240,58 @@ func TestAnticipoOnceAfterCrashes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is given back of the credit takes its anticipos along: one as a whole is cancelled with motive 03, a part of one is
+// an egreso (07), and what is left of it serves the next invoice.
+func TestAnticipoRefunded(t *testing.T) {
+	o := newOffice(t)
+	o.profile()
+	first, second := o.anticipo(58000, "a"), o.anticipo(11600, "b")
+	refund := func(amount money.Minor, key string) db.Refund {
+		t.Helper()
+		row, err := o.billing.RecordRefund(system(t.Context()), billing.RefundInput{ClientID: o.client.ID, Amount: amount, Method: "transfer", RequestKey: key})
+		o.must(err)
+		o.work()
+		return row
+	}
+	whole := refund(11600, "c")
+	if got := o.read(second); got.Status != db.CFDICancelled || got.CancelMotivo != "03" {
+		t.Errorf("%s %s", got.Status, got.CancelMotivo)
+	}
+	part := refund(23200, "d")
+	o.must(o.service.FollowRefund(system(t.Context()), billing.RefundedJob{RefundID: whole.ID})) // the same facts again
+	o.must(o.service.FollowRefund(system(t.Context()), billing.RefundedJob{RefundID: part.ID}))
+	o.work()
+	found, err := o.store.AnticipoRefunds(t.Context(), part.ID)
+	o.must(err)
+	if len(found) != 1 || found[0].AnticipoID != first.ID || found[0].EgresoID == 0 {
+		t.Fatalf("%+v", found)
+	}
+	c := o.parse(found[0].EgresoID)
+	amounts(t, c, "200.00", "", "32.00", "", "232.00")
+	if c.TipoDeComprobante != "E" || c.FormaPago != "03" || c.Conceptos[0].Descripcion != "Devolución de anticipo" || !slices.Equal(c.Relacionados("07"), []string{first.UUID}) {
+		t.Errorf("%+v", c)
+	}
+	if got := o.read(first); got.Status != db.CFDIStamped {
+		t.Error(got.Status)
+	}
+	left, err := o.store.Anticipos(t.Context(), o.client.ID)
+	o.must(err)
+	if len(left) != 1 || left[0].Left() != 34800 {
+		t.Fatalf("%+v", left)
+	}
+	// What is left pays an invoice; credit without an anticipo is given back without a document.
+	invoice := o.applyCredit(o.issue(hosting("300.00")), 34800, "e")
+	o.work()
+	if c := o.stamped(invoice, db.CFDIIngreso); len(c) != 1 || !slices.Equal(c[0].Relacionados("07"), []string{first.UUID}) {
+		t.Errorf("%+v", c)
+	}
+	o.receive(5800, "f")
+	stamps := o.stamps()
+	refund(5800, "g")
+	if o.stamps() != stamps {
+		t.Errorf("%d documents of a refund without anticipo", o.stamps()-stamps)
+	}
+	o.verify(t, 5)
 }

@@ -43,6 +43,9 @@ func (s *Service) compose(ctx context.Context, tx *db.Store, row db.CFDI, issuer
 		return s.composeAnticipo(ctx, tx, row, d)
 	case db.CFDIEgreso:
 		d.Serie = issuer.SerieEgreso
+		if row.CreditNoteID == 0 && row.InvoiceID == 0 {
+			return s.composeDevolucion(ctx, tx, row, d)
+		}
 		if row.CreditNoteID == 0 {
 			return s.composeAplicacion(ctx, tx, row, d)
 		}

@@ -260,6 +260,8 @@ func do(ctx context.Context, s *fiscal.Service, row db.OutboxRow) error {
 	switch row.Kind {
 	case billing.ChangedJob{}.Kind():
 		return run(ctx, row, s.Follow)
+	case billing.RefundedJob{}.Kind():
+		return run(ctx, row, s.FollowRefund)
 	case fiscal.StampJob{}.Kind():
 		return run(ctx, row, s.Stamp)
 	case fiscal.MailJob{}.Kind():

@@ -236,7 +236,7 @@ func (s *Service) enqueueFollowing(ctx context.Context, tx *db.Store, row db.CFD
 	if row.Kind == db.CFDIIngreso {
 		return tx.Enqueue(ctx, billing.ChangedJob{InvoiceID: row.InvoiceID, Version: version})
 	}
-	if row.Kind == db.CFDIEgreso && row.CreditNoteID == 0 { // its anticipo may have been released while it was on its way
+	if row.Kind == db.CFDIEgreso && row.CreditNoteID == 0 && row.InvoiceID != 0 { // its anticipo may have been released while it was on its way
 		_, err := tx.AnticipoApplicationOf(ctx, row.ID)
 		if fault.Is(err, fault.NotFound) {
 			return tx.Enqueue(ctx, TakeBackJob{CFDI: row.ID})
