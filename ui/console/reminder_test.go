@@ -383,7 +383,7 @@ func TestLateFees(t *testing.T) {
 	}
 	w.post(lateFeesPath, form).want(t, 303)
 	w.get(lateFeesPath).want(t, 200, "5 % del importe sin IVA, al menos $50.00 MXN", "5 días de gracia", "Todos los conceptos")
-	w.get(invoicePath(invoice.ID)).want(t, 200, "Si no se paga a más tardar el 5 may 2026 se agregará «Recargo por pago tardío»: $50.00 MXN más impuestos.")
+	w.get(invoicePath(invoice.ID)).want(t, 200, "Si no se paga a más tardar el 5 may 2026 se agregará «Recargo por pago tardío»: $58.00 MXN, impuestos incluidos.")
 	w.post(clientPath(client.ID)+"/recargos", url.Values{"exempt": {"on"}}).want(t, 303)
 	if p := w.get(invoicePath(invoice.ID)).want(t, 200); strings.Contains(p.text(), "a más tardar") {
 		t.Error("an exempt client is threatened with a fee")
