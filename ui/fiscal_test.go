@@ -88,7 +88,10 @@ func TestFiscalPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.get(invoice).want(t, http.StatusOK).shows(t, "a más tardar el 30 abr 2026", "Queda 1 día.", "Completar datos fiscales")
-	v.post(invoice+"/cfdi", nil).want(t, http.StatusUnprocessableEntity).shows(t, "Complete primero sus datos fiscales.")
+	form := v.post(invoice+"/cfdi", nil).want(t, http.StatusSeeOther).Header.Get("Location")
+	if back := v.get(form).want(t, http.StatusOK).shows(t, "Complete primero sus datos fiscales", "Código postal").find("name", "volver"); !strings.HasPrefix(form, home+"/fiscal/nuevo?") || len(back) != 1 {
+		t.Errorf("%s %v", form, back)
+	}
 
 	profile := url.Values{"rfc": {"ure180429tm6"}, "nombre": {"Universidad Robotica Española"}, "domicilioFiscalReceptor": {"8699"}, "regimenFiscalReceptor": {"612"}, "usoCfdi": {"G03"}, "volver": {invoice}}
 	page = v.post(home+"/fiscal/nuevo", profile).want(t, http.StatusUnprocessableEntity)

@@ -56,18 +56,21 @@ type ImportedCatalog struct {
 var importable = map[string][]string{
 	CatRegimenFiscal: {"personas"}, CatUsoCFDI: {"personas", "regimenes"}, CatFormaPago: {"bancarizado"}, CatMetodoPago: nil, CatMoneda: {"decimales"}, CatTipoRelacion: nil,
 	CatPeriodicidad: nil, CatMeses: nil, CatObjetoImp: nil, CatClaveUnidad: nil, CatClaveProdServ: {"similares"}, CatExportacion: nil,
+	CatTipoDeComprobante: nil, CatPais: nil, CatCodigoPostal: nil,
 }
 
 // fileNames are catalogs by the names of files that have one sheet each.
 var fileNames = map[string]string{
 	"regimenes_fiscales": CatRegimenFiscal, "usos_cfdi": CatUsoCFDI, "formas_pago": CatFormaPago, "metodos_pago": CatMetodoPago, "monedas": CatMoneda, "tipos_relaciones": CatTipoRelacion,
 	"periodicidades": CatPeriodicidad, "meses": CatMeses, "objetos_impuestos": CatObjetoImp, "claves_unidades": CatClaveUnidad, "productos_servicios": CatClaveProdServ, "exportaciones": CatExportacion,
+	"tipos_comprobantes": CatTipoDeComprobante, "paises": CatPais, "codigos_postales": CatCodigoPostal,
 }
 
 // columns are the headings of the SAT's sheets, folded and without spaces, by what they hold. Some begin so.
 var columns = []struct {
 	begins, holds string
 }{
+	{"c_estado", "text"}, {"estado", "text"}, // of a postal code
 	{"descripcion", "text"}, {"nombre", "text"}, {"texto", "text"},
 	{"fechainiciodevigencia", "from"}, {"fechainiciovigencia", "from"}, {"fechadeiniciodevigencia", "from"}, {"vigenciadesde", "from"}, {"vigencia_desde", "from"},
 	{"fechafindevigencia", "until"}, {"fechafinvigencia", "until"}, {"fechadefindevigencia", "until"}, {"vigenciahasta", "until"}, {"vigencia_hasta", "until"},
@@ -271,10 +274,11 @@ func (c *Catalogs) addSheet(sheet, name string, rows [][]string) error {
 var keyForms = map[string]*regexp.Regexp{
 	CatClaveProdServ: regexp.MustCompile(`^\d{8}$`), CatClaveUnidad: regexp.MustCompile(`^[A-Za-z0-9]{1,3}$`), CatRegimenFiscal: regexp.MustCompile(`^\d{3}$`), CatMoneda: regexp.MustCompile(`^[A-Z]{3}$`),
 	CatUsoCFDI: regexp.MustCompile(`^[A-Z]{1,2}\d{2}$`), CatMetodoPago: regexp.MustCompile(`^[A-Z]{3}$`),
+	CatTipoDeComprobante: regexp.MustCompile(`^[A-Z]$`), CatPais: regexp.MustCompile(`^[A-Z]{3}$`), CatCodigoPostal: regexp.MustCompile(`^\d{5}$`),
 }
 
 // widths are the digits of keys that a spreadsheet may have taken for numbers: 1 is 01.
-var widths = map[string]int{CatClaveProdServ: 8, CatFormaPago: 2, CatTipoRelacion: 2, CatPeriodicidad: 2, CatMeses: 2, CatObjetoImp: 2, CatExportacion: 2}
+var widths = map[string]int{CatClaveProdServ: 8, CatFormaPago: 2, CatTipoRelacion: 2, CatPeriodicidad: 2, CatMeses: 2, CatObjetoImp: 2, CatExportacion: 2, CatCodigoPostal: 5}
 
 // readEntry reads a row; skip is true for rows without a key.
 func readEntry(catalog string, row []string, holds map[int]string) (e Entry, skip bool, err error) {
@@ -284,7 +288,10 @@ func readEntry(catalog string, row []string, holds map[int]string) (e Entry, ski
 			value[what] = strings.Join(strings.Fields(row[n]), " ")
 		}
 	}
-	e = Entry{Key: value["key"], Text: value["text"], Properties: map[string]string{}}
+	e = Entry{Key: value["key"], Text: value["text"]}
+	if len(importable[catalog]) > 0 {
+		e.Properties = map[string]string{}
+	}
 	if e.Key == "" && e.Text == "" {
 		return e, true, nil
 	}
@@ -364,6 +371,10 @@ func readDay(text string) (string, error) {
 	return "", errors.New("no date")
 }
 
+// fewest are the keys of catalogs of which the product has none of its own: a file with fewer was cut off. c_Pais has 250
+// of them and c_CodigoPostal, of Mexico as a whole, more than 90,000.
+var fewest = map[string]int{CatPais: 200, CatCodigoPostal: 50_000}
+
 // checked refuses what would take away keys that the product needs, as a file that was cut off would.
 func (c *Catalogs) checked() (*Catalogs, error) {
 	for name, list := range c.lists {
@@ -377,6 +388,9 @@ func (c *Catalogs) checked() (*Catalogs, error) {
 				return nil, &CatalogError{Sheet: name, Reason: fmt.Sprintf("key %s is there twice from the same day", e.Key)}
 			}
 			seen[period{e.Key, e.From}], keys[e.Key] = true, true
+		}
+		if len(keys) < fewest[name] {
+			return nil, &CatalogError{Sheet: name, Reason: fmt.Sprintf("%d keys are not all of them: the file is not complete", len(keys))}
 		}
 		for _, own := range DefaultCatalogs().lists[name] {
 			if !keys[own.Key] && own.Until == "" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -302,4 +303,101 @@ func TestSearchKeys(t *testing.T) {
 	if quickest > 100*time.Millisecond {
 		t.Errorf("a search takes %s", quickest)
 	}
+}
+
+// everyPostalCode is a file of as many postal codes as the SAT has, in the form of its sheet.
+func everyPostalCode(n int) string {
+	var text strings.Builder
+	text.WriteString("c_CodigoPostal,c_Estado,c_Municipio,c_Localidad,Estímulo Franja Fronteriza,Fecha inicio de vigencia,Fecha fin de vigencia\n")
+	for i := range n {
+		fmt.Fprintf(&text, "%05d,%s,%03d,,0,2022-01-01,%s\n", 1000+i, []string{"CMX", "HID", "QUE", "NLE"}[i/25_000], i%570, map[bool]string{true: "2026-10-31"}[i == 41_501])
+	}
+	return text.String()
+}
+
+// Countries, postal codes and types of document have no list here until they are imported; then only theirs are valid, on
+// the days on which they are in force.
+func TestImportPlaces(t *testing.T) {
+	o := newOffice(t)
+	ctx := system(t.Context())
+	o.service.CatalogSource = fiscal.NewCatalogSource(o.store, nil)
+	before := o.service.Catalogs(ctx)
+	for _, key := range []string{"42501", "99999"} {
+		if !before.Has(fiscal.CatCodigoPostal, key, "2026-11-20") {
+			t.Error(key)
+		}
+	}
+	if before.Has(fiscal.CatCodigoPostal, "4250", "") || !before.Has(fiscal.CatPais, "USA", "") || before.Has(fiscal.CatPais, "ZZX", "") {
+		t.Error("before")
+	}
+	var wrong *fiscal.CatalogError
+	if _, err := fiscal.ReadCatalogs([]byte(everyPostalCode(20_000)), "codigos.csv", ""); !errors.As(err, &wrong) || !strings.Contains(wrong.Reason, "not complete") {
+		t.Errorf("a file that was cut off: %v", err)
+	}
+	codes, err := fiscal.ReadCatalogs([]byte(everyPostalCode(95_000)), "codigos.csv", "")
+	o.must(err)
+	countries, err := fiscal.ReadCatalogs(fiscaltest.Read(t, "catalogs", "paises.tsv"), "paises.tsv", "")
+	o.must(err)
+	kinds, err := fiscal.ReadCatalogs(fiscaltest.Read(t, "catalogs", "tipos_comprobantes.tsv"), "tipos_comprobantes.tsv", "")
+	o.must(err)
+	for name, read := range map[string]*fiscal.Catalogs{"codigos.csv": codes, "paises.tsv": countries, "tipos_comprobantes.tsv": kinds} {
+		if done, err := o.service.ImportCatalogs(ctx, read, name); err != nil || len(done) != 1 || !done[0].Changed {
+			t.Fatal(done, err)
+		}
+	}
+	o.must(o.service.CatalogSource.Refresh(ctx))
+	after := o.service.Catalogs(ctx)
+	for _, c := range []struct {
+		catalog, key, day string
+		want              bool
+	}{
+		{fiscal.CatCodigoPostal, "42500", "2026-11-20", true}, {fiscal.CatCodigoPostal, "42501", "2026-10-31", true}, {fiscal.CatCodigoPostal, "42501", "2026-11-20", false},
+		{fiscal.CatCodigoPostal, "99999", "2026-11-20", false}, {fiscal.CatPais, "USA", "", true}, {fiscal.CatPais, "ZZX", "", false}, {fiscal.CatTipoDeComprobante, "I", "2026-11-20", true},
+	} {
+		if after.Has(c.catalog, c.key, c.day) != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+	// The forms and the rules use them: the issuer's own postal code ended in October, and 99999 never was one.
+	if _, err := o.service.SaveIssuer(ctx, kemper); !refusedAt(err, "lugarExpedicion") {
+		t.Errorf("the issuer's postal code: %v", err)
+	}
+	_, _, err = o.service.SaveFiscalProfile(ctx, fiscal.ProfileInput{ClientID: o.client.ID, Rfc: "URE180429TM6", Nombre: "UNIVERSIDAD ROBOTICA ESPAÑOLA", DomicilioFiscalReceptor: "99999", RegimenFiscalReceptor: "601", UsoCFDI: "G03"})
+	if !refusedAt(err, "domicilioFiscalReceptor") {
+		t.Errorf("the client's postal code: %v", err)
+	}
+	c, err := fiscal.Build(draft(line("1000.00", fiscal.IVA16)))
+	o.must(err)
+	c.Receptor.DomicilioFiscalReceptor = "99999"
+	vs := fiscal.Validate(c, fiscal.Options{Catalogs: after})
+	wantCode(t, vs, "postal_code_unknown")
+	wantCode(t, vs, "catalog_key_unknown")
+}
+
+func refusedAt(err error, path string) bool {
+	f, ok := fault.As(err)
+	return ok && len(f.Fields) > 0 && f.Fields[0].Path == path
+}
+
+// TestCatalogMemory: what all keys of products and postal codes of the SAT take of a process (docs/performance.md).
+func TestCatalogMemory(t *testing.T) {
+	var before, after runtime.MemStats
+	text := everyPostalCode(95_000)
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	codes, err := fiscal.ReadCatalogs([]byte(text), "codigos.csv", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := manyKeys(t).With(codes)
+	codes = nil
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	heap := float64(after.HeapAlloc-before.HeapAlloc) / (1 << 20)
+	t.Logf("%.1f MB of %d products and %d postal codes", heap, len(all.List(fiscal.CatClaveProdServ, "")), len(all.List(fiscal.CatCodigoPostal, "")))
+	if heap > 80 {
+		t.Errorf("%.1f MB", heap)
+	}
+	runtime.KeepAlive(all)
+	_ = codes
 }

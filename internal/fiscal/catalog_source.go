@@ -82,6 +82,9 @@ func (s *CatalogSource) refresh(ctx context.Context) error {
 		version = max(version, c.Version)
 	}
 	for _, k := range keys {
+		if len(k.Properties) == 0 {
+			k.Properties = nil // of 95,000 postal codes
+		}
 		newer.lists[k.Catalog] = append(newer.lists[k.Catalog], Entry{Key: k.Key, Text: k.Text, From: k.VigenciaDesde, Until: k.VigenciaHasta, Properties: k.Properties})
 	}
 	s.current, s.version = DefaultCatalogs().With(newer), version

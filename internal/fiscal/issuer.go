@@ -95,6 +95,8 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 	checkNombre(&checks, row.Nombre)
 	if !postalCode.MatchString(row.LugarExpedicion) {
 		checks.Add("lugarExpedicion", "FISCAL_CP")
+	} else if !s.Catalogs(ctx).Has(CatCodigoPostal, row.LugarExpedicion, s.day()) {
+		checks.Add("lugarExpedicion", "FISCAL_CP_UNKNOWN")
 	}
 	if !fits(s.Catalogs(ctx).Regimenes(PersonaOf(row.Rfc), s.day()), row.RegimenFiscal) {
 		checks.Add("regimenFiscal", "FISCAL_REGIMEN")

@@ -154,7 +154,7 @@ func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, cat *Catalogs, ch
 		row.RegimenFiscalReceptor, row.UsoCFDI, row.DomicilioFiscalReceptor = "616", "S01", ""
 		if row.Rfc == RfcGenericoExtranjero {
 			row.ResidenciaFiscal = strings.ToUpper(strings.TrimSpace(in.ResidenciaFiscal))
-			if !pais(row.ResidenciaFiscal) || row.ResidenciaFiscal == "MEX" {
+			if !cat.Has(CatPais, row.ResidenciaFiscal, s.day()) || row.ResidenciaFiscal == "MEX" {
 				checks.Add("residenciaFiscal", "FISCAL_RESIDENCIA")
 			}
 		}
@@ -171,6 +171,8 @@ func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, cat *Catalogs, ch
 	}
 	if !postalCode.MatchString(row.DomicilioFiscalReceptor) {
 		checks.Add("domicilioFiscalReceptor", "FISCAL_CP")
+	} else if !cat.Has(CatCodigoPostal, row.DomicilioFiscalReceptor, s.day()) {
+		checks.Add("domicilioFiscalReceptor", "FISCAL_CP_UNKNOWN")
 	}
 	persona := PersonaOf(row.Rfc)
 	if !fits(cat.Regimenes(persona, s.day()), row.RegimenFiscalReceptor) {

@@ -22,6 +22,7 @@ func (k *checker) receptor() {
 	} else if e, ok := k.cat.Find(CatRegimenFiscal, r.RegimenFiscalReceptor, ""); ok {
 		k.chk(e.Applies(persona), "CFDI40158", "Receptor@RegimenFiscalReceptor", "El régimen %s no corresponde al RFC %s. Use el de la Constancia de Situación Fiscal.", "Regime %s does not fit RFC %s. Use the one in the Constancia de Situación Fiscal.", r.RegimenFiscalReceptor, r.Rfc)
 	}
+	k.chk(k.cat.Has(CatCodigoPostal, r.DomicilioFiscalReceptor, c.Fecha), "postal_code_unknown", "Receptor@DomicilioFiscalReceptor", "El código postal %s no está en el catálogo del SAT.", "Postal code %s is not in the SAT's catalog.", r.DomicilioFiscalReceptor)
 	if e, ok := k.cat.Find(CatUsoCFDI, r.UsoCFDI, ""); ok {
 		k.chk(e.usable(persona, r.RegimenFiscalReceptor), "CFDI40161", "Receptor@UsoCFDI", "El uso %s no se permite para el RFC %s con régimen %s.", "Use %s is not allowed for RFC %s with regime %s.", r.UsoCFDI, r.Rfc, r.RegimenFiscalReceptor)
 	}

@@ -104,6 +104,10 @@ func (c *Console) requestAnticipo(w http.ResponseWriter, r *http.Request) error 
 		return fault.Missing()
 	}
 	row, err := c.Fiscal.RequestAnticipo(r.Context(), fiscal.AnticipoInput{PaymentID: payment, Treatment: fiscal.IVA(r.PostFormValue("iva"))})
+	if withoutProfile(err) {
+		layout.Flash(w, r, "pending.flash.profile")
+		return layout.Redirect(w, r, pendingPath)
+	}
 	if err != nil {
 		return err
 	}
@@ -132,11 +136,21 @@ func (c *Console) leaveGlobal(w http.ResponseWriter, r *http.Request) error {
 		return fault.Missing()
 	}
 	row, err := c.Fiscal.RequestCFDI(r.Context(), fiscal.RequestInput{InvoiceID: invoice, FromGlobal: true})
+	if withoutProfile(err) {
+		layout.Flash(w, r, "pending.flash.profile")
+		return layout.Redirect(w, r, r.URL.Path[:len(r.URL.Path)-len("/ventas")])
+	}
 	if err != nil {
 		return err
 	}
 	layout.Flash(w, r, "pending.flash.left")
 	return layout.Redirect(w, r, documentPath(row.ID))
+}
+
+// withoutProfile reports whether a document waits for its receiver's fiscal data, which only the client has.
+func withoutProfile(err error) bool {
+	f, ok := fault.As(err)
+	return ok && f.Code == "FISCAL_PROFILE_MISSING"
 }
 
 // saleUnpaid reports whether a sale of a global invoice is not paid any more.

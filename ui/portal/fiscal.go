@@ -187,6 +187,10 @@ func (p *Portal) RequestFiscal(w http.ResponseWriter, r *http.Request) error {
 		profile = 0
 	}
 	_, err = p.Fiscal.RequestCFDI(r.Context(), fiscal.RequestInput{InvoiceID: invoice.ID, ProfileID: profile})
+	if f, ok := fault.As(err); ok && f.Code == "FISCAL_PROFILE_MISSING" {
+		layout.Flash(w, r, "fiscal.flash.complete")
+		return layout.Redirect(w, r, string(profileURL(client.ID, "nuevo", invoice.ID)))
+	}
 	if f, ok := fault.As(err); ok && f.Kind == fault.Conflict {
 		return p.showInvoice(w, r, http.StatusUnprocessableEntity, client, invoice, locale.Error(component.Lang(r.Context()), f.Code, f.Args))
 	}
