@@ -1,5 +1,23 @@
 -- What the roles of the application may do, applied after every migration run: idempotent. Tables
 -- are granted first and then narrowed, so that a new table works at once and its limits are a line here.
+-- Roles belong to the cluster and are in no backup of a database: a database that was restored elsewhere gets
+-- them here.
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['avisa_migrate', 'avisa_web', 'avisa_worker'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+            END IF;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL; -- another database of the cluster was first
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'role % was not created: the migrating user lacks CREATEROLE. Ask an administrator for CREATE ROLE % NOLOGIN and migrate again.', name, name;
+        END;
+    END LOOP;
+END $$;
+
 DO $$
 DECLARE name text;
 BEGIN

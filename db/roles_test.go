@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/devstack"
 )
 
 // What the application's roles may and may not do, in SQL: what an injected statement could do at most.
@@ -165,5 +166,51 @@ func TestMigrateWithoutPowers(t *testing.T) {
 	}
 	if _, err := store.Clients(t.Context(), db.ClientFilter{Reach: access.Reach{All: true}}, db.Page{}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A backup of a database holds no roles: migrating one that was restored on another server makes them, with the
+// rights they had.
+func TestRolesOfRestoredDatabase(t *testing.T) {
+	t.Parallel()
+	server, err := devstack.StartPostgres(t.Context(), devstack.Options{Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop(context.Background()) })
+	store, err := db.Open(t.Context(), server.URL("postgres"), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	conn, err := sql.Open("pgx", server.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	rights := func() (list string) {
+		t.Helper()
+		if _, err := store.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.QueryRowContext(t.Context(), `SELECT coalesce(string_agg(concat_ws(' ', grantee, table_name, privilege_type), E'\n' ORDER BY grantee, table_name, privilege_type), '')
+			FROM information_schema.role_table_grants WHERE grantee LIKE 'avisa\_%'`).Scan(&list); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	before := rights()
+	if !strings.Contains(before, "avisa_web invoice SELECT") || !strings.Contains(before, "avisa_worker delivery UPDATE") {
+		t.Fatalf("the rights are %.300s", before)
+	}
+	for _, role := range []string{"avisa_migrate", "avisa_web", "avisa_worker"} { // as if never here
+		for _, statement := range []string{"DROP OWNED BY " + role, "DROP ROLE " + role} {
+			if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+	}
+	if after := rights(); after != before {
+		t.Errorf("the rights are other ones:\n%.300s", after)
 	}
 }

@@ -63,7 +63,7 @@ func headers(secure bool) func(http.Handler) http.Handler {
 			if secure {
 				h.Set("Strict-Transport-Security", "max-age=31536000")
 			}
-			next.ServeHTTP(w, r.WithContext(layout.WithSecure(r.Context(), secure || local(r.Host))))
+			next.ServeHTTP(w, r.WithContext(layout.WithTransport(r.Context(), !secure, local(r.Host))))
 		})
 	}
 }
@@ -180,7 +180,7 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 		s.errorPage(w, r, http.StatusBadRequest, fault.New(fault.Invalid, string(fault.Invalid)))
 	default:
 		request := access.From(ctx).Request
-		s.Log.ErrorContext(ctx, "internal error", "error", err, "request", request, "method", r.Method, "path", r.URL.Path)
+		s.Log.ErrorContext(ctx, "internal error", "error", err, "request", request, "route", r.Pattern) // the address may hold the token of a mailed link
 		s.errorPage(w, r, http.StatusInternalServerError, fault.New("", "INTERNAL").With("request", request))
 	}
 }

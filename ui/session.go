@@ -88,8 +88,8 @@ func tokens(r *http.Request) []string {
 	}
 	var found []string
 	for _, name := range cookies {
-		if cookie, err := r.Cookie(name); err == nil && cookie.Value != "" {
-			found = append(found, cookie.Value)
+		if token := layout.Cookie(r, name); token != "" {
+			found = append(found, token)
 		}
 	}
 	return found

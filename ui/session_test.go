@@ -54,8 +54,8 @@ func TestTokens(t *testing.T) {
 		"/graphql": {"login", "staff"}, "/graphql/explorer": {"login", "staff"}, "/descargas/facturas/inv_1.pdf": {"staff", "login"},
 	} {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
-		r.AddCookie(&http.Cookie{Name: layout.LoginCookie, Value: "login"})
-		r.AddCookie(&http.Cookie{Name: layout.StaffCookie, Value: "staff"})
+		r.AddCookie(&http.Cookie{Name: "__Host-" + layout.LoginCookie, Value: "login"})
+		r.AddCookie(&http.Cookie{Name: "__Host-" + layout.StaffCookie, Value: "staff"})
 		if got := tokens(r); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}

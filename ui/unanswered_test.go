@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/graph"
+	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
 // A database that is starting again is no internal error: the page says to try again, and when.
@@ -86,6 +87,20 @@ func TestRefusedAPI(t *testing.T) {
 				t.Error("no Retry-After")
 			}
 		})
+	}
+}
+
+// The address of a mailed link is its key: what fails there is logged by its route.
+func TestLogHoldsNoLink(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := &site{Config{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	mux := http.NewServeMux()
+	mux.Handle("GET /pagar/{token}", s.serve(layout.Route{Handle: func(http.ResponseWriter, *http.Request) error { return errors.New("the cause") }}))
+	rec := httptest.NewRecorder()
+	mux.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/pagar/the-key?x=the-key", nil))
+	if rec.Code != http.StatusInternalServerError || !strings.Contains(log.String(), `route="GET /pagar/{token}"`) || strings.Contains(log.String(), "the-key") {
+		t.Errorf("%d, logged: %s", rec.Code, &log)
 	}
 }
 

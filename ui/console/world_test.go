@@ -134,7 +134,7 @@ func (w *world) do(method, address string, form url.Values) page {
 	raw, _ := io.ReadAll(result.Body)
 	p := page{status: result.StatusCode, location: result.Header.Get("Location"), body: string(raw)}
 	for _, cookie := range result.Cookies() {
-		if cookie.Name == "avisa_flash" {
+		if cookie.Name == "__Host-avisa_flash" {
 			p.flash = cookie.Value
 		}
 	}

@@ -91,11 +91,7 @@ func (a Area) Rotate(w http.ResponseWriter, r *http.Request, in account.SignedIn
 }
 
 func (a Area) pending(r *http.Request) (token string, factors []string) {
-	cookie, err := r.Cookie(a.pendingCookie())
-	if err != nil {
-		return "", nil
-	}
-	parts := strings.Split(cookie.Value, ".")
+	parts := strings.Split(layout.Cookie(r, a.pendingCookie()), ".")
 	return parts[0], parts[1:]
 }
 

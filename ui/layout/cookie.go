@@ -21,19 +21,41 @@ const (
 	deviceCookie   = "avisa_device"
 )
 
-type secureKey struct{}
+// hostPrefix binds a cookie to its host: browsers take one of that name from a page of the very host alone, over
+// HTTPS (RFC 6265bis, section 4.1.3.2). So no neighbour, such as a client's site on another name of the same
+// domain, can put a session of its own into a person's browser.
+const hostPrefix = "__Host-"
 
-// WithSecure notes whether cookies are for HTTPS only: always, but where an installation is reached
-// by plain HTTP, as the demo on localhost is.
-func WithSecure(ctx context.Context, secure bool) context.Context {
-	return context.WithValue(ctx, secureKey{}, secure)
+type transportKey struct{}
+
+type transport struct{ plain, local bool }
+
+// WithTransport notes how people reach the installation: plain for HTTP without TLS, where cookies cannot be bound
+// to the host; local where nobody is in between, so that they are Secure all the same.
+func WithTransport(ctx context.Context, plain, local bool) context.Context {
+	return context.WithValue(ctx, transportKey{}, transport{plain, local})
 }
 
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string, maxAge int) {
-	secure, known := r.Context().Value(secureKey{}).(bool)
-	//nolint:gosec // Secure is off only where people reach the installation by plain HTTP, see WithSecure.
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
-		Secure: secure || !known, SameSite: http.SameSiteLaxMode})
+	how, _ := r.Context().Value(transportKey{}).(transport)
+	//nolint:gosec // Secure is off only where people reach the installation by plain HTTP, see WithTransport.
+	http.SetCookie(w, &http.Cookie{Name: cookieName(r, name), Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true,
+		Secure: !how.plain || how.local, SameSite: http.SameSiteLaxMode})
+}
+
+func cookieName(r *http.Request, name string) string {
+	if how, _ := r.Context().Value(transportKey{}).(transport); how.plain {
+		return name
+	}
+	return hostPrefix + name
+}
+
+// Cookie is the value of one of our cookies, "" for none.
+func Cookie(r *http.Request, name string) string {
+	if c, err := r.Cookie(cookieName(r, name)); err == nil {
+		return c.Value
+	}
+	return ""
 }
 
 // StartSession gives the browser the token of a session.
@@ -55,10 +77,7 @@ func SetDevice(w http.ResponseWriter, r *http.Request, key string) {
 
 // DeviceKey is the browser's own key, "" for a new one.
 func DeviceKey(r *http.Request) string {
-	if c, err := r.Cookie(deviceCookie); err == nil {
-		return c.Value
-	}
-	return ""
+	return Cookie(r, deviceCookie)
 }
 
 // SetLanguage remembers a chosen language for a year.
@@ -68,8 +87,8 @@ func SetLanguage(w http.ResponseWriter, r *http.Request, lang string) {
 
 // ChosenLanguage is the language that was chosen in this browser, "" for none.
 func ChosenLanguage(r *http.Request) string {
-	if c, err := r.Cookie(languageCookie); err == nil && locale.Valid(c.Value) {
-		return c.Value
+	if lang := Cookie(r, languageCookie); locale.Valid(lang) {
+		return lang
 	}
 	return ""
 }
@@ -80,13 +99,13 @@ func Flash(w http.ResponseWriter, r *http.Request, key string) { setCookie(w, r,
 // takeFlash is the key of the text to show now, "" for none. Whoever forges the cookie chooses
 // among our own texts only.
 func takeFlash(w http.ResponseWriter, r *http.Request) string {
-	c, err := r.Cookie(flashCookie)
-	if err != nil {
+	key := Cookie(r, flashCookie)
+	if key == "" {
 		return ""
 	}
 	setCookie(w, r, flashCookie, "", -1)
-	if !strings.Contains(c.Value, ".flash.") || !locale.Has(c.Value) {
+	if !strings.Contains(key, ".flash.") || !locale.Has(key) {
 		return ""
 	}
-	return c.Value
+	return key
 }
