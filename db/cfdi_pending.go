@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -83,4 +85,28 @@ func (s *Store) CFDIsToCheck(ctx context.Context, since time.Time, limit int) ([
 	err := s.idb.NewSelect().Model((*CFDI)(nil)).Column("id").Where("status = 'stamped'").Where("sat_checked_at IS NULL OR sat_checked_at < ?", since).
 		OrderExpr("sat_checked_at NULLS FIRST, id DESC").Limit(int64(limit)).Scan(ctx, &ids)
 	return ids, translate(err)
+}
+
+// ReceiptNotice is who was told that receipts are due on a day and not stamped.
+type ReceiptNotice struct {
+	bun.BaseModel `bun:"table:receipt_notice"`
+
+	Due     date.Date `bun:"due,pk"`
+	StaffID id.Staff  `bun:"staff_id,pk"`
+	Email   string    `bun:"email"`
+	Status  string    `bun:"status"` // sent, failed, skipped
+	Reply   string    `bun:"reply"`
+}
+
+// ReceiptNotices returns who was told of the receipts of a day.
+func (s *Store) ReceiptNotices(ctx context.Context, due date.Date) ([]ReceiptNotice, error) {
+	rows := []ReceiptNotice{}
+	err := s.idb.NewSelect().Model(&rows).Column("due", "staff_id", "email", "status", "reply").Where("due = ?", due).OrderExpr("staff_id").Scan(ctx)
+	return rows, translate(err)
+}
+
+// AddReceiptNotice notes that somebody was told; the first note stays.
+func (s *Store) AddReceiptNotice(ctx context.Context, row ReceiptNotice) error {
+	_, err := s.idb.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+	return translate(err)
 }

@@ -96,6 +96,7 @@ func New(config Config) *Worker {
 		fiscal.TakeBackJob{}.Kind():  handle(w.Fiscal.TakeBack),
 		fiscal.CancelJob{}.Kind():    handle(w.Fiscal.SendCancellation),
 		fiscal.ExpiryJob{}.Kind():    handle(w.Fiscal.SendExpiry),
+		fiscal.ReceiptsJob{}.Kind():  handle(w.Fiscal.SendReceipts),
 	}
 	// Work that the clock asks for.
 	w.clock = []tick{
@@ -107,6 +108,7 @@ func New(config Config) *Worker {
 		{"fiscal:cancellations", 30 * time.Minute, w.Fiscal.PollCancellations},
 		{"fiscal:credits", time.Hour, w.Fiscal.CheckCredits},
 		{"fiscal:csd-expiry", 6 * time.Hour, w.Fiscal.WarnExpiry},
+		{"fiscal:receipts-due", 6 * time.Hour, w.Fiscal.WarnReceipts},
 		{"fiscal:receipts", 6 * time.Hour, w.Fiscal.FollowReceipts},
 		{"fiscal:status", time.Hour, w.Fiscal.CheckStamped},
 		{"fiscal:globals", time.Hour, w.Fiscal.IssueGlobals},

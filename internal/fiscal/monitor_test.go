@@ -11,10 +11,12 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
+	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 func (o *office) stamping() fiscal.Stamping {
@@ -360,5 +362,78 @@ func TestExpiryMails(t *testing.T) {
 	o.must(err)
 	if len(told) != 5 || !slices.ContainsFunc(told, func(n db.CSDNotice) bool { return n.Status == "skipped" && n.StaffID == 3 }) {
 		t.Errorf("%+v", told)
+	}
+}
+
+// Receipts stamp themselves; where one is missing three days before the 5th, staff who may change billing are told, once.
+func TestReceiptMails(t *testing.T) {
+	o := newOffice(t)
+	ctx := system(t.Context())
+	for _, p := range []db.Staff{{Email: "direccion@nube.example", Role: access.Admin, Active: true}, {Email: "cobranza@nube.example", Role: access.Billing, Active: true},
+		{Email: "soporte@nube.example", Role: access.Support, Active: true}, {Email: "antes@nube.example", Role: access.Admin}} {
+		p.Name, p.PasswordHash, p.Language = "Persona", "x", "es-MX"
+		o.must(o.store.AddStaff(t.Context(), &p))
+	}
+	var notices []fiscal.ReceiptsNotice
+	o.service.RenderNotice = func(_ context.Context, n account.Notice) (mail.Message, error) {
+		notice, ok := n.(fiscal.ReceiptsNotice)
+		if !ok {
+			return mail.Message{}, fmt.Errorf("%T", n)
+		}
+		notices = append(notices, notice)
+		return mail.Message{ID: notice.MessageID, To: notice.To}, nil
+	}
+	o.profile()
+	o.must(o.service.SetWhen(ctx, o.client.ID, db.CFDIOnIssue))
+	rate := func(day date.Date) {
+		_, err := o.billing.SetExchangeRate(ctx, billing.ExchangeRateInput{Currency: money.USD, Day: day, Rate: money.Must("18.4521"), Source: "DOF"})
+		o.must(err)
+	}
+	rate("2026-11-19")
+	stamped := o.issue(hosting("100.00"))
+	waits, err := o.billing.IssueInvoice(ctx, billing.IssueInput{ClientID: o.client.ID, DueDate: "2026-12-10", Currency: money.USD, Lines: []billing.LineInput{hosting("49.99")}})
+	o.must(err)
+	o.work()
+	o.clock = o.clock.AddDate(0, 0, 10)
+	o.pay(stamped, stamped.Total, "stamped")
+	o.receive(5799, "waits", billing.Allocation{InvoiceID: waits.ID}) // for the rate of its day
+	o.work()
+	for _, c := range []struct {
+		day   string
+		mails int
+	}{{"2026-12-02", 0}, {"2026-12-03", 2}, {"2026-12-05", 0}, {"2026-12-20", 0}} {
+		at, err := time.Parse("2006-01-02", c.day)
+		o.must(err)
+		o.clock, notices = at.Add(18*time.Hour), nil
+		for range 3 {
+			o.must(o.service.WarnReceipts(ctx))
+			o.work()
+		}
+		if len(notices) != c.mails {
+			t.Errorf("%s: %d mails, want %d", c.day, len(notices), c.mails)
+		}
+		for _, n := range notices {
+			if n.Due != "2026-12-05" || n.Count != 1 || n.To != "direccion@nube.example" && n.To != "cobranza@nube.example" {
+				t.Errorf("%+v", n)
+			}
+		}
+	}
+	told, err := o.store.ReceiptNotices(t.Context(), "2026-12-05")
+	o.must(err)
+	if len(told) != 2 || told[0].Status != "sent" || told[0].Reply != "250 ok" {
+		t.Errorf("%+v", told)
+	}
+	// What is stamped before its mail goes out is not told.
+	rate("2026-11-30")
+	rows := o.documents(waits)
+	row := o.read(rows[len(rows)-1])
+	row.Status = db.CFDIDraft // staff asks again
+	o.must(o.store.SaveCFDI(t.Context(), &row))
+	_, err = o.attempt(row)
+	o.must(err)
+	notices = nil
+	o.must(o.service.SendReceipts(ctx, fiscal.ReceiptsJob{Due: "2027-01-05", Staff: told[0].StaffID}))
+	if told, err = o.store.ReceiptNotices(t.Context(), "2027-01-05"); err != nil || len(notices) != 0 || len(told) != 1 || told[0].Status != "skipped" {
+		t.Errorf("%d mails, %+v, %v", len(notices), told, err)
 	}
 }

@@ -272,6 +272,8 @@ func do(ctx context.Context, s *fiscal.Service, row db.OutboxRow) error {
 		return run(ctx, row, s.TakeBack)
 	case fiscal.ExpiryJob{}.Kind():
 		return run(ctx, row, s.SendExpiry)
+	case fiscal.ReceiptsJob{}.Kind():
+		return run(ctx, row, s.SendReceipts)
 	}
 	return nil
 }

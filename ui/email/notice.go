@@ -39,6 +39,9 @@ func (l Links) SignIn() string { return l.at("/clientes/entrar") }
 // Issuer is where staff upload a certificate.
 func (l Links) Issuer() string { return l.at("/consola/fiscal/emisor") }
 
+// Pending is where staff see what documents wait for.
+func (l Links) Pending() string { return l.at("/consola/fiscal/pendientes") }
+
 func realm(staff bool) string {
 	if staff {
 		return "/consola"
@@ -128,6 +131,8 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 		return "alert", links.Security(n.Staff), []any{"when", moment(n.At, lang, zone), "address", line(n.Address), "device", device}, nil
 	case fiscal.ExpiryNotice:
 		return "csd", links.Issuer(), []any{"number", n.NoCertificado, "days", n.Days, "until", longDate(lang, n.Until)}, nil
+	case fiscal.ReceiptsNotice:
+		return "receipts", links.Pending(), []any{"count", n.Count, "due", longDate(lang, n.Due)}, nil
 	case account.AccessNotice:
 		return "access", links.SignIn(), []any{"by", line(n.GivenBy), "client", line(n.Client)}, nil
 	}

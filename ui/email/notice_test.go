@@ -7,6 +7,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 )
 
@@ -27,6 +28,8 @@ func TestNotices(t *testing.T) {
 			"/consola/contrasena/tok-in":  account.ResetNotice{Letter: head, Token: "tok-in", ExpiresAt: at, Staff: true, InvitedBy: evil},
 			"/clientes/cli_3/titularidad": account.HandoverNotice{Letter: head, Client: evil, OfferedBy: evil, ClientID: 3, ExpiresAt: at},
 			"/clientes/seguridad":         account.AlertNotice{Letter: head, Address: "192.0.2.1", Device: evil, At: at},
+			"/consola/fiscal/emisor":      fiscal.ExpiryNotice{Letter: head, NoCertificado: "30001000000500003416", Days: 30, Until: "2026-05-30"},
+			"/consola/fiscal/pendientes":  fiscal.ReceiptsNotice{Letter: head, Count: 3, Due: "2026-05-05"},
 			"/clientes/entrar":            account.AccessNotice{Letter: head, Client: evil, GivenBy: evil},
 		} {
 			m, err := Notice(t.Context(), n, links)
