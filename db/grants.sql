@@ -60,6 +60,9 @@ BEGIN
     REVOKE INSERT, UPDATE, DELETE ON sat_catalog, sat_key FROM avisa_web, avisa_worker;
     -- Only the background compares ledger and documents.
     REVOKE INSERT, UPDATE, DELETE ON ledger_check FROM avisa_web;
+    -- People ask for a run, the background does it.
+    REVOKE UPDATE, DELETE ON reminder_request FROM avisa_web;
+    REVOKE INSERT, DELETE ON reminder_request FROM avisa_worker;
     -- Only the background asks the provider, and writes mails.
     REVOKE INSERT, UPDATE ON stamp_credit FROM avisa_web;
     REVOKE INSERT ON csd_notice, receipt_notice FROM avisa_web;

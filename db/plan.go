@@ -18,6 +18,7 @@ type PlanInput struct {
 	Client    id.Client  // 0: every client
 	Invoice   id.Invoice // 0: every invoice
 	Immediate bool       // what is due today goes out now, without waiting for the sending window
+	Run       id.Run     // whose figures it adds to; 0: none
 }
 
 // PlanResult counts the rows that a run added.
@@ -189,7 +190,11 @@ func (s *Store) planRange(ctx context.Context, p plan, r span) (result PlanResul
 		if _, err := tx.idb.NewRaw("SET LOCAL work_mem = '32MB'; SET LOCAL jit = off; SET LOCAL enable_seqscan = off").Exec(ctx); err != nil {
 			return err
 		}
-		return tx.idb.NewRaw(planSQL, clientArray(p.clients), bun.NullZero(p.Invoice), p.Immediate, p.Now, r.after, r.through, p.gap, p.Now.Add(PlanSkew)).Scan(ctx, &result)
+		err := tx.idb.NewRaw(planSQL, clientArray(p.clients), bun.NullZero(p.Invoice), p.Immediate, p.Now, r.after, r.through, p.gap, p.Now.Add(PlanSkew)).Scan(ctx, &result)
+		if err != nil || p.Run == 0 {
+			return err
+		}
+		return tx.countRun(ctx, p.Run, result)
 	})
 	return result, err
 }

@@ -70,6 +70,8 @@ func (r *resolver) node(ctx context.Context, text string) (read func() (model.No
 		return nodeOf(text, id.ParseGroup, one(ctx, among(r.Reminder.ClientGroups, func(row *db.ClientGroup) id.Group { return row.ID }), itself))
 	case id.TemplatePrefix:
 		return nodeOf(text, id.ParseTemplate, one(ctx, r.Reminder.Template, itself))
+	case id.RunPrefix:
+		return nodeOf(text, id.ParseRun, one(ctx, r.Reminder.Run, itself))
 	case id.LateFeePrefix:
 		return nodeOf(text, id.ParseLateFee, one(ctx, among(r.Reminder.LateFeeRules, func(row *db.LateFeeRule) id.LateFee { return row.ID }),
 			func(row db.LateFeeRule) model.LateFeeRule { return model.LateFeeRule{LateFeeRule: row} }))

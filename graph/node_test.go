@@ -125,7 +125,9 @@ func (w *world) oneOfEach() map[string]string {
 	w.must(w.store.AddSession(ctx, &session))
 	passkey := db.Passkey{StaffID: w.staff.ID, CredentialID: []byte("credential"), Name: "Llave", Credential: json.RawMessage(`{}`)}
 	w.must(w.store.AddPasskey(ctx, &passkey))
-	return map[string]string{"Client": "cli_1", "Contact": "con_1", "Invoice": "inv_1", "Email": "eml_1", "Delivery": planned.Rows[0].ID.String(), "ReminderPolicy": "pol_1",
+	run := db.Run{AskedBy: "Personal", CreatedAt: now()}
+	w.must(w.store.AddRun(ctx, &run))
+	return map[string]string{"ReminderRun": run.ID.String(), "Client": "cli_1", "Contact": "con_1", "Invoice": "inv_1", "Email": "eml_1", "Delivery": planned.Rows[0].ID.String(), "ReminderPolicy": "pol_1",
 		"CreditNote": note.ID.String(), "Payment": paid.ID.String(), "BankMovement": moved.Rows[0].ID.String(), "Product": product.ID.String(), "Service": service.ID.String(),
 		"GatewayEvent": event.ID.String(), "Checkout": checkout.ID.String(), "FiscalProfile": profile.ID.String(), "FiscalDocument": cfdi.ID.String(),
 		"LateFeeRule": fee.ID.String(), "ClientGroup": group.ID.String(), "MailTemplate": template.ID.String(), "ApiToken": token.ID.String(),

@@ -70,9 +70,13 @@ func (r *resolver) sendReminders(ctx context.Context, in model.SendRemindersInpu
 	if run.InvoiceID, err = optional(in.InvoiceID, ids.ParseInvoice); err != nil {
 		return payload, err
 	}
-	result, err := r.Reminder.SendReminders(ctx, run)
+	result, err := r.Reminder.StartRun(ctx, run)
 	if err != nil {
 		return payload, err
+	}
+	if result.FinishedAt == nil {
+		payload.Run = &result
+		return payload, nil
 	}
 	planned, skipped := int(result.Planned), int(result.Skipped)
 	payload.Planned, payload.Skipped = &planned, &skipped

@@ -12,6 +12,7 @@ import (
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	ids "github.com/nubedigitalmx/avisa/internal/id"
 )
 
 func (r *deliveryResolver) Client(ctx context.Context, obj *db.Delivery) (*db.Client, error) {
@@ -58,6 +59,14 @@ func (r *mutationResolver) SendReminders(ctx context.Context, input model.SendRe
 	payload, err := r.sendReminders(ctx, input)
 	payload.UserErrors, err = userErrors(ctx, err, runTarget(input), splitPath)
 	return payload, err
+}
+
+func (r *queryResolver) ReminderRun(ctx context.Context, id string) (*db.Run, error) {
+	key, err := parsed(id, ids.ParseRun)
+	if err != nil {
+		return nil, err
+	}
+	return pointer(r.Reminder.Run(ctx, key))
 }
 
 func (r *queryResolver) Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {

@@ -88,6 +88,7 @@ func New(config Config) *Worker {
 		account.ResetJob{}.Kind():    handle(w.Account.SendReset),
 		reminder.NoticeJob{}.Kind():  handle(w.Reminder.SendNotice),
 		reminder.VerifyJob{}.Kind():  handle(w.Reminder.SendVerification),
+		reminder.RunJob{}.Kind():     handle(w.Reminder.FinishRun),
 		billing.ChangedJob{}.Kind():  handle(w.Fiscal.Follow),
 		billing.RefundedJob{}.Kind(): handle(w.Fiscal.FollowRefund),
 		billing.GatewayJob{}.Kind():  handle(w.Reminder.SendGatewayNotice),

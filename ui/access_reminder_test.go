@@ -39,6 +39,7 @@ var reminderDocuments = map[string]string{
 	"Query.mailTemplateVersions":      `{ mailTemplateVersions(anchor: DUE, days: 1, language: EN) { id } }`,
 	"Query.mergeValues":               `{ mergeValues }`,
 	"Query.previewMailTemplate":       `{ previewMailTemplate(input: {anchor: DUE, days: 1, language: EN, subject: "", body: ""}, invoice: "{invoice}") { subject } }`,
+	"Query.reminderRun":               `{ reminderRun(id: "run_999999") { planned } }`,
 	"Query.lateFeeRules":              `{ lateFeeRules { id } }`,
 	"Query.reminderDashboard":         `{ reminderDashboard { alerts } }`,
 	"Query.deliveryFailures":          `{ deliveryFailures { reason } }`,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"syscall"
 	"testing"
@@ -9,7 +10,9 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/jobs"
 )
 
@@ -165,6 +168,56 @@ func TestPostgresKilledWhileSending(t *testing.T) {
 	}
 	o.settled(t)
 	o.verify(t, 2*2*concurrency)
+}
+
+// Kill -9 of the worker in the middle of a run over the whole company: another one ends it, and the ledger has
+// every row once.
+func TestWorkerKilledWhilePlanning(t *testing.T) {
+	t.Parallel()
+	const invoices = 81_000 // three ranges
+	o := newOutside(t)
+	dbtest.Company(t, o.store, time.Now().AddDate(0, -2, 0))
+	dbtest.ManyDue(t, o.dsn, invoices)
+	ctx := access.With(t.Context(), access.SystemActor())
+	rules := &reminder.Service{Store: o.store, Now: time.Now}
+	row, err := rules.StartRun(ctx, reminder.RunInput{Immediate: true})
+	if err != nil || row.FinishedAt != nil {
+		t.Fatalf("%+v, %v", row, err)
+	}
+	now := func() db.Run {
+		run, err := rules.Run(ctx, row.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	worker := program(t, o.env, "work")
+	eventually(t, "a part is planned", 3*time.Minute, func() bool { return now().Planned > 0 })
+	kill(t, worker)
+	if got := now(); got.FinishedAt != nil || got.Planned >= 3*invoices {
+		t.Fatalf("%+v: the test proves nothing", got)
+	}
+	raw, err := sql.Open("pgx", o.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	if _, err := raw.ExecContext(t.Context(), "UPDATE outbox SET due_at = now()"); err != nil { // in place of the lease of five minutes
+		t.Fatal(err)
+	}
+	program(t, o.env, "work")
+	eventually(t, "the run ends", 3*time.Minute, func() bool { return now().FinishedAt != nil })
+	counts, err := o.store.DeliveryCounts(t.Context(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := int64(0)
+	for _, c := range counts {
+		total += c.Count
+	}
+	if got := now(); total != 3*invoices || got.Planned > total {
+		t.Fatalf("%d rows in the ledger, want %d; the run says %+v", total, 3*invoices, got)
+	}
 }
 
 func (o *outside) flush(t *testing.T) {

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
+	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -240,6 +242,46 @@ func (s *site) revokes(door string, m devstack.Message, open string, second db.I
 	}
 	if slices.Sort(objects); !slices.Equal(objects, []string{s.contact.ID.String(), s.invoice.ID.String()}) {
 		s.Errorf("the log has %q", objects)
+	}
+}
+
+// A run over a company with many invoices is answered at once by both doors, which then say how far it is.
+func TestLongRunThroughTheDoors(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	dbtest.ManyDue(t, s.dsn, 5001)
+	_, page := s.post(s.staff, "/consola/recordatorios/enviar", nil)
+	if !strings.Contains(page, "Se están planeando los recordatorios") {
+		t.Fatalf("the console does not say that the run goes on: %s", page)
+	}
+	var out struct {
+		SendReminders struct {
+			Planned    *int
+			Run        struct{ ID, AskedBy string }
+			UserErrors userErrors
+		}
+	}
+	s.must(apiClient{base: s.base}.do(t.Context(), s.token, `mutation { sendReminders(input: {immediate: true}) { planned run { id askedBy } userErrors { field code message } } }`, nil, &out))
+	run, err := id.ParseRun(out.SendReminders.Run.ID)
+	if err != nil || out.SendReminders.Planned != nil || out.SendReminders.Run.AskedBy != "Personal" {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	s.must(s.reminder.FinishRun(s.system(), reminder.RunJob{RunID: run}))
+	var done struct {
+		ReminderRun struct {
+			Planned    int
+			FinishedAt *time.Time
+		}
+	}
+	s.must(apiClient{base: s.base}.do(t.Context(), s.token, `query ($id: ID!) { reminderRun(id: $id) { planned finishedAt } }`, map[string]any{"id": run.String()}, &done))
+	if done.ReminderRun.Planned != 3*5001 || done.ReminderRun.FinishedAt == nil {
+		t.Fatalf("%+v", done)
+	}
+	if _, page := s.visit(s.staff, "/consola?corrida="+run.String()); !strings.Contains(page, "15003 planeados") && !strings.Contains(page, "15,003 planeados") {
+		t.Fatalf("the console does not show the figures: %s", page)
+	}
+	if status, _ := s.visit(s.staff, "/consola?corrida=run_999999"); status != http.StatusNotFound {
+		t.Errorf("a run that does not exist: %d", status)
 	}
 }
 

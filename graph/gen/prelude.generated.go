@@ -1763,6 +1763,16 @@ func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋin
 	return v
 }
 
+func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐRun(ctx context.Context, v any) (id.Run, error) {
+	var res id.Run
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐRun(ctx context.Context, sel ast.SelectionSet, v id.Run) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) unmarshalNID2githubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋidᚐService(ctx context.Context, v any) (id.Service, error) {
 	var res id.Service
 	err := res.UnmarshalGQL(v)

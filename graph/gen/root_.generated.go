@@ -1173,6 +1173,7 @@ type ComplexityRoot struct {
 		Products              func(childComplexity int, first *int, after *string, last *int, before *string) int
 		ReminderDashboard     func(childComplexity int) int
 		ReminderPolicies      func(childComplexity int) int
+		ReminderRun           func(childComplexity int, id string) int
 		SatKeys               func(childComplexity int, catalog string, search string, first int) int
 		SecondFactors         func(childComplexity int) int
 		Service               func(childComplexity int, id string) int
@@ -1296,6 +1297,16 @@ type ComplexityRoot struct {
 	ReminderPolicyPreview struct {
 		Entries func(childComplexity int) int
 		Invoice func(childComplexity int) int
+	}
+
+	ReminderRun struct {
+		AskedBy    func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		FinishedAt func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Immediate  func(childComplexity int) int
+		Planned    func(childComplexity int) int
+		Skipped    func(childComplexity int) int
 	}
 
 	ReminderStep struct {
@@ -1504,6 +1515,7 @@ type ComplexityRoot struct {
 
 	SendRemindersPayload struct {
 		Planned    func(childComplexity int) int
+		Run        func(childComplexity int) int
 		Skipped    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
@@ -7140,6 +7152,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ReminderPolicies(childComplexity), true
+	case "Query.reminderRun":
+		if e.ComplexityRoot.Query.ReminderRun == nil {
+			break
+		}
+
+		args, err := ec.field_Query_reminderRun_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ReminderRun(childComplexity, args["id"].(string)), true
 	case "Query.satKeys":
 		if e.ComplexityRoot.Query.SatKeys == nil {
 			break
@@ -7660,6 +7683,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReminderPolicyPreview.Invoice(childComplexity), true
+
+	case "ReminderRun.askedBy":
+		if e.ComplexityRoot.ReminderRun.AskedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.AskedBy(childComplexity), true
+	case "ReminderRun.createdAt":
+		if e.ComplexityRoot.ReminderRun.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.CreatedAt(childComplexity), true
+	case "ReminderRun.finishedAt":
+		if e.ComplexityRoot.ReminderRun.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.FinishedAt(childComplexity), true
+	case "ReminderRun.id":
+		if e.ComplexityRoot.ReminderRun.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.ID(childComplexity), true
+	case "ReminderRun.immediate":
+		if e.ComplexityRoot.ReminderRun.Immediate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.Immediate(childComplexity), true
+	case "ReminderRun.planned":
+		if e.ComplexityRoot.ReminderRun.Planned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.Planned(childComplexity), true
+	case "ReminderRun.skipped":
+		if e.ComplexityRoot.ReminderRun.Skipped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReminderRun.Skipped(childComplexity), true
 
 	case "ReminderStep.anchor":
 		if e.ComplexityRoot.ReminderStep.Anchor == nil {
@@ -8245,6 +8311,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SendRemindersPayload.Planned(childComplexity), true
+	case "SendRemindersPayload.run":
+		if e.ComplexityRoot.SendRemindersPayload.Run == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SendRemindersPayload.Run(childComplexity), true
 	case "SendRemindersPayload.skipped":
 		if e.ComplexityRoot.SendRemindersPayload.Skipped == nil {
 			break
@@ -14044,6 +14116,11 @@ type DeliveryEdge {
 }
 
 extend type Query {
+  "A run of reminders that goes on in the background, or did. Staff only."
+  reminderRun(
+    "The run's id, from ` + "`" + `sendReminders` + "`" + `."
+    id: ID!
+  ): ReminderRun
   "The reminders sent and to be sent that the caller may see, the newest first. Needs the permission INVOICES."
   deliveries(
     "Only those of this client."
@@ -14105,12 +14182,32 @@ input SendRemindersInput {
   immediate: Boolean! = false
 }
 
+"A run of reminders that goes on in the background, or did."
+type ReminderRun implements Node {
+  "The global id, ` + "`" + `run_...` + "`" + `."
+  id: ID!
+  "How many mails it has added to the ledger to be sent, until now."
+  planned: Int!
+  "How many it has noted as not to be sent: superseded, missed or paused."
+  skipped: Int!
+  "True when it did not wait for the sending window."
+  immediate: Boolean!
+  "Who asked for it."
+  askedBy: String!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When it was done; null while it goes on."
+  finishedAt: DateTime
+}
+
 "The result of a reminder run."
 type SendRemindersPayload {
-  "How many mails were added to the ledger to be sent; null when there are errors."
+  "How many mails were added to the ledger to be sent; null when there are errors, or when the run goes on in the background."
   planned: Int
-  "How many were noted as not to be sent: superseded, missed or paused; null when there are errors."
+  "How many were noted as not to be sent: superseded, missed or paused; null as ` + "`" + `planned` + "`" + ` is."
   skipped: Int
+  "The run, when it goes on in the background: one over the whole company with more than 5,000 open invoices. Ask ` + "`" + `reminderRun` + "`" + ` how far it is."
+  run: ReminderRun
   "What is wrong."
   userErrors: [UserError!]!
 }
@@ -17313,6 +17410,26 @@ func (ec *executionContext) childFields_ReminderPolicyPreview(ctx context.Contex
 	return nil, fmt.Errorf("no field named %q was found under type ReminderPolicyPreview", field.Name)
 }
 
+func (ec *executionContext) childFields_ReminderRun(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ReminderRun_id(ctx, field)
+	case "planned":
+		return ec.fieldContext_ReminderRun_planned(ctx, field)
+	case "skipped":
+		return ec.fieldContext_ReminderRun_skipped(ctx, field)
+	case "immediate":
+		return ec.fieldContext_ReminderRun_immediate(ctx, field)
+	case "askedBy":
+		return ec.fieldContext_ReminderRun_askedBy(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ReminderRun_createdAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_ReminderRun_finishedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReminderRun", field.Name)
+}
+
 func (ec *executionContext) childFields_ReminderStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -17727,6 +17844,8 @@ func (ec *executionContext) childFields_SendRemindersPayload(ctx context.Context
 		return ec.fieldContext_SendRemindersPayload_planned(ctx, field)
 	case "skipped":
 		return ec.fieldContext_SendRemindersPayload_skipped(ctx, field)
+	case "run":
+		return ec.fieldContext_SendRemindersPayload_run(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SendRemindersPayload_userErrors(ctx, field)
 	}

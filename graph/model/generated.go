@@ -1691,10 +1691,12 @@ type SendRemindersInput struct {
 
 // The result of a reminder run.
 type SendRemindersPayload struct {
-	// How many mails were added to the ledger to be sent; null when there are errors.
+	// How many mails were added to the ledger to be sent; null when there are errors, or when the run goes on in the background.
 	Planned *int `json:"planned,omitempty"`
-	// How many were noted as not to be sent: superseded, missed or paused; null when there are errors.
+	// How many were noted as not to be sent: superseded, missed or paused; null as `planned` is.
 	Skipped *int `json:"skipped,omitempty"`
+	// The run, when it goes on in the background: one over the whole company with more than 5,000 open invoices. Ask `reminderRun` how far it is.
+	Run *db.Run `json:"run,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }

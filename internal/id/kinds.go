@@ -35,6 +35,7 @@ const (
 	LateFeePrefix      = "fee"
 	TemplatePrefix     = "tpl"
 	EmailPrefix        = "eml"
+	RunPrefix          = "run"
 )
 
 // Client identifies the billable party.
@@ -345,4 +346,21 @@ func (v *Email) UnmarshalGQL(text any) error { return unmarshal(EmailPrefix, tex
 func ParseEmail(text string) (Email, error) {
 	n, err := parse(EmailPrefix, text)
 	return Email(n), err
+}
+
+// Run identifies a run of reminders that somebody asked for.
+type Run int64
+
+func (v Run) String() string               { return format(RunPrefix, int64(v)) }
+func (v Run) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+func (v *Run) UnmarshalText(text []byte) error {
+	return unmarshal(RunPrefix, string(text), (*int64)(v))
+}
+func (v Run) MarshalGQL(w io.Writer)       { fmt.Fprintf(w, "%q", v.String()) }
+func (v *Run) UnmarshalGQL(text any) error { return unmarshal(RunPrefix, text, (*int64)(v)) }
+
+// ParseRun reads the global id of a run of reminders that somebody asked for.
+func ParseRun(text string) (Run, error) {
+	n, err := parse(RunPrefix, text)
+	return Run(n), err
 }

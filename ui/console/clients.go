@@ -52,7 +52,7 @@ type clientView struct {
 	Rules    ruledBy
 	Pause    pauseForm
 	Handover *handoverView // an open offer of the ownership
-	Run      *db.PlanResult
+	Run      *db.Run
 }
 
 // contactRow is a contact with its access, if it has any.

@@ -15,7 +15,7 @@ type dashboardView struct {
 	reminder.Dashboard
 	Now      time.Time
 	Failures []db.FailureCount
-	Run      *db.PlanResult
+	Run      *db.Run
 }
 
 // reminderDashboard says what goes out, what went out and what waits.

@@ -10,6 +10,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
@@ -30,7 +31,7 @@ type homeView struct {
 	Latest   []deliveryRow
 	Due      []db.Invoice // still owed, the first to fall due first
 	Today    date.Date
-	Run      *db.PlanResult
+	Run      *db.Run
 	Fiscal   fiscal.Urgent
 }
 
@@ -63,6 +64,13 @@ func sumUp(rows []db.DeliveryCount) counts {
 func (c *Console) home(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	view := homeView{Name: access.From(ctx).Name, Now: c.Now(), Run: runResult(r)}
+	if runID, err := id.ParseRun(r.URL.Query().Get("corrida")); err == nil {
+		run, err := c.Reminder.Run(ctx, runID)
+		if err != nil {
+			return err
+		}
+		view.Run = &run
+	}
 	rows, err := c.Reminder.Counts(ctx, homeDays)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ type invoiceView struct {
 	Logged    bool // there is a download log to show
 	Payment   paymentForm
 	Pause     pauseForm
-	Run       *db.PlanResult
+	Run       *db.Run
 }
 
 // hasForms reports whether the page offers payment and pause: while something is owed, and when a

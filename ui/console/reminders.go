@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -295,22 +296,25 @@ func (c *Console) sendReminders(w http.ResponseWriter, r *http.Request) error {
 		}
 		in.InvoiceID, back = invoice.ID, invoicePath(invoice.ID)
 	}
-	result, err := c.Reminder.SendReminders(ctx, in)
+	result, err := c.Reminder.StartRun(ctx, in)
 	if err != nil {
 		return err
+	}
+	if result.FinishedAt == nil {
+		return layout.Redirect(w, r, withQuery(back, url.Values{"corrida": {result.ID.String()}}))
 	}
 	q := url.Values{"planeados": {strconv.FormatInt(result.Planned, 10)}, "omitidos": {strconv.FormatInt(result.Skipped, 10)}}
 	return layout.Redirect(w, r, withQuery(back, q))
 }
 
 // runResult is what a run added, read back from the address that sendReminders led to.
-func runResult(r *http.Request) *db.PlanResult {
+func runResult(r *http.Request) *db.Run {
 	planned, err1 := strconv.ParseInt(r.URL.Query().Get("planeados"), 10, 64)
 	skipped, err2 := strconv.ParseInt(r.URL.Query().Get("omitidos"), 10, 64)
 	if err1 != nil || err2 != nil || planned < 0 || skipped < 0 {
 		return nil
 	}
-	return &db.PlanResult{Planned: planned, Skipped: skipped}
+	return &db.Run{Planned: planned, Skipped: skipped, FinishedAt: &time.Time{}}
 }
 
 // pauseForm is the form that pauses reminders, as it was sent.
