@@ -3,6 +3,7 @@ package fiscal
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,10 @@ func footer(company db.Company) string {
 func printConceptos(doc *pdf.Document, c *Comprobante, cat *Catalogs, lang string, t func(string, ...any) string) {
 	doc.Table.Columns = []pdf.Column{{Title: t("description"), Wide: true}, {Title: t("quantity"), Align: pdf.Right}, {Title: t("unit_price"), Align: pdf.Right},
 		{Title: t("discount"), Align: pdf.Right}, {Title: t("amount"), Align: pdf.Right}}
+	discounted := slices.ContainsFunc(c.Conceptos, func(x Concepto) bool { return x.Descuento != "" })
+	if !discounted { // its place is for the descriptions
+		doc.Table.Columns = slices.Delete(doc.Table.Columns, 3, 4)
+	}
 	for _, x := range c.Conceptos {
 		note := []string{cat.Label(CatClaveProdServ, x.ClaveProdServ), cat.Label(CatClaveUnidad, x.ClaveUnidad), t("taxable") + " " + cat.Label(CatObjetoImp, x.ObjetoImp)}
 		if x.Impuestos != nil {
@@ -117,8 +122,11 @@ func printConceptos(doc *pdf.Document, c *Comprobante, cat *Catalogs, lang strin
 				note = append(note, t("withheld")+" "+taxLabel(tax.Impuesto, tax.TipoFactor, tax.TasaOCuota)+" "+grouped(tax.Importe))
 			}
 		}
-		doc.Table.Rows = append(doc.Table.Rows, pdf.Row{Note: strings.Join(note, " · "),
-			Cells: []string{x.Descripcion, string(x.Cantidad), grouped(x.ValorUnitario), grouped(x.Descuento), grouped(x.Importe)}})
+		cells := []string{x.Descripcion, string(x.Cantidad), grouped(x.ValorUnitario), grouped(x.Descuento), grouped(x.Importe)}
+		if !discounted {
+			cells = slices.Delete(cells, 3, 4)
+		}
+		doc.Table.Rows = append(doc.Table.Rows, pdf.Row{Note: strings.Join(note, " · "), Cells: cells})
 	}
 	add := func(label string, value Num, strong bool) {
 		if value != "" {

@@ -16,6 +16,8 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
+	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/pdf/pdftest"
 )
 
@@ -181,5 +183,87 @@ func readQR(t *testing.T, printed []byte, want string) {
 	across := gozxing.ResultPoint_Distance(points[1], points[2])
 	if cm := across / dpi * 2.54; cm < 2.75*0.8 {
 		t.Errorf("the finder patterns are %.2f cm apart", cm)
+	}
+}
+
+// papers are documents of the golden images: what is on paper for the most that a document can be.
+func papers(t *testing.T) map[string]db.CFDI {
+	t.Helper()
+	stamp := time.Date(2026, 11, 20, 18, 30, 0, 0, time.UTC)
+	// The seal, the certificate and the stamp are other ones each time; on the images they are the same.
+	fixed := func(c *fiscal.Comprobante) db.CFDI {
+		long := strings.Repeat("Ab3/", 85) + "fE9="
+		c.NoCertificado, c.Certificado, c.Sello = "30001000000500003416", "TUlJ", long
+		if c.Complemento == nil {
+			c.Complemento = &fiscal.Complemento{}
+		}
+		c.Complemento.TimbreFiscalDigital = &fiscal.TimbreFiscalDigital{Version: "1.1", UUID: "DC55E6A9-2329-5352-8FD9-5B73CE21FF44", FechaTimbrado: "2026-11-20T12:00:00",
+			RfcProvCertif: "SPR190613I52", SelloCFD: long, NoCertificadoSAT: "30001000000500003456", SelloSAT: long}
+		var b strings.Builder
+		b.Write(write(c.Node()))
+		return db.CFDI{XML: []byte(b.String()), Status: db.CFDIStamped}
+	}
+	build := func(change func(*fiscal.Draft), lines ...fiscal.Line) db.CFDI {
+		d := draft(lines...)
+		if change != nil {
+			change(&d)
+		}
+		c, err := fiscal.Build(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fixed(c)
+	}
+	many := func(n int) []fiscal.Line {
+		rows := make([]fiscal.Line, n)
+		for i := range rows {
+			rows[i] = line([]string{"1499.00", "349.00", "12931.03"}[i%3], []fiscal.IVA{fiscal.IVA16, fiscal.IVA16, fiscal.IVA0}[i%3])
+		}
+		return rows
+	}
+	long := line("1499.00", fiscal.IVA16)
+	long.Descripcion = string([]rune(strings.Repeat("Hospedaje de ñandú & compañía con servicios incluidos ", 30))[:1000])
+	cancelled := build(nil, many(2)...)
+	cancelled.Status, cancelled.CancelledAt = db.CFDICancelled, &stamp
+	e := newEnv(t, sandbox.Config{})
+	invoice := e.ppd("papel", nil, line("12931.03", fiscal.IVA16))
+	receipt, err := fiscal.BuildPago(pagoDraft(transfer(500000, paid(invoice, 500000))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range receipt.Complemento.Pagos.Pago[0].DoctoRelacionado {
+		receipt.Complemento.Pagos.Pago[0].DoctoRelacionado[i].IdDocumento = "0A1B2C3D-4E5F-4A6B-8C7D-9E0F1A2B3C4D"
+	}
+	return map[string]db.CFDI{
+		"ten lines":   build(nil, many(10)...),
+		"fifty lines": build(nil, many(50)...),
+		"long names": build(func(d *fiscal.Draft) {
+			d.Receptor.Nombre = strings.TrimSpace(strings.Repeat("SOCIEDAD DE PRODUCCIÓN RURAL ÑANDÚ ", 7))
+			d.Emisor.Nombre = strings.TrimSpace(strings.Repeat("HOSPEDAJE CUMBRE AZUL DEL NORTE ", 4))
+		}, long),
+		"cancelled": cancelled,
+		"receipt":   fixed(receipt),
+		"dollars": build(func(d *fiscal.Draft) {
+			d.Moneda, d.TipoCambio = money.USD, money.Must("18.4521")
+			d.Receptor = fiscal.Extranjero("ACME HOSTING LLC", "USA", lugar)
+		}, line("49.99", fiscal.IVA16), line("1250.50", fiscal.IVA0)),
+	}
+}
+
+// TestPaper compares each page with what was looked at.
+func TestPaper(t *testing.T) {
+	company := db.Company{Name: "Nube Ejemplo", Email: "cobranza@nube.example", BrandColour: "#0f766e", Address: "Av. de los Volcanes 118, Col. Centro, 42501 Actopan, Hidalgo"}
+	for name, row := range papers(t) {
+		t.Run(name, func(t *testing.T) {
+			printed, err := fiscal.Print(row, company, "es-MX", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name = strings.ReplaceAll(name, " ", "-")
+			pdftest.Golden(t, name, pdftest.Raster(t, printed, 1, 50), *update)
+			if strings.HasPrefix(name, "fifty") {
+				pdftest.Golden(t, name+"-2", pdftest.Raster(t, printed, 2, 50), *update)
+			}
+		})
 	}
 }
