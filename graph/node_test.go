@@ -70,7 +70,7 @@ func TestNodes(t *testing.T) {
 	if len(nodes) < 20 {
 		t.Errorf("%d kinds of nodes", len(nodes))
 	}
-	a := decodeAnswer(t, w.post("staff", `query ($ids: [ID!]!) { nodes(ids: $ids) { id } }`, map[string]any{"ids": append(all, "inv_9999", "x", "")}))
+	a := decodeAnswer(t, w.post("staff", `query ($ids: [ID!]!) { nodes(ids: $ids) { id } }`, map[string]any{"ids": slices.Concat(all, []string{"inv_9999", "x", ""})}))
 	rows, _ := a.Data["nodes"].([]any)
 	if len(a.Errors) > 0 || len(rows) != len(all)+3 || slices.Contains(rows[:len(all)], nil) || fmt.Sprint(rows[len(all):]) != "[<nil> <nil> <nil>]" {
 		t.Errorf("together: %v %s", rows, a.codes())

@@ -260,7 +260,7 @@ func (s *site) message(w http.ResponseWriter, r *http.Request, status int, title
 		return
 	}
 	page := layout.Page{Title: title, Home: home, Plain: true}
-	if err := layout.Write(w, r, status, page, body); err != nil {
+	if err := layout.Write(w, r, status, page, body); err != nil && r.Context().Err() == nil { // nobody is told who has left
 		s.Log.ErrorContext(r.Context(), "error page", "error", err)
 		http.Error(w, http.StatusText(status), status)
 	}

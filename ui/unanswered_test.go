@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/graph"
+	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
 
@@ -101,6 +103,20 @@ func TestLogHoldsNoLink(t *testing.T) {
 	mux.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/pagar/the-key?x=the-key", nil))
 	if rec.Code != http.StatusInternalServerError || !strings.Contains(log.String(), `route="GET /pagar/{token}"`) || strings.Contains(log.String(), "the-key") {
 		t.Errorf("%d, logged: %s", rec.Code, &log)
+	}
+}
+
+// Who has left gets no answer, and is no failure of ours.
+func TestReaderHasLeft(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := &site{Config{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	rec := httptest.NewRecorder()
+	s.fail(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/clientes", nil), fault.Missing())
+	if rec.Body.Len() > 0 || log.Len() > 0 {
+		t.Errorf("told %q, logged %q", rec.Body, &log)
 	}
 }
 
