@@ -66,6 +66,12 @@ BEGIN
     -- Only the background asks the provider, and writes mails.
     REVOKE INSERT, UPDATE ON stamp_credit FROM avisa_web;
     REVOKE INSERT ON csd_notice, receipt_notice FROM avisa_web;
+    -- A bank statement is matched in temporary tables, whose right a careful administrator takes from everybody.
+    BEGIN
+        EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO avisa_web', current_database());
+    EXCEPTION WHEN OTHERS THEN
+        RAISE NOTICE 'avisa_web was not granted temporary tables, which bank statements need: %', SQLERRM;
+    END;
     -- The user who migrates may switch to the roles, which is how one user serves a small installation.
     BEGIN
         EXECUTE format('GRANT avisa_migrate, avisa_web, avisa_worker TO %I', current_user);

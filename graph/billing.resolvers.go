@@ -24,6 +24,10 @@ func (r *creditNoteResolver) Invoice(ctx context.Context, obj *model.CreditNote)
 
 func (r *mutationResolver) SaveDraftInvoice(ctx context.Context, input model.SaveDraftInvoiceInput) (*model.InvoicePayload, error) {
 	row, err := r.saveDraft(ctx, input)
+	if input.InvoiceID == nil && fault.Is(err, fault.NotFound) {
+		wrong, err := userErrors(ctx, err, "invoice.clientId", draftPath)
+		return &model.InvoicePayload{UserErrors: wrong}, err
+	}
 	return invoicePayload(ctx, row, err, draftPath)
 }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strconv"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -158,7 +159,7 @@ func contactPath(path string) []string {
 }
 
 // userErrors turns the fault of a mutation into its userErrors. idField is what a missing thing is
-// reported on. Errors that are no answer to the caller come back as err.
+// reported on, with dots between the parts of its path. Errors that are no answer to the caller come back as err.
 func userErrors(ctx context.Context, err error, idField string, paths func(string) []string) ([]*model.UserError, error) {
 	list := []*model.UserError{}
 	if err == nil {
@@ -178,7 +179,7 @@ func userErrors(ctx context.Context, err error, idField string, paths func(strin
 	if len(list) == 0 {
 		one := &model.UserError{Code: f.Code, Message: locale.Error(lang, f.Code, f.Args)}
 		if f.Kind == fault.NotFound && idField != "" {
-			one.Field = []string{idField}
+			one.Field = strings.Split(idField, ".")
 		}
 		list = append(list, one)
 	}

@@ -107,6 +107,13 @@ func (a *app) seed(ctx context.Context) error {
 	if _, err := a.account.AddStaff(ctx, account.AddStaffInput{Name: "Personal de Demostración", Email: demoStaff, Password: demoPassword}); err != nil {
 		return err
 	}
+	logo, err := demoLogo()
+	if err != nil {
+		return err
+	}
+	if _, err := a.billing.SetLogo(ctx, logo); err != nil {
+		return err
+	}
 	for i, c := range seedClients {
 		country := "MX"
 		if c.taxID == "" {

@@ -23,17 +23,18 @@ import (
 type world struct {
 	*testing.T
 	*billing.Service
-	store  *db.Store
-	sql    *sql.DB // for what no verb does
-	client db.Client
-	now    atomic.Pointer[time.Time]
-	keys   atomic.Int64
+	store   *db.Store
+	sql     *sql.DB // for what no verb does
+	address string  // of the database
+	client  db.Client
+	now     atomic.Pointer[time.Time]
+	keys    atomic.Int64
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t}
 	url := dbtest.URL(t)
+	w := &world{T: t, address: url}
 	w.store = must(t, func() (*db.Store, error) { return db.Open(t.Context(), url, 30) })
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.sql = must(t, func() (*sql.DB, error) { return sql.Open("pgx", url) })

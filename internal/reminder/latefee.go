@@ -36,7 +36,7 @@ type LateFeeRuleInput struct {
 
 // LateFeeRules lists the rules in force. Staff only.
 func (s *Service) LateFeeRules(ctx context.Context) ([]db.LateFeeRule, error) {
-	if err := access.RequireStaff(ctx); err != nil {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
 		return nil, err
 	}
 	return s.Store.LateFeeRules(ctx)

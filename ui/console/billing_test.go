@@ -133,6 +133,9 @@ func TestBadInvoices(t *testing.T) {
 	}{
 		{"zero quantity", "quantity", "0", "mayor que cero", "quantity"},
 		{"negative quantity", "quantity", "-1", "mayor que cero", "quantity"},
+		{"less than half a cent", "quantity", "0.000001", "medio centavo", "quantity"},
+		{"seven decimals", "quantity", "0.0000001", "cantidad válida", "quantity"},
+		{"nineteen digits of it", "quantity", "1234567890123456789", "cantidad válida", "quantity"},
 		{"words", "quantity", "uno", "cantidad válida", "quantity"},
 		{"nineteen digits", "unitPrice", "1234567890123456789", "demasiado grande", "unitPrice"},
 		{"three decimals", "unitPrice", "1.500", "demasiados decimales", "unitPrice"},
@@ -140,6 +143,7 @@ func TestBadInvoices(t *testing.T) {
 		{"zero total", "unitPrice", "0", "mayor que cero", ""},
 		{"negative total", "unitPrice", "-5", "mayor que cero", ""},
 		{"discount above the line", "discount", "2000", "descuento", "discount"},
+		{"no such currency", "currency", "XXX", "", "currency"},
 		{"due before issue", "dueDate", "2026-04-01", "anterior", "dueDate"},
 		{"no such day", "dueDate", "2026-02-30", "fecha", "dueDate"},
 		{"SAT key", "claveProdServ", "12", "", "claveProdServ"},
@@ -164,6 +168,47 @@ func TestBadInvoices(t *testing.T) {
 	list, err := w.store.Invoices(t.Context(), db.InvoiceFilter{Reach: access.Reach{All: true}}, db.Page{})
 	if err != nil || len(list.Rows) != 0 {
 		t.Errorf("%d invoices were saved, %v", len(list.Rows), err)
+	}
+}
+
+// Dollars ask for their exchange rate at once: the field is in the page and the style sheet shows it, so that nothing
+// typed is lost. A wrong rate is refused at its field, and one that was typed is kept.
+func TestExchangeRateField(t *testing.T) {
+	w := newWorld(t)
+	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
+	address := clientPath(client.ID) + "/facturas/nueva"
+	p := w.get(address).want(t, 200, "Tipo de cambio (MXN por unidad)")
+	if block := p.all("div", "data-rate", ""); len(block) != 1 || !strings.Contains(attr(block[0], "class"), "group-has-[option[value=MXN]:checked]:hidden") {
+		t.Error("the field is not shown by the currency that is chosen")
+	}
+	for _, c := range []struct{ currency, rate, marked string }{
+		{"USD", "", "exchangeRate"}, {"USD", "0", "exchangeRate"}, {"USD", "-18", "exchangeRate"}, {"USD", "dieciocho", "exchangeRate"},
+	} {
+		form := draftForm()
+		form.Set("accion", "emitir")
+		form.Set("currency", c.currency)
+		form.Set("exchangeRate", c.rate)
+		form.Set("rateSource", "DOF")
+		p := w.post(address, form).want(t, 422)
+		if got := strings.Join(p.marked(), " "); got != c.marked {
+			t.Errorf("%q: marked %q", c.rate, got)
+		}
+		if p.field(t, "exchangeRate") != c.rate || p.field(t, "rateSource") != "DOF" {
+			t.Errorf("%q: what was typed is lost", c.rate)
+		}
+	}
+	form := draftForm()
+	form.Set("accion", "emitir")
+	form.Set("currency", "USD")
+	form.Set("exchangeRate", "18.4567")
+	row := w.reload(invoiceAt(t, w.post(address, form).want(t, 303).location))
+	if row.Currency != money.USD || row.ExchangeRate.String() != "18.4567" {
+		t.Errorf("%s at %s", row.Currency, row.ExchangeRate)
+	}
+	form.Set("currency", "MXN")
+	form.Set("requestKey", "pesos")
+	if row = w.reload(invoiceAt(t, w.post(address, form).want(t, 303).location)); row.ExchangeRate.String() != "1" {
+		t.Errorf("pesos at %s", row.ExchangeRate)
 	}
 }
 

@@ -1000,7 +1000,7 @@ func creditedFact(v invoiceView) templ.Component {
 			}
 		}
 		if v.Invoice.Currency != money.MXN {
-			templ_7745c5c3_Err = component.Fact(bt(ctx, "form.rate", "currency", string(v.Invoice.Currency)), v.Invoice.ExchangeRate.String()+" "+v.Invoice.RateSource).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Fact(bt(ctx, "form.rate.of", "currency", string(v.Invoice.Currency)), v.Invoice.ExchangeRate.String()+" "+v.Invoice.RateSource).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

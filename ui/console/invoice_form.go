@@ -262,8 +262,8 @@ func (c *Console) changeRows(r *http.Request, f *invoiceForm) (bool, error) {
 			return true, nil //nolint:nilerr // no product was chosen: the form stays as it is
 		}
 		product, err := c.Billing.Product(r.Context(), key)
-		if err != nil {
-			return true, err
+		if err != nil || string(product.Currency) != f.Currency {
+			return true, err // the currency was changed since the list was made: the new list has its products
 		}
 		f.Lines = slices.DeleteFunc(f.Lines, lineForm.empty)
 		f.Lines = append(f.Lines, lineOf(billing.LineInput{Description: product.Name, Quantity: money.Int(1), UnitPrice: product.Price,
@@ -486,7 +486,7 @@ func (f *invoiceForm) total(of func(*billing.Totals) money.Minor) string {
 func productOptions(ctx context.Context, rows []db.Product) []component.Option {
 	options := []component.Option{{Label: bt(ctx, "form.product.none")}}
 	for _, p := range rows {
-		options = append(options, component.Option{Value: p.ID.String(), Label: p.Name + " · " + price(p.Price, p.Currency) + " " + string(p.Currency)})
+		options = append(options, component.Option{Value: p.ID.String(), Label: p.Name + " · " + unitPrice(ctx, p.Price, p.Currency)})
 	}
 	return options
 }

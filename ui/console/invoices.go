@@ -70,6 +70,14 @@ func currencyOptions() []component.Option {
 	return options
 }
 
+// unitPrice is a price with its currency, as the language writes it.
+func unitPrice(ctx context.Context, p money.Decimal, currency money.Currency) string {
+	if m, err := p.Minor(currency); err == nil && p.Decimals() <= currency.Decimals() {
+		return component.Money(ctx, m, currency)
+	}
+	return p.String() + " " + string(currency) // a fraction of a cent
+}
+
 // price shows cents, and more decimals only where the price has them.
 func price(p money.Decimal, currency money.Currency) string {
 	if p.Decimals() <= currency.Decimals() {
