@@ -3,6 +3,7 @@ package reminder
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -37,7 +38,7 @@ func (s *Service) PreviewDelivery(ctx context.Context, deliveryID id.Delivery) (
 	if err != nil {
 		return mail.Message{}, err
 	}
-	message, err := s.draft(ctx, rows, templates)
+	message, err := s.draft(ctx, rows, templates, s.Now())
 	if err != nil {
 		// What makes the mail impossible is what the reader wants to know.
 		return mail.Message{}, fault.New(fault.Conflict, "DELIVERY_RENDER").With("cause", err.Error()).Because(err)
@@ -45,15 +46,15 @@ func (s *Service) PreviewDelivery(ctx context.Context, deliveryID id.Delivery) (
 	return message, nil
 }
 
-// draft writes the mail of the rows with links that open nothing.
-func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.MailTemplate) (mail.Message, error) {
+// draft writes the mail of the rows, as it goes out at the moment, with links that open nothing.
+func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.MailTemplate, at time.Time) (mail.Message, error) {
 	company, err := s.Store.Company(ctx)
 	if err != nil {
 		return mail.Message{}, err
 	}
 	parts := make([]Reminder, len(rows))
 	for i, row := range rows {
-		parts[i] = compose(row, company, s.Now(), nil)
+		parts[i] = compose(row, company, at, nil)
 		if parts[i].LateFees, err = s.comingLateFees(ctx, row.InvoiceID); err != nil {
 			return mail.Message{}, err
 		}

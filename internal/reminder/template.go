@@ -27,8 +27,8 @@ var mergeValues = map[string]func(Reminder) string{
 	"invoice.number":      func(r Reminder) string { return r.Number },
 	"invoice.issue_date":  func(r Reminder) string { return r.IssueDate.Format(r.Language) },
 	"invoice.due_date":    func(r Reminder) string { return r.DueDate.Format(r.Language) },
-	"invoice.days_left":   func(r Reminder) string { return onlyPositive(r.DaysLeft) },
-	"invoice.days_late":   func(r Reminder) string { return onlyPositive(-r.DaysLeft) },
+	"invoice.days_left":   func(r Reminder) string { return strconv.Itoa(max(r.DaysLeft, 0)) },
+	"invoice.days_late":   func(r Reminder) string { return strconv.Itoa(max(-r.DaysLeft, 0)) },
 	"invoice.total":       func(r Reminder) string { return money.Format(r.Total, r.Currency, r.Language) },
 	"invoice.balance":     func(r Reminder) string { return money.Format(r.Balance, r.Currency, r.Language) },
 	"invoice.currency":    func(r Reminder) string { return string(r.Currency) },
@@ -65,14 +65,6 @@ func StartingTemplate(anchor string, days int, language string) TemplateInput {
 	}
 	return TemplateInput{Anchor: anchor, Days: days, Language: language, Subject: locale.T(language, "reminder.start."+tone+".subject"),
 		Body: locale.T(language, "reminder.start."+tone+".body")}
-}
-
-// onlyPositive makes zero and less empty, so that {{#if}} can ask for it.
-func onlyPositive(n int) string {
-	if n <= 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }
 
 // node is a piece of a template: text, a value, or a condition with its pieces.
@@ -145,7 +137,7 @@ func fillTemplate(nodes []node, r Reminder, out *strings.Builder) {
 		case n.value == "":
 			out.WriteString(n.text)
 		case n.then != nil:
-			if mergeValues[n.value](r) != "" {
+			if value := mergeValues[n.value](r); value != "" && value != "0" { // no days are none
 				fillTemplate(n.then, r, out)
 			}
 		default:
@@ -293,8 +285,8 @@ func (s *Service) Templates(ctx context.Context, anchor string, days int, langua
 	return s.Store.Templates(ctx, anchor, days, language)
 }
 
-// PreviewTemplate writes the mail of an invoice to the client's own address without storing or
-// sending anything; its personal links open nothing. Staff only.
+// PreviewTemplate writes the mail of an invoice to the client's own address as it goes out on the day of the
+// step, without storing or sending anything; its personal links open nothing. Staff only.
 func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoiceID id.Invoice) (mail.Message, error) {
 	if err := access.RequireStaff(ctx); err != nil {
 		return mail.Message{}, err
@@ -307,7 +299,11 @@ func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoice
 		return mail.Message{}, err
 	}
 	row.Recipient.Language = in.Language
-	return s.draft(ctx, []db.Sending{row}, []db.MailTemplate{in.row()})
+	day := row.DueDate
+	if in.Anchor == db.AnchorIssue {
+		day = row.IssueDate
+	}
+	return s.draft(ctx, []db.Sending{row}, []db.MailTemplate{in.row()}, moment(day.AddDays(in.Days), "12:00", row.ClientTimezone))
 }
 
 // SendTestMail sends the preview to the member of staff who asks for it. Staff only.

@@ -40,6 +40,19 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// A preview shows the mail of the step's day, whenever the invoice is due; no number of days is blank, and
+// none of them makes a condition hold.
+func TestTemplateDays(t *testing.T) {
+	o := newOutside(t)
+	for days, want := range map[int]string{5: "atraso 5, faltan 0. Tarde.", 0: "atraso 0, faltan 0. ", -7: "atraso 0, faltan 7. Pronto."} {
+		preview, err := o.rules.PreviewTemplate(o.system(), reminder.TemplateInput{Anchor: db.AnchorDue, Days: days, Language: "es-MX", Subject: "x",
+			Body: "atraso {{invoice.days_late}}, faltan {{invoice.days_left}}. {{#if invoice.days_late}}Tarde.{{/if}}{{#if invoice.days_left}}Pronto.{{/if}}|"}, o.invoice.ID)
+		if err != nil || !strings.HasPrefix(preview.Text, want+"|") {
+			t.Errorf("%d days: %q, want %q, %v", days, preview.Text, want, err)
+		}
+	}
+}
+
 func TestTemplateErrors(t *testing.T) {
 	o := newOutside(t)
 	for _, c := range []struct {
