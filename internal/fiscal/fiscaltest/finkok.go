@@ -19,7 +19,7 @@ import (
 // The account at the stub of Finkok.
 const (
 	FinkokUser     = "facturas@proveedor.example"
-	FinkokPassword = "clave<del>&pac"
+	FinkokPassword = "clave<del>&pac" //nolint:gosec // of the stub
 )
 
 // Finkok is a stub that speaks Finkok's SOAP; behind it a sandbox stamps.

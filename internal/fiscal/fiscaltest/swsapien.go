@@ -17,7 +17,7 @@ import (
 // The account at the stub of SW sapien.
 const (
 	SWUser     = "facturas@proveedor.example"
-	SWPassword = "clave-del-pac"
+	SWPassword = "clave-del-pac" //nolint:gosec // of the stub
 )
 
 // SWSapien is a stub that speaks the protocol of SW sapien; behind it a sandbox stamps.
