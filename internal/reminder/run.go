@@ -39,8 +39,9 @@ func (s *Service) handOver(ctx context.Context, in RunInput) (row db.Run, err er
 		if err := tx.Lock(ctx, "reminder run"); err != nil {
 			return err
 		}
-		found := false
-		if row, found, err = tx.RunGoingOn(ctx, in.Immediate); err != nil || found {
+		going, found, err := tx.RunGoingOn(ctx, in.Immediate)
+		if err != nil || found {
+			row = going
 			return err
 		}
 		row = db.Run{Immediate: in.Immediate, AskedBy: access.From(ctx).Name, CreatedAt: s.Now()}

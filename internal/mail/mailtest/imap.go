@@ -71,7 +71,7 @@ func Cut(t testing.TB, to string, after ...int64) string {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", to)
+			server, err := new(net.Dialer).DialContext(t.Context(), "tcp", to)
 			if err != nil {
 				_ = client.Close()
 				continue
