@@ -32,7 +32,8 @@ const (
 	planWorkers = 2      // statements at once
 	planChanges = 5_000  // changed clients above which a run looks at everything
 
-	PlanSkew = 5 * time.Minute // how far the clocks of machines may differ: what is noted further ahead is put right
+	// PlanSkew is how far the clocks of machines may differ: what is noted further ahead is put right.
+	PlanSkew = 5 * time.Minute
 )
 
 // Plan adds to the ledger every reminder that has become due: one row per (invoice, step,

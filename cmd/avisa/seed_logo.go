@@ -29,7 +29,7 @@ func demoLogo() ([]byte, error) {
 					hits++
 				}
 			}
-			picture.SetNRGBA(x, y, color.NRGBA{0x0f, 0x76, 0x6e, uint8(hits * 255 / (fine * fine))}) //nolint:gosec // at most 255
+			picture.SetNRGBA(x, y, color.NRGBA{0x0f, 0x76, 0x6e, uint8(hits * 255 / (fine * fine))})
 		}
 	}
 	var out bytes.Buffer

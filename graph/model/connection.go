@@ -24,7 +24,8 @@ func (c Connection[Node, Edge]) TotalCount(ctx context.Context) (*int64, error) 
 	return &n, nil
 }
 
-// AuditConnection and the others are the connections of the schema. That of invoices knows its list, for its sums.
+// The connections of the schema. That of invoices knows its list, for its sums.
+
 type (
 	AuditConnection struct {
 		Connection[*db.AuditRow, *AuditEdge]

@@ -14,7 +14,7 @@ func setParentDeathSignal(attr *syscall.SysProcAttr, sig syscall.Signal) { attr.
 func ephemeralParent() string {
 	const memory, enough = "/dev/shm", 4 << 20 // kB
 	var room syscall.Statfs_t
-	if syscall.Statfs(memory, &room) != nil || room.Bavail*uint64(room.Bsize)/1024 < enough || availableMemory() < enough { //nolint:gosec // block sizes are positive
+	if syscall.Statfs(memory, &room) != nil || room.Bavail*uint64(room.Bsize)/1024 < enough || availableMemory() < enough {
 		return os.TempDir()
 	}
 	return memory
