@@ -54,7 +54,7 @@ var broken = []struct {
 	{"unknown regime", func(c *fiscal.Comprobante) { c.Receptor.RegimenFiscalReceptor = "999" }, "catalog_key_unknown"},
 	{"ResidenciaFiscal", func(c *fiscal.Comprobante) { c.Receptor.ResidenciaFiscal = "USA" }, "CFDI40151"},
 	{"ResidenciaFiscal MEX", func(c *fiscal.Comprobante) { *c.Receptor = fiscal.Extranjero("ACME", "MEX", lugar) }, "CFDI40152"},
-	{"ResidenciaFiscal ZZZ", func(c *fiscal.Comprobante) { *c.Receptor = fiscal.Extranjero("ACME", "ZZZ", lugar) }, "attribute_invalid"},
+	{"ResidenciaFiscal ZZZ", func(c *fiscal.Comprobante) { *c.Receptor = fiscal.Extranjero("ACME", "ZZZ", lugar) }, "catalog_key_unknown"},
 	{"NumRegIdTrib alone", func(c *fiscal.Comprobante) {
 		*c.Receptor = fiscal.Extranjero("ACME", "", lugar)
 		c.Receptor.NumRegIdTrib = "123"

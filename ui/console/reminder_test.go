@@ -328,7 +328,7 @@ func TestTemplateEditor(t *testing.T) {
 	}
 	w.post(strings.Replace(address, "/editar", "/vista", 1), form).want(t, 200, "«client.nme» no existe.")
 	form.Set("body", "Buen día, {{contact.name}}:\r\n\r\n{{#if invoice.days_late}}Tarde.{{/if}}{{#if invoice.days_left}}Faltan {{invoice.days_left}} días.{{/if}}")
-	w.post(strings.Replace(address, "/editar", "/vista", 1), form).want(t, 200, "Faltan 16 días.", "Factura T-1")
+	w.post(strings.Replace(address, "/editar", "/vista", 1), form).want(t, 200, "Faltan 7 días.", "Factura T-1")
 	if versions, err := w.store.Templates(t.Context(), db.AnchorDue, -7, locale.Spanish); err != nil || len(versions) != 0 {
 		t.Fatalf("the preview saved %+v, %v", versions, err)
 	}
