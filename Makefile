@@ -48,7 +48,8 @@ ready: setup
 test: ## Run all tests, on real PostgreSQL, Redis and a browser
 	@internal/devstack/setup.sh test
 	@$(MAKE) --no-print-directory assets
-	$(GO) test -short -p 4 -timeout 10m ./...
+	@GOGC=off GOMEMLIMIT=1GiB $(GO) build ./...
+	$(GO) test -short -p 4 -vet=off -ldflags='-s -w' -timeout 10m ./...
 
 check: ## Lint, look for known vulnerabilities, and compare generated code
 	$(GO) run $(GOLANGCI_LINT) run
