@@ -271,7 +271,7 @@ func TestMailsPerSecond(t *testing.T) {
 		if err := client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
-		sql := fmt.Sprintf(`SET LOCAL session_replication_role = replica; UPDATE invoice SET issue_date = CURRENT_DATE - 10, due_date = CURRENT_DATE + %d, created_at = now() - interval '10 days';
+		sql := fmt.Sprintf(`SET LOCAL session_replication_role = replica; UPDATE invoice SET issue_date = (now() AT TIME ZONE 'America/Mexico_City')::date - 10, due_date = (now() AT TIME ZONE 'America/Mexico_City')::date + %d, created_at = now() - interval '10 days';
 			UPDATE contact SET created_at = now() - interval '10 days'; UPDATE client SET created_at = now() - interval '10 days'; TRUNCATE delivery;`, 1)
 		if kind == "floor" {
 			sql = `DROP TABLE IF EXISTS bench_mail; CREATE TABLE bench_mail AS SELECT row_number() OVER () AS id, i.id AS invoice_id, k.id AS contact_id, NULL::timestamptz AS sent_at
