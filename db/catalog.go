@@ -84,3 +84,22 @@ func (s *Store) SaveSATCatalog(ctx context.Context, row SATCatalog, keys []SATKe
 	}
 	return true, nil
 }
+
+// SATKeysNamed returns the keys of imported catalogs, by catalog and key; a key has a row for each time it was in
+// force. A catalog that was not imported, or in part only, is missing: what it does not hold may exist all the same.
+func (s *Store) SATKeysNamed(ctx context.Context, catalogs, keys []string) (map[string]map[string][]SATKey, error) {
+	var rows []SATKey
+	err := s.idb.NewRaw(`SELECT c.name AS catalog, coalesce(k.key, '') AS key, coalesce(k.vigencia_desde, '') AS vigencia_desde, coalesce(k.vigencia_hasta, '') AS vigencia_hasta
+		FROM sat_catalog c LEFT JOIN sat_key k ON k.catalog = c.name AND k.key IN (?) WHERE c.name IN (?) AND NOT c.partial`, bun.List(keys), bun.List(catalogs)).Scan(ctx, &rows)
+	if err != nil {
+		return nil, translate(err)
+	}
+	found := map[string]map[string][]SATKey{}
+	for _, row := range rows {
+		if found[row.Catalog] == nil {
+			found[row.Catalog] = map[string][]SATKey{}
+		}
+		found[row.Catalog][row.Key] = append(found[row.Catalog][row.Key], row)
+	}
+	return found, nil
+}

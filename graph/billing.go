@@ -35,7 +35,9 @@ func issueInput(in model.IssueInvoiceInput) (billing.IssueInput, error) {
 	out := billing.IssueInput{ClientID: client, Currency: in.Currency, IssueDate: day(in.IssueDate), DueDate: in.DueDate, Notes: deref(in.Notes), RequestKey: deref(in.RequestKey),
 		ExternalRef: deref(in.ExternalReference), RateSource: deref(in.RateSource), Lines: lineInputs(&checks, "lines", in.Currency, in.Lines)}
 	if in.ExchangeRate != nil {
-		out.ExchangeRate = *in.ExchangeRate
+		if out.ExchangeRate = *in.ExchangeRate; out.ExchangeRate.IsZero() {
+			checks.Add("exchangeRate", "EXCHANGE_RATE_INVALID") // to the verb, zero would mean the stored one
+		}
 	}
 	return out, checks.Err()
 }

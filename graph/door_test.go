@@ -287,6 +287,19 @@ func TestManual(t *testing.T) {
 			t.Errorf("%s: %s", request[1], rec.Body)
 		}
 	}
+	for _, document := range blocks { // what bills from another system does so as it is written
+		if strings.Contains(document[1], "issueInvoice(") {
+			if got := w.post("staff", document[1], nil); !strings.Contains(got.Body.String(), `"userErrors":[]`) {
+				t.Errorf("%s: %s", document[1], got.Body)
+			}
+		}
+	}
+	for _, file := range regexp.MustCompile("(?s)```csv\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		got := w.post("staff", `mutation ($csv: String!) { importInvoices(input: {csv: $csv}) { invoices userErrors { field code } } }`, map[string]any{"csv": file[1]})
+		if !strings.Contains(got.Body.String(), `"userErrors":[]`) || strings.Contains(got.Body.String(), `"invoices":0`) {
+			t.Errorf("%s: %s", file[1], got.Body)
+		}
+	}
 	values := map[string]bool{} // the words of enums
 	for _, definition := range schema(t).Types {
 		for _, value := range definition.EnumValues {

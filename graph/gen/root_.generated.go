@@ -805,13 +805,20 @@ type ComplexityRoot struct {
 	}
 
 	InvoiceLine struct {
-		Amount      func(childComplexity int) int
-		Description func(childComplexity int) int
-		Discount    func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Quantity    func(childComplexity int) int
-		Treatment   func(childComplexity int) int
-		UnitPrice   func(childComplexity int) int
+		Amount           func(childComplexity int) int
+		ClaveProdServ    func(childComplexity int) int
+		ClaveUnidad      func(childComplexity int) int
+		Description      func(childComplexity int) int
+		Discount         func(childComplexity int) int
+		ID               func(childComplexity int) int
+		ObjetoImp        func(childComplexity int) int
+		PriceIncludesTax func(childComplexity int) int
+		Quantity         func(childComplexity int) int
+		RetencionISR     func(childComplexity int) int
+		RetencionIVA     func(childComplexity int) int
+		TLD              func(childComplexity int) int
+		Treatment        func(childComplexity int) int
+		UnitPrice        func(childComplexity int) int
 	}
 
 	InvoicePayment struct {
@@ -4794,6 +4801,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceLine.Amount(childComplexity), true
+	case "InvoiceLine.claveProdServ":
+		if e.ComplexityRoot.InvoiceLine.ClaveProdServ == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ClaveProdServ(childComplexity), true
+	case "InvoiceLine.claveUnidad":
+		if e.ComplexityRoot.InvoiceLine.ClaveUnidad == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ClaveUnidad(childComplexity), true
 	case "InvoiceLine.description":
 		if e.ComplexityRoot.InvoiceLine.Description == nil {
 			break
@@ -4812,12 +4831,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceLine.ID(childComplexity), true
+	case "InvoiceLine.objetoImp":
+		if e.ComplexityRoot.InvoiceLine.ObjetoImp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.ObjetoImp(childComplexity), true
+	case "InvoiceLine.priceIncludesTax":
+		if e.ComplexityRoot.InvoiceLine.PriceIncludesTax == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.PriceIncludesTax(childComplexity), true
 	case "InvoiceLine.quantity":
 		if e.ComplexityRoot.InvoiceLine.Quantity == nil {
 			break
 		}
 
 		return e.ComplexityRoot.InvoiceLine.Quantity(childComplexity), true
+	case "InvoiceLine.retencionISR":
+		if e.ComplexityRoot.InvoiceLine.RetencionISR == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.RetencionISR(childComplexity), true
+	case "InvoiceLine.retencionIVA":
+		if e.ComplexityRoot.InvoiceLine.RetencionIVA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.RetencionIVA(childComplexity), true
+	case "InvoiceLine.tld":
+		if e.ComplexityRoot.InvoiceLine.TLD == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceLine.TLD(childComplexity), true
 	case "InvoiceLine.treatment":
 		if e.ComplexityRoot.InvoiceLine.Treatment == nil {
 			break
@@ -9685,7 +9734,7 @@ extend input IssueInvoiceInput {
 extend input InvoiceLineInput {
   "Whether the price and the discount include IVA."
   priceIncludesTax: Boolean! = false
-  "The rate of ISR that the client withholds, such as ` + "`" + `\"0.0125\"` + "`" + `."
+  "The rate of ISR that the client withholds, such as ` + "`" + `\"0.0125\"` + "`" + `, at most 0.35."
   retencionISR: Decimal! = "0"
   "The rate of IVA that the client withholds, such as ` + "`" + `\"0.106667\"` + "`" + `."
   retencionIVA: Decimal! = "0"
@@ -9693,10 +9742,27 @@ extend input InvoiceLineInput {
   kind: ProductKind
   "The TLD of a domain, such as ` + "`" + `com.mx` + "`" + `."
   tld: String
-  "The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out."
+  "The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out. ` + "`" + `satKeys` + "`" + ` finds it; one that an imported catalog does not hold on the day of issue is refused with SAT_KEY_UNKNOWN."
   claveProdServ: String
   "The SAT's key of the unit (c_ClaveUnidad), such as ` + "`" + `E48` + "`" + `."
   claveUnidad: String
+}
+
+extend type InvoiceLine {
+  "Whether the price and the discount include IVA."
+  priceIncludesTax: Boolean!
+  "Whether the line is subject to tax, in the SAT's words (c_ObjetoImp): ` + "`" + `01` + "`" + ` for ` + "`" + `NO_OBJETO` + "`" + `, ` + "`" + `02` + "`" + ` for every other treatment."
+  objetoImp: String!
+  "The rate of ISR that the client withholds; 0 for none."
+  retencionISR: Decimal!
+  "The rate of IVA that the client withholds; 0 for none."
+  retencionIVA: Decimal!
+  "The SAT's key of the thing (c_ClaveProdServ); empty where the fiscal settings decide."
+  claveProdServ: String!
+  "The SAT's key of the unit (c_ClaveUnidad); empty where the fiscal settings decide."
+  claveUnidad: String!
+  "The TLD of a domain; empty for everything else."
+  tld: String!
 }
 
 "What lines come to."
@@ -12510,15 +12576,15 @@ enum InvoiceFilter {
 
 "How IVA applies to a line."
 enum TaxTreatment {
-  "16 %."
+  "16 %; ObjetoImp 02."
   IVA16
-  "8 %, the border region's decree."
+  "8 %, the border region's decree; ObjetoImp 02."
   IVA8
-  "0 %."
+  "0 %; ObjetoImp 02."
   IVA0
-  "Exempt (exento)."
+  "Exempt (exento); ObjetoImp 02."
   EXENTO
-  "Not subject to the tax (no objeto)."
+  "Not subject to the tax (no objeto); ObjetoImp 01."
   NO_OBJETO
 }
 
@@ -16770,6 +16836,20 @@ func (ec *executionContext) childFields_InvoiceLine(ctx context.Context, field g
 		return ec.fieldContext_InvoiceLine_discount(ctx, field)
 	case "treatment":
 		return ec.fieldContext_InvoiceLine_treatment(ctx, field)
+	case "priceIncludesTax":
+		return ec.fieldContext_InvoiceLine_priceIncludesTax(ctx, field)
+	case "objetoImp":
+		return ec.fieldContext_InvoiceLine_objetoImp(ctx, field)
+	case "retencionISR":
+		return ec.fieldContext_InvoiceLine_retencionISR(ctx, field)
+	case "retencionIVA":
+		return ec.fieldContext_InvoiceLine_retencionIVA(ctx, field)
+	case "claveProdServ":
+		return ec.fieldContext_InvoiceLine_claveProdServ(ctx, field)
+	case "claveUnidad":
+		return ec.fieldContext_InvoiceLine_claveUnidad(ctx, field)
+	case "tld":
+		return ec.fieldContext_InvoiceLine_tld(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceLine", field.Name)
 }

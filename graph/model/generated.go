@@ -779,7 +779,7 @@ type InvoiceLineInput struct {
 	Treatment string `json:"treatment"`
 	// Whether the price and the discount include IVA.
 	PriceIncludesTax bool `json:"priceIncludesTax"`
-	// The rate of ISR that the client withholds, such as `"0.0125"`.
+	// The rate of ISR that the client withholds, such as `"0.0125"`, at most 0.35.
 	RetencionIsr money.Decimal `json:"retencionISR"`
 	// The rate of IVA that the client withholds, such as `"0.106667"`.
 	RetencionIva money.Decimal `json:"retencionIVA"`
@@ -787,7 +787,7 @@ type InvoiceLineInput struct {
 	Kind *string `json:"kind,omitempty"`
 	// The TLD of a domain, such as `com.mx`.
 	Tld *string `json:"tld,omitempty"`
-	// The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out.
+	// The SAT's key of the thing (c_ClaveProdServ), eight digits; the fiscal settings decide when left out. `satKeys` finds it; one that an imported catalog does not hold on the day of issue is refused with SAT_KEY_UNKNOWN.
 	ClaveProdServ *string `json:"claveProdServ,omitempty"`
 	// The SAT's key of the unit (c_ClaveUnidad), such as `E48`.
 	ClaveUnidad *string `json:"claveUnidad,omitempty"`

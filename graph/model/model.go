@@ -7,6 +7,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
@@ -84,6 +85,9 @@ type InvoiceLine struct {
 
 // Amount is quantity by price.
 func (l InvoiceLine) Amount() Money { return Money{l.InvoiceLine.Amount, l.Currency} }
+
+// ObjetoImp is how the treatment is written in the CFDI.
+func (l InvoiceLine) ObjetoImp() string { return billing.TaxTreatment(l.Treatment).ObjetoImp() }
 
 // Discount is the line's discount.
 func (l InvoiceLine) Discount() Money { return Money{l.InvoiceLine.Discount, l.Currency} }

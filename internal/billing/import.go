@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 var (
 	importRequired = []string{"reference", "client", "due_date", "description", "unit_price"}
 	importOptional = []string{"issue_date", "currency", "exchange_rate", "quantity", "discount", "treatment", "tax_included", "kind", "tld",
-		"clave_prod_serv", "clave_unidad", "notes"}
+		"clave_prod_serv", "clave_unidad", "retencion_isr", "retencion_iva", "rate_source", "notes"}
 )
 
 // ImportResult says what an import did.
@@ -170,8 +171,11 @@ func (im *importer) line(cell func(string) string) error {
 		im.current = &imported{row: row, client: cell("client"), in: IssueInput{ExternalRef: reference, Currency: money.Currency(strings.ToUpper(cell("currency"))),
 			IssueDate: im.date(row, cell, "issue_date"), DueDate: im.date(row, cell, "due_date"), Notes: cell("notes"),
 			ExchangeRate: im.number(row, cell, "exchange_rate", money.Decimal{})}}
-		if im.current.in.ExchangeRate.Sign() > 0 && im.current.in.Currency != "" && im.current.in.Currency != money.MXN {
-			im.current.in.RateSource = "import"
+		if cell("exchange_rate") != "" {
+			im.current.in.RateSource = cmp.Or(cell("rate_source"), "import")
+			if im.current.in.ExchangeRate.IsZero() {
+				im.current.in.ExchangeRate = money.Int(-1) // no rate either: to the verb, zero would mean the stored one
+			}
 		}
 	} else if c := im.current; cell("client") != c.client || date.Date(cell("due_date")) != c.in.DueDate || cell("issue_date") != string(c.in.IssueDate) {
 		im.fail(row, "reference", "REFERENCE_SPLIT")
@@ -183,7 +187,8 @@ func (im *importer) line(cell func(string) string) error {
 		return nil
 	}
 	line := LineInput{Description: cell("description"), Quantity: im.number(row, cell, "quantity", money.Int(1)), UnitPrice: im.number(row, cell, "unit_price", money.Decimal{}),
-		Treatment: TaxTreatment(strings.ToLower(cell("treatment"))), Kind: cell("kind"), TLD: cell("tld"), ClaveProdServ: cell("clave_prod_serv"), ClaveUnidad: cell("clave_unidad")}
+		Treatment: TaxTreatment(strings.ToLower(cell("treatment"))), Kind: strings.ToLower(cell("kind")), TLD: cell("tld"), ClaveProdServ: cell("clave_prod_serv"), ClaveUnidad: cell("clave_unidad"),
+		RetencionISR: im.number(row, cell, "retencion_isr", money.Decimal{}), RetencionIVA: im.number(row, cell, "retencion_iva", money.Decimal{})}
 	if cell("unit_price") == "" {
 		im.fail(row, "unit_price", "REQUIRED")
 	}
@@ -252,6 +257,10 @@ func (im *importer) flush() error {
 	if err != nil {
 		return err
 	}
+	satKeys, err := im.satKeys(batch)
+	if err != nil {
+		return err
+	}
 	rows, lines, keys := []db.Invoice{}, [][]db.InvoiceLine{}, []db.BillingRequest{}
 	for _, one := range batch {
 		switch found := clients[strings.ToLower(one.client)]; {
@@ -268,7 +277,7 @@ func (im *importer) flush() error {
 			one.in.ClientID = found[0].ID
 			var checks fault.Checks
 			d := one.in.check(&checks)
-			row, err := im.s.composeFor(im.ctx, im.tx, &d, &checks, found[0], im.company)
+			row, err := im.s.composeFor(im.ctx, im.tx, &d, &checks, found[0], im.company, satKeys)
 			if err != nil {
 				if err := im.failAll(err, one.path); err != nil {
 					return err
@@ -315,13 +324,24 @@ func (im *importer) flush() error {
 	return im.tx.AddInvoices(im.ctx, rows, lines)
 }
 
+// satKeys reads the SAT's keys that the lines of a batch name.
+func (im *importer) satKeys(batch []imported) (satKeys, error) {
+	var lines []db.InvoiceLine
+	for _, one := range batch {
+		for _, line := range one.in.Lines {
+			lines = append(lines, db.InvoiceLine{ClaveProdServ: line.ClaveProdServ, ClaveUnidad: strings.ToUpper(line.ClaveUnidad)})
+		}
+	}
+	return readSATKeys(im.ctx, im.tx, lines)
+}
+
 // path names a field of an invoice by the row and column of the file.
 func (one imported) path(field string) string {
-	columns := map[string]string{"dueDate": "due_date", "exchangeRate": "exchange_rate", "currency": "currency", "notes": "notes", "externalReference": "reference"}
+	columns := map[string]string{"dueDate": "due_date", "exchangeRate": "exchange_rate", "currency": "currency", "notes": "notes", "externalReference": "reference", "rateSource": "rate_source"}
 	var n int
 	var name string
 	if _, err := fmt.Sscanf(field, "lines[%d].%s", &n, &name); err == nil && n < len(one.rows) {
-		lineColumns := map[string]string{"unitPrice": "unit_price", "claveProdServ": "clave_prod_serv", "claveUnidad": "clave_unidad"}
+		lineColumns := map[string]string{"unitPrice": "unit_price", "claveProdServ": "clave_prod_serv", "claveUnidad": "clave_unidad", "retencionISR": "retencion_isr", "retencionIVA": "retencion_iva"}
 		if column, ok := lineColumns[name]; ok {
 			name = column
 		}

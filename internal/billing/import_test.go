@@ -14,6 +14,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 func (w *world) imports(file string) (billing.ImportResult, error) {
@@ -129,6 +130,61 @@ func TestImportErrors(t *testing.T) {
 	if f == nil || len(f.Fields) != 100 || got.Errors != 1002 || got.Invoices != 0 {
 		t.Fatalf("%+v, %v", got, err)
 	}
+}
+
+// Keys that a whole imported catalog does not hold on the day of issue are refused by every way in; one that was
+// imported in part refuses nothing.
+func TestUnknownSATKeys(t *testing.T) {
+	w := newWorld(t)
+	keyed := func(prodServ, unidad string) billing.LineInput {
+		l := line("10")
+		l.ClaveProdServ, l.ClaveUnidad = prodServ, unidad
+		return l
+	}
+	issue := func(lines ...billing.LineInput) error {
+		_, err := w.IssueInvoice(w.staff(), billing.IssueInput{ClientID: w.client.ID, DueDate: "2026-03-31", Lines: lines})
+		return err
+	}
+	catalog := func(partial bool) {
+		t.Helper()
+		for name, keys := range map[string][]db.SATKey{
+			"c_ClaveProdServ": {{Key: "81112105"}, {Key: "81112106", VigenciaHasta: "2026-03-01"}, {Key: "81112106", VigenciaDesde: "2027-01-01"}},
+			"c_ClaveUnidad":   {{Key: "E48"}},
+		} {
+			for i := range keys {
+				keys[i].Catalog, keys[i].N, keys[i].Text, keys[i].Properties = name, i, "x", map[string]string{}
+			}
+			if err := w.store.InTx(t.Context(), func(tx *db.Store) error {
+				_, err := tx.SaveSATCatalog(t.Context(), db.SATCatalog{Name: name, SHA256: []byte{1}, Partial: partial, Source: "x"}, keys)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := issue(keyed("99999999", "ZZZ")); err != nil {
+		t.Fatal("without catalogs:", err)
+	}
+	catalog(true)
+	if err := issue(keyed("99999999", "ZZZ")); err != nil {
+		t.Fatal("a part of the catalogs:", err)
+	}
+	catalog(false)
+	if err := issue(keyed("81112105", "e48"), keyed("", "")); err != nil {
+		t.Fatal(err)
+	}
+	wrong(t, issue(line("1"), keyed("99999999", "")), "lines[1].claveProdServ", "SAT_KEY_UNKNOWN")
+	wrong(t, issue(keyed("81112106", "E48")), "lines[0].claveProdServ", "SAT_KEY_UNKNOWN") // ended, and begins again
+	wrong(t, issue(keyed("81112105", "ZZZ")), "lines[0].claveUnidad", "SAT_KEY_UNKNOWN")
+	_, err := w.SaveDraft(w.staff(), billing.SaveDraftInput{IssueInput: billing.IssueInput{ClientID: w.client.ID, DueDate: "2026-03-31", Lines: []billing.LineInput{keyed("99999999", "")}}})
+	wrong(t, err, "lines[0].claveProdServ", "SAT_KEY_UNKNOWN")
+	_, err = w.imports("reference,client,due_date,description,unit_price,clave_prod_serv,clave_unidad\nS-1,cafe@cliente.example,2026-03-31,H,1,81112105,E48\nS-2,cafe@cliente.example,2026-03-31,H,1,99999999,\n")
+	wrong(t, err, "rows[3].clave_prod_serv", "SAT_KEY_UNKNOWN")
+	pricing := billing.Pricing{Kind: "hosting", Cycle: billing.Monthly, Price: money.Int(10), ClaveUnidad: "ZZZ"}
+	_, err = w.SaveProduct(w.staff(), billing.ProductInput{Name: "Hospedaje", Pricing: pricing})
+	wrong(t, err, "claveUnidad", "SAT_KEY_UNKNOWN")
+	_, err = w.AddService(w.staff(), billing.ServiceInput{ClientID: w.client.ID, Description: "Hospedaje", Pricing: pricing, StartsOn: "2026-04-01", RequestKey: "s"})
+	wrong(t, err, "claveUnidad", "SAT_KEY_UNKNOWN")
 }
 
 // TestImportMany reads a stream of 3,000 invoices, or as many as AVISA_IMPORT_ROWS says (2000000), and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -147,14 +148,12 @@ func checkLines(checks *fault.Checks, currency money.Currency, input []LineInput
 		if line.Treatment == "" {
 			line.Treatment = IVA16
 		}
-		at := func(field string) string { return fmt.Sprintf("lines[%d].%s", i, field) }
+		at := func(field string) string { return linePath(i, field) }
 		checkText(checks, at("description"), &line.Description, true, 1000)
-		if line.ClaveProdServ != "" && !digits(line.ClaveProdServ, 8) {
-			checks.Add(at("claveProdServ"), "VALUE_INVALID")
+		if line.Kind != "" && line.Kind != db.LateFeeKind && !slices.Contains(Kinds, line.Kind) {
+			checks.Add(at("kind"), "KIND_UNKNOWN")
 		}
-		if len(line.ClaveUnidad) > 3 {
-			checks.Add(at("claveUnidad"), "VALUE_INVALID")
-		}
+		checkSATKeys(checks, at, &line.ClaveProdServ, &line.ClaveUnidad)
 		tax := TaxLine{Quantity: line.Quantity, UnitPrice: line.UnitPrice, Discount: line.Discount, Treatment: line.Treatment,
 			PriceIncludesTax: line.PriceIncludesTax, RetencionISR: line.RetencionISR, RetencionIVA: line.RetencionIVA}
 		doc.Lines = append(doc.Lines, tax)
@@ -188,6 +187,9 @@ func TaxDocumentOf(currency money.Currency, lines []db.InvoiceLine) TaxDocument 
 	return doc
 }
 
+// linePath names a field of a line in a fault.
+func linePath(line int, field string) string { return fmt.Sprintf("lines[%d].%s", line, field) }
+
 func digits(text string, count int) bool {
 	return len(text) == count && strings.Trim(text, "0123456789") == ""
 }
@@ -202,16 +204,24 @@ func (s *Service) compose(ctx context.Context, tx *db.Store, d *draft, checks *f
 	if err != nil {
 		return db.Invoice{}, err
 	}
-	return s.composeFor(ctx, tx, d, checks, client, company)
+	keys, err := readSATKeys(ctx, tx, d.lines)
+	if err != nil {
+		return db.Invoice{}, err
+	}
+	return s.composeFor(ctx, tx, d, checks, client, company, keys)
 }
 
-func (s *Service) composeFor(ctx context.Context, tx *db.Store, d *draft, checks *fault.Checks, client db.Client, company db.Company) (db.Invoice, error) {
+// composeFor is compose with what it reads; keys are those of the lines, nil where they were checked before.
+func (s *Service) composeFor(ctx context.Context, tx *db.Store, d *draft, checks *fault.Checks, client db.Client, company db.Company, keys satKeys) (db.Invoice, error) {
 	in := d.in
 	if in.IssueDate == "" {
 		in.IssueDate = date.Today(s.Now(), client.Timezone)
 	}
 	if in.DueDate != "" && in.DueDate < in.IssueDate {
 		checks.Add("dueDate", "DATE_ORDER")
+	}
+	for i, line := range d.lines {
+		keys.check(checks, in.IssueDate, func(field string) string { return linePath(i, field) }, line.ClaveProdServ, line.ClaveUnidad)
 	}
 	rate := db.ExchangeRate{Rate: money.Int(1)}
 	if in.Currency != money.MXN && in.Currency.Valid() {

@@ -15,8 +15,8 @@ import (
 // Kinds of what is sold; late fees and reports tell them apart.
 var Kinds = []string{"hosting", "domain", "server", "ssl", "email", "license", "support", "other"}
 
-// satKeys are the SAT's keys (c_ClaveProdServ) that a kind has unless it is given others.
-var satKeys = map[string]string{"hosting": "81112105", "domain": "81112107", "server": "81112003", "ssl": "81111801", "email": "81112102",
+// kindKeys are the SAT's keys (c_ClaveProdServ) that a kind has unless it is given others.
+var kindKeys = map[string]string{"hosting": "81112105", "domain": "81112107", "server": "81112003", "ssl": "81111801", "email": "81112102",
 	"license": "81112501", "support": "81111811", "other": "01010101"}
 
 // Pricing is what products and services have in common.
@@ -40,7 +40,7 @@ func (p *Pricing) check(checks *fault.Checks) {
 		p.Treatment = IVA16
 	}
 	if p.ClaveProdServ == "" {
-		p.ClaveProdServ = satKeys[p.Kind]
+		p.ClaveProdServ = kindKeys[p.Kind]
 	}
 	if p.ClaveUnidad == "" {
 		p.ClaveUnidad = "E48"
@@ -66,12 +66,7 @@ func (p *Pricing) check(checks *fault.Checks) {
 	if !p.Treatment.Valid() {
 		checks.Add("treatment", "TAX_TREATMENT_UNKNOWN")
 	}
-	if !digits(p.ClaveProdServ, 8) && (p.ClaveProdServ != "" || slices.Contains(Kinds, p.Kind)) { // an unknown kind has no key of its own
-		checks.Add("claveProdServ", "SAT_KEY_MALFORMED")
-	}
-	if len(p.ClaveUnidad) < 1 || len(p.ClaveUnidad) > 3 {
-		checks.Add("claveUnidad", "SAT_KEY_MALFORMED")
-	}
+	checkSATKeys(checks, func(field string) string { return field }, &p.ClaveProdServ, &p.ClaveUnidad)
 }
 
 // ProductInput is a product as it should be from now on.
@@ -96,6 +91,9 @@ func (s *Service) SaveProduct(ctx context.Context, in ProductInput) (db.Product,
 	row := db.Product{ID: in.ProductID, Name: in.Name, Kind: in.Kind, TLD: in.TLD, Cycle: string(in.Cycle), Price: in.Price, Currency: in.Currency,
 		Treatment: string(in.Treatment), PriceIncludesTax: in.PriceIncludesTax, ClaveProdServ: in.ClaveProdServ, ClaveUnidad: in.ClaveUnidad, Active: in.Active}
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+		if err := s.checkPricing(ctx, tx, in.Pricing); err != nil {
+			return err
+		}
 		var before any
 		if row.ID != 0 {
 			old, err := tx.Product(ctx, row.ID)

@@ -184,6 +184,6 @@ func (s *Service) renewal(ctx context.Context, tx *db.Store, g group, client db.
 	}
 	var checks fault.Checks
 	d := in.check(&checks)
-	row, err := s.composeFor(ctx, tx, &d, &checks, client, company)
+	row, err := s.composeFor(ctx, tx, &d, &checks, client, company, nil)
 	return row, d.lines, err
 }

@@ -46,6 +46,11 @@ func (s *Service) AddService(ctx context.Context, in ServiceInput) (db.Service, 
 		if err != nil {
 			return 0, err
 		}
+		if in.ProductID == 0 {
+			if err := s.checkPricing(ctx, tx, in.Pricing); err != nil {
+				return 0, err
+			}
+		}
 		if _, err := tx.Client(ctx, in.ClientID); err != nil {
 			return 0, err
 		}

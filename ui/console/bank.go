@@ -475,5 +475,5 @@ var importColumns = []struct {
 }{
 	{"reference", true}, {"client", true}, {"due_date", true}, {"description", true}, {"unit_price", true}, {"issue_date", false}, {"quantity", false},
 	{"discount", false}, {"treatment", false}, {"tax_included", false}, {"currency", false}, {"exchange_rate", false}, {"kind", false}, {"tld", false},
-	{"clave_prod_serv", false}, {"clave_unidad", false}, {"notes", false},
+	{"rate_source", false}, {"clave_prod_serv", false}, {"clave_unidad", false}, {"retencion_isr", false}, {"retencion_iva", false}, {"notes", false},
 }
