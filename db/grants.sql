@@ -42,8 +42,9 @@ BEGIN
         -- What was sent is kept; its content goes after a while, its state follows.
         EXECUTE format('REVOKE UPDATE, DELETE ON email, email_frame FROM %I', name);
         EXECUTE format('GRANT UPDATE (status, reason, detail) ON email TO %I', name);
-        -- The schema belongs to the migrations.
+        -- The schema belongs to the migrations; processes look whether it is theirs.
         EXECUTE format('REVOKE ALL ON migration, migration_lock FROM %I', name);
+        EXECUTE format('GRANT SELECT ON migration TO %I', name);
     END LOOP;
     -- Only people edit and remove drafts; issued invoices and their lines are guarded by triggers besides.
     REVOKE DELETE ON invoice, invoice_line FROM avisa_worker;

@@ -27,7 +27,7 @@ func runCatalogs(ctx context.Context, c config, _ *slog.Logger, args []string) e
 	if flags.NArg() == 0 {
 		return errors.New("name the file: the SAT's workbook as .xlsx, a sheet of it as CSV or TSV")
 	}
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL}); err != nil {
+	if err := c.need("DATABASE_URL"); err != nil {
 		return err
 	}
 	store, err := db.Open(ctx, c.DatabaseURL, 2)

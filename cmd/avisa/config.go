@@ -22,7 +22,8 @@ const (
 type config struct {
 	Env            string         // AVISA_ENV
 	Addr           string         // AVISA_ADDR: where the web server listens
-	BaseURL        string         // AVISA_BASE_URL: how people reach it, without a slash at the end
+	MetricsAddr    string         // AVISA_METRICS_ADDR: where figures for Prometheus are served, "" for nowhere
+	BaseURL        string         // AVISA_BASE_URL: how people reach it, without a slash at the end; "" in production if it is not set
 	DatabaseURL    string         // DATABASE_URL
 	RedisURL       string         // REDIS_URL
 	SMTPURL        string         // SMTP_URL
@@ -50,6 +51,7 @@ func readConfig(env string) (config, error) {
 	c := config{
 		Env:         or("AVISA_ENV", env),
 		Addr:        or("AVISA_ADDR", ":8080"),
+		MetricsAddr: os.Getenv("AVISA_METRICS_ADDR"),
 		DatabaseURL: os.Getenv("DATABASE_URL"),
 		RedisURL:    os.Getenv("REDIS_URL"),
 		SMTPURL:     os.Getenv("SMTP_URL"),
@@ -70,14 +72,12 @@ func readConfig(env string) (config, error) {
 		wrong = append(wrong, fmt.Errorf("AVISA_ENV is %q: production, development or demo", c.Env))
 	}
 	c.BaseURL = strings.TrimSuffix(os.Getenv("AVISA_BASE_URL"), "/")
-	if c.BaseURL == "" {
+	if c.BaseURL == "" && c.Env != production { // there only a person knows it: commands that need it say so
 		_, port, _ := strings.Cut(c.Addr, ":")
 		c.BaseURL = "http://localhost:" + port
-		if c.Env == production {
-			wrong = append(wrong, errors.New("AVISA_BASE_URL is missing: the address at which people reach this installation, such as https://billing.example"))
-		}
 	}
-	if u, err := url.Parse(c.BaseURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if u, err := url.Parse(c.BaseURL); c.BaseURL == "" {
+	} else if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		wrong = append(wrong, errors.New("AVISA_BASE_URL must be an address such as https://billing.example"))
 	} else if c.Env == production && u.Scheme != "https" {
 		wrong = append(wrong, errors.New("AVISA_BASE_URL must begin with https:// in production: browsers keep sessions of secure pages only"))
@@ -150,16 +150,18 @@ func or(name, fallback string) string {
 	return fallback
 }
 
-// need reports settings without which a command cannot work.
-func need(settings map[string]string) error {
+// need reports settings without which a command cannot work, all at once.
+func (c config) need(names ...string) error {
+	values := map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "SMTP_URL": c.SMTPURL, "BLOB_URL": c.BlobURL,
+		"AVISA_BASE_URL": c.BaseURL, "AVISA_SECRET": c.Secret}
 	var missing []string
-	for _, name := range []string{"DATABASE_URL", "REDIS_URL", "SMTP_URL", "BLOB_URL"} {
-		if value, asked := settings[name]; asked && value == "" {
+	for _, name := range names {
+		if values[name] == "" && (name != "AVISA_SECRET" || c.Env == production) { // elsewhere one is made: see secrets
 			missing = append(missing, name)
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%s is not set (see docs/operations.md)", strings.Join(missing, ", "))
+		return fmt.Errorf("not set: %s (see docs/operations.md)", strings.Join(missing, ", "))
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 		return fmt.Errorf("unknown argument %q; the demo knows --once", strings.Join(args, " "))
 	}
 	// The port first: without it nothing else is worth starting.
-	listener, err := listen(c.Addr)
+	listener, err := listen("AVISA_ADDR", c.Addr)
 	if err != nil {
 		return err
 	}

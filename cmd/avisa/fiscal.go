@@ -90,14 +90,11 @@ func readSecret(text string) (current string, keys map[string][]byte, err error)
 
 // openFiscal makes the service of fiscal documents. The sandbox is opened when it is first asked, because
 // its identity is in the database, which may not be migrated yet.
-func (a *app) openFiscal(links email.Links) (*fiscal.Service, error) {
+func (a *app) openFiscal(links email.Links, mailer mail.Sender) (*fiscal.Service, error) {
 	c := a.config.Fiscal
-	s := &fiscal.Service{Store: a.store, Now: time.Now, Log: a.log, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
+	s := &fiscal.Service{Store: a.store, Now: time.Now, Log: a.log, Mailer: mailer, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
 		return email.FiscalDocument(ctx, l, links)
 	}, RenderNotice: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
-	if a.smtp != nil {
-		s.Mailer = a.smtp
-	}
 	var err error
 	if c.Current != "" {
 		if s.Keyring, err = fiscal.NewKeyring(c.Current, c.Keys); err != nil {
@@ -265,7 +262,7 @@ func testCSD(rfc string) (*fiscal.CSD, error) {
 }
 
 func runRotate(ctx context.Context, c config, log *slog.Logger, _ []string) error {
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL}); err != nil {
+	if err := c.need("DATABASE_URL", "REDIS_URL", "BLOB_URL", "AVISA_BASE_URL", "AVISA_SECRET"); err != nil {
 		return err
 	}
 	a, err := open(ctx, c, log)

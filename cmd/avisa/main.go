@@ -25,6 +25,7 @@ const usage = `avisa, the billing client area for service companies
   avisa catalogs import FILE...
                         take newer catalogs of the SAT into use: its workbook as .xlsx, or a sheet as CSV or TSV
   avisa schema          print the GraphQL schema
+  avisa version         print what this binary was built from
 
 Settings are environment variables: see docs/operations.md.
 `
@@ -51,9 +52,17 @@ var commands = map[string]command{
 func main() { os.Exit(run(os.Args[1:], os.Stderr)) }
 
 func run(args []string, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	if len(args) == 0 {
 		fmt.Fprint(stderr, usage)
 		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "--help":
+		fmt.Print(usage)
+		return 0
+	case "version", "--version":
+		fmt.Println(version())
+		return 0
 	}
 	verb, known := commands[args[0]]
 	if !known {

@@ -29,7 +29,7 @@ func runSeed(ctx context.Context, c config, log *slog.Logger, _ []string) error 
 	if c.Env == production {
 		return errors.New("demo data never go into a production database: AVISA_ENV is production")
 	}
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL}); err != nil {
+	if err := c.need("DATABASE_URL", "REDIS_URL", "BLOB_URL", "AVISA_BASE_URL", "AVISA_SECRET"); err != nil {
 		return err
 	}
 	a, err := open(ctx, c, log)

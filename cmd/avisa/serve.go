@@ -15,7 +15,7 @@ import (
 )
 
 func runServe(ctx context.Context, c config, log *slog.Logger, _ []string) error {
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL}); err != nil {
+	if err := c.need("DATABASE_URL", "REDIS_URL", "BLOB_URL", "AVISA_BASE_URL", "AVISA_SECRET"); err != nil {
 		return err
 	}
 	a, err := open(ctx, c, log)
@@ -23,21 +23,29 @@ func runServe(ctx context.Context, c config, log *slog.Logger, _ []string) error
 		return err
 	}
 	defer a.close()
-	listener, err := listen(c.Addr)
+	if err := a.migrated(ctx); err != nil {
+		return err
+	}
+	listener, err := listen("AVISA_ADDR", c.Addr)
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "address", listener.Addr().String(), "base", c.BaseURL)
-	return serve(ctx, listener, a.web(), log)
+	return a.besideMetrics(ctx, func(ctx context.Context) error {
+		log.Info("serving", "address", listener.Addr().String(), "base", c.BaseURL)
+		return serve(ctx, listener, a.web(), log)
+	})
 }
 
-// listen opens the port, with a clear word when somebody else has it.
-func listen(address string) (net.Listener, error) {
+// listen opens the port of a setting, with a clear word when somebody else has it.
+func listen(setting, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another port with AVISA_ADDR=:8081", address)
+		return nil, fmt.Errorf("%s is taken by another program: stop it, or choose another port with %s=:8081", address, setting)
 	}
-	return listener, err
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+	return listener, nil
 }
 
 // serve answers requests until the context ends, then lets the running ones finish.
@@ -58,7 +66,7 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler, log
 }
 
 func runWork(ctx context.Context, c config, log *slog.Logger, _ []string) error {
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "REDIS_URL": c.RedisURL, "BLOB_URL": c.BlobURL, "SMTP_URL": c.SMTPURL}); err != nil {
+	if err := c.need("DATABASE_URL", "REDIS_URL", "SMTP_URL", "BLOB_URL", "AVISA_BASE_URL", "AVISA_SECRET"); err != nil {
 		return err
 	}
 	a, err := open(ctx, c, log)
@@ -66,12 +74,17 @@ func runWork(ctx context.Context, c config, log *slog.Logger, _ []string) error 
 		return err
 	}
 	defer a.close()
-	log.Info("working", "concurrency", c.Concurrency)
-	return a.worker().Run(ctx)
+	if err := a.migrated(ctx); err != nil {
+		return err
+	}
+	return a.besideMetrics(ctx, func(ctx context.Context) error {
+		log.Info("working", "concurrency", c.Concurrency)
+		return a.worker().Run(ctx)
+	})
 }
 
 func runMigrate(ctx context.Context, c config, log *slog.Logger, _ []string) error {
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL}); err != nil {
+	if err := c.need("DATABASE_URL"); err != nil {
 		return err
 	}
 	store, err := db.Open(ctx, c.DatabaseURL, 2)

@@ -32,7 +32,7 @@ func runSetup(ctx context.Context, c config, _ *slog.Logger, args []string) erro
 		return errors.New(`usage: avisa setup --company "Name" --email billing@company --admin person@company [--name "Person"]` +
 			"\n(--company and --email the first time alone)")
 	}
-	if err := need(map[string]string{"DATABASE_URL": c.DatabaseURL, "AVISA_BASE_URL": c.BaseURL}); err != nil {
+	if err := c.need("DATABASE_URL", "AVISA_BASE_URL", "AVISA_SECRET"); err != nil {
 		return err
 	}
 	secrets, err := c.secrets()

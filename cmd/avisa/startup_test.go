@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/devstack"
 )
 
 // What cannot start says why in one clear line, without secrets, and exits with an error.
@@ -24,6 +26,13 @@ func TestStartupTrouble(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	behind := dbtest.URL(t)
+	dbtest.Exec(t, behind, "DELETE FROM migration WHERE name = (SELECT max(name) FROM migration)")
+	redis, err := devstack.StartRedis(t.Context(), devstack.Options{Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = redis.Stop(context.Background()) })
 	for _, c := range []struct {
 		name string
 		args []string
@@ -37,7 +46,11 @@ func TestStartupTrouble(t *testing.T) {
 		{"demo in production", []string{"demo"}, []string{"AVISA_ENV=production", "AVISA_BASE_URL=https://a.example"}, "does not run with AVISA_ENV=production"},
 		{"seed in production", []string{"seed"}, []string{"AVISA_ENV=production", "AVISA_BASE_URL=https://a.example"}, "demo data never go into a production database"},
 		{"plain http in production", []string{"serve"}, []string{"AVISA_BASE_URL=http://a.example"}, "must begin with https://"},
-		{"nothing set", []string{"work"}, []string{"AVISA_ENV=development"}, "DATABASE_URL, REDIS_URL, SMTP_URL, BLOB_URL is not set"},
+		{"nothing set", []string{"work"}, []string{"AVISA_ENV=development"}, "not set: DATABASE_URL, REDIS_URL, SMTP_URL, BLOB_URL (see"},
+		{"nothing set in production", []string{"serve"}, nil, "not set: DATABASE_URL, REDIS_URL, BLOB_URL, AVISA_BASE_URL, AVISA_SECRET (see"},
+		{"migrating needs the database alone", []string{"migrate"}, nil, "not set: DATABASE_URL (see"},
+		{"schema of an earlier version", []string{"serve"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + behind, "REDIS_URL=" + redis.URL(), "BLOB_URL=" + files}, "lacks 1 migrations of this version: run `avisa migrate` first"},
+		{"port of the figures taken", []string{"serve"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=" + redis.URL(), "BLOB_URL=" + files, "AVISA_ADDR=127.0.0.1:0", "AVISA_METRICS_ADDR=" + taken.Addr().String()}, "another port with AVISA_METRICS_ADDR="},
 		{"DSN that is none", []string{"migrate"}, []string{"AVISA_ENV=development", "DATABASE_URL=postgres://u:hunter2@:::"}, "DATABASE_URL is not a valid PostgreSQL address"},
 		{"no PostgreSQL there", []string{"migrate"}, []string{"AVISA_ENV=development", "DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x"}, "PostgreSQL at 127.0.0.1:1"},
 		{"no Redis there", []string{"serve"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=redis://:hunter2@127.0.0.1:1", "BLOB_URL=" + files}, "redis does not answer"},

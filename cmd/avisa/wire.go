@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -38,6 +37,7 @@ type app struct {
 	redis  redis.UniversalClient
 	files  *blob.Bucket
 	smtp   *mail.SMTP
+	meters *meters
 
 	bounces *mail.IMAP // nil: bounces come by webhook, or not at all
 
@@ -51,7 +51,7 @@ type app struct {
 
 // open connects to what the settings name. SMTP is needed only where mail is sent.
 func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
-	a := &app{config: c, log: log}
+	a := &app{config: c, log: log, meters: newMeters()}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -86,7 +86,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 	}
 	var mailer mail.Sender // nil where no mail server is set: pages say so instead of sending
 	if a.smtp != nil {
-		mailer = a.smtp
+		mailer = a.meters.mails(a.smtp)
 	}
 	host, _ := os.Hostname()
 	links := email.Links{BaseURL: c.BaseURL}
@@ -110,7 +110,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 			return email.Reminder(ctx, r, links)
 		},
 	}
-	if a.fiscal, err = a.openFiscal(links); err != nil {
+	if a.fiscal, err = a.openFiscal(links, mailer); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -142,25 +142,12 @@ func (a *app) web() http.Handler {
 		pages.Mailbox = a.mailbox
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", a.ready)
+	a.health(mux)
 	if a.cashier != nil {
 		mux.Handle(cashierPath+"/", http.StripPrefix(cashierPath, a.cashier.Pages()))
 	}
 	mux.Handle("/", ui.New(pages))
-	return mux
-}
-
-// ready says whether this process can serve: PostgreSQL and Redis answer.
-func (a *app) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	if err := errors.Join(a.store.Ping(ctx), a.redis.Ping(ctx).Err()); err != nil {
-		a.log.Warn("not ready", "error", err)
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
-		return
-	}
-	_, _ = w.Write([]byte("ready\n"))
+	return a.meters.requests(mux)
 }
 
 // worker is the background part.

@@ -97,6 +97,18 @@ func URL(t testing.TB) string {
 	return server.url(name)
 }
 
+// Exec runs statements in the database at the address, for what no verb of the product does.
+func Exec(t testing.TB, address string, statements ...string) {
+	t.Helper()
+	conn, err := sql.Open("pgx", address)
+	check(t, err)
+	defer func() { _ = conn.Close() }()
+	for _, statement := range statements {
+		_, err := conn.ExecContext(context.Background(), statement)
+		check(t, err)
+	}
+}
+
 // New returns an open Store on a new database.
 func New(t testing.TB) *db.Store {
 	t.Helper()
