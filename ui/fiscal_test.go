@@ -168,5 +168,5 @@ func TestFiscalRefusalAndWarning(t *testing.T) {
 	if err := w.store.AddCFDI(t.Context(), &row); err != nil {
 		t.Fatal(err)
 	}
-	v.get(home+"/facturas/"+w.invoice.ID.String()).want(t, http.StatusOK).shows(t, "Requiere corrección", "El nombre debe ser igual al de su Constancia de Situación Fiscal").hides(t, "interno")
+	v.get(home+"/facturas/"+w.invoice.ID.String()).want(t, http.StatusOK).shows(t, "Requiere corrección", "El nombre debe ser igual al de la Constancia de Situación Fiscal").hides(t, "interno")
 }

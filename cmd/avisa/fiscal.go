@@ -130,6 +130,8 @@ func (a *app) openFiscal(links email.Links, mailer mail.Sender) (*fiscal.Service
 type lazySandbox struct {
 	store      *db.Store
 	production bool
+	now        func() time.Time // nil: time.Now
+	down       bool             // it answers nothing
 }
 
 func (l *lazySandbox) open(ctx context.Context) (*sandbox.Sandbox, error) {
@@ -140,7 +142,11 @@ func (l *lazySandbox) open(ctx context.Context) (*sandbox.Sandbox, error) {
 	if err != nil {
 		return nil, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "sandbox", Message: err.Error()}
 	}
-	return sandbox.New(sandbox.Config{Identity: identity, Store: sandbox.Postgres{Store: l.store}})
+	c := sandbox.Config{Identity: identity, Store: sandbox.Postgres{Store: l.store}, Now: l.now, Decisions: sandbox.Receivers, Taxpayers: sandbox.Taxpayers}
+	if l.down {
+		c.Fault = func([]byte) sandbox.Fault { return sandbox.Unavailable }
+	}
+	return sandbox.New(c)
 }
 
 // Test tells that the stamps have no fiscal validity.
@@ -247,7 +253,7 @@ func testCSD(rfc string) (*fiscal.CSD, error) {
 		SerialNumber: new(big.Int).SetBytes(fmt.Appendf(nil, "30001000009%09d", n)),
 		Subject: pkix.Name{CommonName: "CERTIFICADO DE DEMOSTRACION SIN VALIDEZ", ExtraNames: []pkix.AttributeTypeAndValue{
 			{Type: asn1.ObjectIdentifier{2, 5, 4, 45}, Value: rfc + " / VADA800927DJ3"}}},
-		NotBefore: now.AddDate(0, 0, -1), NotAfter: now.AddDate(4, 0, 0),
+		NotBefore: now.AddDate(0, -2, 0), NotAfter: now.AddDate(4, -2, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment,
 	}
 	cer, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

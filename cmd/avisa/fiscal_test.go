@@ -3,9 +3,15 @@ package main
 import (
 	"encoding/base64"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 )
 
@@ -51,4 +57,82 @@ func TestDemoCertificate(t *testing.T) {
 	if err != nil || csd.Rfc != demoIssuer || len(csd.NoCertificado) != 20 || csd.IsFiel() {
 		t.Fatal(csd, err)
 	}
+}
+
+// The demo shows every state of a fiscal document, and what it stamped the SAT's verifier takes.
+func TestDemoDocuments(t *testing.T) {
+	o := newOutside(t)
+	files, err := folderURL(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := config{Env: development, BaseURL: "http://localhost:8080", DatabaseURL: o.dsn, RedisURL: o.redis.URL(), SMTPURL: "smtp://" + o.mailbox.Addr() + "?tls=none", BlobURL: files, DataDir: t.TempDir(), Lease: 20 * time.Second,
+		Secret: "una-clave-solo-para-estas-pruebas-0123456789"}
+	if err := demoSecret(&c); err != nil {
+		t.Fatal(err)
+	}
+	a, err := open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.close)
+	if err := a.seed(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, now := access.With(t.Context(), access.SystemActor()), time.Now()
+
+	all := func() []db.CFDI {
+		list, _, err := a.fiscal.All(ctx, "", db.Page{First: db.MaxPage})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list.Rows
+	}
+	for _, row := range all() { // as the worker does
+		if row.Status == db.CFDIDraft {
+			if err := a.fiscal.Stamp(ctx, fiscal.StampJob{CFDI: row.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var refused, waiting, cancelling, cancelled, replacing int
+	stamped := map[string][]byte{}
+	for _, row := range all() {
+		switch {
+		case row.Status == db.CFDIStampFailed && row.Code == "CFDI40145":
+			refused++
+		case row.Kind == db.CFDIPago && row.Status == db.CFDISealed && row.Failure == string(fiscal.KindUnavailable) && row.Attempts == 5:
+			waiting++
+			jobs, err := a.store.JobsByKey(ctx, []string{fiscal.StampJob{CFDI: row.ID, Build: row.Build, Attempt: row.Attempts}.Key()})
+			if err != nil || len(jobs) != 1 {
+				t.Error("the receipt that waits is not tried again", jobs, err)
+			}
+		case row.CancelState == db.CancelInProcess && row.CancelDeadline != nil && row.CancelDeadline.After(now):
+			cancelling++
+		case row.Status == db.CFDICancelled && row.CancelMotivo == fiscal.MotivoConRelacion && row.HasAcuse:
+			cancelled++
+		}
+		if row.ReplacesID != 0 && row.Status == db.CFDIStamped {
+			replacing++
+		}
+		if row.Stamped() {
+			full, err := a.fiscal.Document(ctx, row.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stamped[row.ID.String()] = full.XML
+		}
+	}
+	if refused != 1 || waiting != 1 || cancelling != 1 || cancelled != 1 || replacing != 1 {
+		t.Errorf("refused %d, waiting %d, being cancelled %d, cancelled %d, replacing %d", refused, waiting, cancelling, cancelled, replacing)
+	}
+	outage, err := a.fiscal.StampingAlerts(ctx)
+	if err != nil || outage.Outage != nil {
+		t.Error("the demo begins with an outage", outage.Outage, err)
+	}
+	pac, err := sandbox.StoredIdentity(ctx, a.store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fiscaltest.VerifyAll(t, stamped, pac.CertificatePEM(), 1)
 }

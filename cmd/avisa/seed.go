@@ -88,6 +88,8 @@ var seedClients = []seedClient{
 		{due: 14, lines: []billing.LineInput{server("import-1")}},
 	}},
 	{"Florería de Muestra", "flores@floreria-muestra.example", "FMU050505GH5", "Guadalajara", "Jalisco", "es-MX", nil},
+	{"Refacciones Ficticias del Bajío", "pagos@refacciones-ficticias.example", "RFB060606IJ6", "León", "Guanajuato", "es-MX", nil},
+	{"Constructora de Muestra", "administracion@constructora-de-muestra.example", "CMU070707KL7", "Querétaro", "Querétaro", "es-MX", nil},
 }
 
 // seed fills an empty database with demo data. Where data are already, it changes nothing.
@@ -149,7 +151,10 @@ func (a *app) seed(ctx context.Context) error {
 	if err := a.seedMore(ctx); err != nil {
 		return err
 	}
-	return a.seedDocuments(ctx)
+	if err := a.seedDocuments(ctx); err != nil {
+		return err
+	}
+	return a.seedPast(ctx)
 }
 
 func (a *app) seedContacts(ctx context.Context, client db.Client) error {

@@ -195,9 +195,6 @@ func taxLabel(impuesto, factor string, tasa Num) string {
 	return name + " " + strings.TrimRight(strings.TrimRight(percent, "0"), ".") + "%"
 }
 
-// Grouped writes an amount of a document with separators of thousands: "1,848.00".
-func Grouped(amount string) string { return grouped(Num(amount)) }
-
 // grouped writes an amount as it is in the document, with separators of thousands.
 func grouped(n Num) string {
 	number, rest, _ := strings.Cut(string(n), " ")

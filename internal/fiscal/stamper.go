@@ -143,21 +143,21 @@ func RetryDelay(attempts int) time.Duration {
 // for (Status) before it is built anew.
 func StampExpired(fecha, now time.Time) bool { return now.Sub(fecha) > StampWindow }
 
-// friendly are the SAT's refusals of somebody's data, by ranges of codes CFDI40xxx, said to the
-// client.
+// friendly are the SAT's refusals of somebody's data, by ranges of codes CFDI40xxx, said to clients and
+// staff.
 var friendly = []struct {
 	from, to int
 	es, en   string
 }{
-	{138, 142, "Los datos fiscales del emisor no coinciden con los registros del SAT. Su proveedor los corregirá.", "The issuer's data do not match the SAT's records. Your provider will correct them."},
-	{143, 143, "Su RFC no está en la lista de contribuyentes inscritos del SAT. Revise que esté bien escrito.", "Your RFC is not in the SAT's list of taxpayers. Check its spelling."},
-	{144, 146, "El nombre debe ser igual al de su Constancia de Situación Fiscal, sin «S.A. de C.V.» si ahí no aparece.", `The name must be the one in your Constancia de Situación Fiscal, without "S.A. de C.V." unless it is there.`},
-	{147, 149, "El código postal debe ser el del domicilio de su Constancia de Situación Fiscal.", "The postal code must be that of your Constancia de Situación Fiscal."},
-	{157, 159, "El régimen fiscal debe ser uno de los de su Constancia de Situación Fiscal.", "The tax regime must be one of those in your Constancia de Situación Fiscal."},
-	{160, 161, "El uso del CFDI no se permite con su régimen fiscal.", "The UsoCFDI is not allowed with your tax regime."},
+	{138, 142, "Los datos fiscales del emisor no coinciden con los registros del SAT: los corrige quien emite.", "The issuer's data do not match the SAT's records: the issuer corrects them."},
+	{143, 143, "El RFC no está en la lista de contribuyentes inscritos del SAT. Revise que esté bien escrito.", "The RFC is not in the SAT's list of taxpayers. Check its spelling."},
+	{144, 146, "El nombre debe ser igual al de la Constancia de Situación Fiscal, sin «S.A. de C.V.» si ahí no aparece.", `The name must be the one in the Constancia de Situación Fiscal, without "S.A. de C.V." unless it is there.`},
+	{147, 149, "El código postal debe ser el del domicilio de la Constancia de Situación Fiscal.", "The postal code must be that of the Constancia de Situación Fiscal."},
+	{157, 159, "El régimen fiscal debe ser uno de los de la Constancia de Situación Fiscal.", "The tax regime must be one of those in the Constancia de Situación Fiscal."},
+	{160, 161, "El uso del CFDI no se permite con ese régimen fiscal.", "The UsoCFDI is not allowed with that tax regime."},
 }
 
-// FriendlyMessage says a refusal of the SAT to the client. ok is false when the code is not
+// FriendlyMessage says a refusal of the SAT so that a person knows what to correct. ok is false when the code is not
 // about fiscal data of issuer or receiver.
 func FriendlyMessage(code, lang string) (message string, ok bool) {
 	rest, found := strings.CutPrefix(code, "CFDI40")

@@ -36,6 +36,15 @@ func Money(ctx context.Context, m money.Minor, currency money.Currency) string {
 	return money.Format(m, currency, Lang(ctx))
 }
 
+// Amount is Money for an amount as a fiscal document writes it ("1848.00"); "" for none.
+func Amount(ctx context.Context, decimal, currency string) string {
+	m, err := money.ParseMinor(decimal, money.Currency(currency))
+	if err != nil {
+		return ""
+	}
+	return Money(ctx, m, money.Currency(currency))
+}
+
 // Date writes a calendar date: "30 abr 2026".
 func Date(ctx context.Context, d date.Date) string { return d.Format(Lang(ctx)) }
 

@@ -226,12 +226,28 @@ func (c *Console) checkDocument(w http.ResponseWriter, r *http.Request) error {
 	return layout.Redirect(w, r, documentPath(cfdi))
 }
 
-// documentTotal is the total as it is written in the document.
-func documentTotal(row db.CFDI) string {
-	if row.Total == "" {
-		return ""
+// documentNote is what there is to know, or to do, about a document in a list: why it was refused, what it waits for, and
+// until when a receiver can answer.
+func documentNote(ctx context.Context, row db.CFDI) string {
+	switch {
+	case row.Status == db.CFDIStampFailed:
+		return refusal(ctx, row.Code, row.Message)
+	case row.Waiting() && row.Failure != "":
+		return component.T(ctx, "stamping.failure."+row.Failure) + " · " + ft(ctx, "console.attempts", "n", row.Attempts)
+	case row.CancelState == db.CancelInProcess && row.CancelDeadline != nil:
+		return component.T(ctx, "cancellation.until", "date", satDay(ctx, *row.CancelDeadline))
+	case row.CancelState == db.CancelRejected || row.CancelState == db.CancelRefused:
+		return component.T(ctx, "cancellation.state."+row.CancelState)
 	}
-	return fiscal.Grouped(row.Total) + " " + row.Moneda
+	return ""
+}
+
+// refusal says why a document was not stamped: what to correct where that is known, else the PAC's own words.
+func refusal(ctx context.Context, code, message string) string {
+	if text, ok := fiscal.FriendlyMessage(code, component.Lang(ctx)); ok {
+		message = text
+	}
+	return strings.Trim(code+" · "+message, " ·")
 }
 
 func profileOptions(rows []db.FiscalProfile) []component.Option {

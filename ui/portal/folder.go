@@ -138,6 +138,4 @@ func folderName(ctx context.Context, row db.CFDI) string {
 	return strings.TrimSpace(ft(ctx, "kind."+row.Kind) + " " + documentName(row))
 }
 
-func folderTotal(row db.CFDI) string { return "$" + fiscal.Grouped(row.Total) + " " + row.Moneda }
-
 func upperFirst(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

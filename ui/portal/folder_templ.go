@@ -273,9 +273,9 @@ func folderPage(view folderView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var15 string
-				templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(folderTotal(row))
+				templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(component.Amount(ctx, row.Total, row.Moneda))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/portal/folder.templ`, Line: 47, Col: 82}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/portal/folder.templ`, Line: 47, Col: 110}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 				if templ_7745c5c3_Err != nil {
@@ -471,9 +471,9 @@ func folderPage(view folderView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var27 string
-				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(folderTotal(row))
+				templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(component.Amount(ctx, row.Total, row.Moneda))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/portal/folder.templ`, Line: 84, Col: 78}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/portal/folder.templ`, Line: 84, Col: 106}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 				if templ_7745c5c3_Err != nil {
@@ -761,7 +761,7 @@ func folderDocumentPage(client db.Client, trail fiscal.Trail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = component.Fact(component.T(ctx, "cfdi.total"), folderTotal(trail.CFDI)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Fact(component.T(ctx, "cfdi.total"), component.Amount(ctx, trail.Total, trail.Moneda)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

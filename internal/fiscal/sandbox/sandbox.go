@@ -41,6 +41,8 @@ type Config struct {
 	Now        func() time.Time // nil is time.Now
 	// Decisions of receivers by RFC; others accept as soon as they are asked.
 	Decisions map[string]Decision
+	// Taxpayers are names in the SAT's register by RFC, such as [Taxpayers]; the names of others are not checked.
+	Taxpayers map[string]string
 	// Credits are the stamps that can be made; 0 is without limit.
 	Credits int
 	// Fault is asked before each stamp; nil never fails.
@@ -113,7 +115,7 @@ func (s *Sandbox) Stamp(ctx context.Context, sealed []byte, key string) (*fiscal
 	}
 	switch fault {
 	case Unavailable:
-		return nil, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "http_503", Message: "simulated"}
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "http_503", Message: "Service Unavailable (simulated)"}
 	case BadCredentials:
 		return nil, &fiscal.PACError{Kind: fiscal.KindAuth, Code: "http_401", Message: "simulated"}
 	case Slow:
@@ -235,6 +237,9 @@ func (s *Sandbox) check(doc *fiscal.Document) error {
 	}
 	bad := doc.Validate(fiscal.Options{Now: s.c.Now(), Sealed: true}).Refusals()
 	if len(bad) == 0 {
+		if name, known := s.c.Taxpayers[c.Receptor.Rfc]; known && name != c.Receptor.Nombre {
+			return rejected("CFDI40145", "El campo Nombre del receptor, debe pertenecer al nombre asociado al RFC registrado en el campo Rfc del Receptor.")
+		}
 		return nil
 	}
 	code := bad[0].SAT
