@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -10,9 +11,11 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
-// MailLinkKey returns the key that signs personal links; the first call stores the fresh one.
-func (s *Store) MailLinkKey(ctx context.Context, fresh []byte) ([]byte, error) {
+// MailLinkKey returns the key that signs personal links and Message-IDs; the first call makes it.
+func (s *Store) MailLinkKey(ctx context.Context) ([]byte, error) {
 	var key []byte
+	fresh := make([]byte, 32)
+	_, _ = rand.Read(fresh)
 	err := s.idb.NewRaw(`WITH added AS (INSERT INTO mail_link_key (key) VALUES (?) ON CONFLICT (id) DO NOTHING RETURNING key)
 		SELECT key FROM added UNION ALL SELECT key FROM mail_link_key LIMIT 1`, fresh).Scan(ctx, &key)
 	return key, translate(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
@@ -53,6 +54,9 @@ func newOffice(t *testing.T) *office {
 		LinkURL: func(kind, token string) string { return "https://clientes.example/" + kind + "/" + token },
 		Render: func(_ context.Context, r reminder.Reminder) (mail.Message, error) {
 			return mail.Message{ID: r.MessageID, From: r.Company.Email, To: r.To, Subject: r.Number, Text: "Saldo"}, nil
+		},
+		RenderNotice: func(_ context.Context, n account.Notice) (mail.Message, error) {
+			return mail.Message{ID: n.Head().MessageID, From: n.Head().Company.Email, To: n.Head().To, Subject: "Aviso", Text: "Aviso"}, nil
 		}}
 	worker := jobs.New(jobs.Config{Store: o.store, Redis: client, Reminder: o.rules, Billing: &billing.Service{Store: o.store, Now: time.Now},
 		Concurrency: 10, Log: slog.New(slog.DiscardHandler), Now: time.Now})

@@ -109,6 +109,7 @@ func open(ctx context.Context, c config, log *slog.Logger) (_ *app, err error) {
 		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
 			return email.Reminder(ctx, r, links)
 		},
+		RenderNotice: a.account.Mail,
 	}
 	if a.fiscal, err = a.openFiscal(links, mailer); err != nil {
 		return nil, err

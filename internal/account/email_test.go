@@ -3,6 +3,7 @@ package account_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +153,27 @@ func TestNoticesAreKept(t *testing.T) {
 	e, err := w.Email(w.system(), list.Rows[0].ID)
 	if err != nil || e.Kind != db.EmailInvitation || e.ContactID != contact.ID || e.Status != db.EmailSent || e.Text != "https://clientes.example/***" || strings.Contains(e.Text, notice.Token) {
 		t.Fatalf("%+v, %v", e, err)
+	}
+	// Who can guess a Message-ID can report that the mail came back, which stops mail to the address.
+	for _, n := range w.notices {
+		if id := n.Head().MessageID; !regexp.MustCompile(`^account\.[a-z]+\.\d+\.[0-9a-f]{32}@`).MatchString(id) {
+			t.Errorf("Message-ID %s carries no proof", id)
+		}
+	}
+}
+
+// By what the product does itself, a mail names the company; nobody is called "system".
+func TestNoticesNameTheCompany(t *testing.T) {
+	w := newWorld(t)
+	company, err := w.Store.Company(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, notice := w.invite(w.system(), w.client, "ana@persona.example", access.Invoices); notice.InvitedBy != company.Name || company.Name == "" {
+		t.Errorf("invited by %q, want %q", notice.InvitedBy, company.Name)
+	}
+	if _, notice := w.invite(w.as("dueno@uno.example", password), w.client, "eva@persona.example", access.Invoices); notice.InvitedBy == company.Name || notice.InvitedBy == "" {
+		t.Errorf("invited by %q, want the owner", notice.InvitedBy)
 	}
 }
 

@@ -71,8 +71,12 @@ func (s *Service) OfferHandover(ctx context.Context, contactID id.Contact, passw
 		if err := tx.CloseHandovers(ctx, contact.ClientID, s.Now()); err != nil {
 			return err
 		}
+		by, err := inviter(ctx, tx)
+		if err != nil {
+			return err
+		}
 		link, err := s.newLink(ctx, tx, db.Link{Purpose: db.LinkHandover, Email: login.Email, SubAccountID: sub.ID,
-			InvitedBy: access.From(ctx).Name, ExpiresAt: s.Now().AddDate(0, 0, handoverDays)})
+			InvitedBy: by, ExpiresAt: s.Now().AddDate(0, 0, handoverDays)})
 		if err != nil {
 			return err
 		}

@@ -19,9 +19,23 @@ func (s *Service) invite(ctx context.Context, tx *db.Store, contact db.Contact, 
 }
 
 func (s *Service) mailInvitation(ctx context.Context, tx *db.Store, sub db.SubAccount, email string) error {
-	_, err := s.newLink(ctx, tx, db.Link{Purpose: db.LinkInvitation, Email: email, SubAccountID: sub.ID, InvitedBy: access.From(ctx).Name,
+	by, err := inviter(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = s.newLink(ctx, tx, db.Link{Purpose: db.LinkInvitation, Email: email, SubAccountID: sub.ID, InvitedBy: by,
 		ExpiresAt: s.Now().AddDate(0, 0, invitationDays)})
 	return err
+}
+
+// inviter is whom a mail names as the one who gives access: the person who does, and for what the product does by
+// itself or the command line asks for, the company.
+func inviter(ctx context.Context, tx *db.Store) (string, error) {
+	if actor := access.From(ctx); actor.Kind != access.System {
+		return actor.Name, nil
+	}
+	company, err := tx.Company(ctx)
+	return company.Name, err
 }
 
 // limitInvitations bounds the mail that people of clients can make us send.

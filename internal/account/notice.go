@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -16,7 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
-// Notice is a mail about access: one of the *Notice structs. Notices ignore email preferences.
+// Notice is a mail about access, or to those who must do something: one of the *Notice structs. Notices ignore email preferences.
 type Notice interface{ Head() Letter }
 
 // Letter is what every notice has.
@@ -250,11 +249,11 @@ func (s *Service) letter(ctx context.Context, kind string, n int64, to string) (
 	if err != nil {
 		return Letter{}, err
 	}
-	_, domain, ok := strings.Cut(company.Email, "@")
-	if !ok {
-		domain = "localhost"
+	key, err := s.Store.MailLinkKey(ctx)
+	if err != nil {
+		return Letter{}, err
 	}
-	return Letter{MessageID: fmt.Sprintf("account.%s.%d@%s", kind, n, domain), To: to, Language: locale.Spanish, Company: company, Kind: kind}, nil
+	return Letter{MessageID: mail.ID(key, fmt.Sprintf("account.%s.%d", kind, n), company.Email), To: to, Language: locale.Spanish, Company: company, Kind: kind}, nil
 }
 
 func (s *Service) greeting(ctx context.Context, person db.Person) (name, language string, err error) {

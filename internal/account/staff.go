@@ -51,7 +51,11 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 			return err
 		}
 		if invite {
-			if _, err := s.newLink(ctx, tx, db.Link{Purpose: db.LinkReset, StaffID: row.ID, Email: row.Email, InvitedBy: access.From(ctx).Name,
+			by, err := inviter(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if _, err := s.newLink(ctx, tx, db.Link{Purpose: db.LinkReset, StaffID: row.ID, Email: row.Email, InvitedBy: by,
 				ExpiresAt: s.Now().AddDate(0, 0, invitationDays)}); err != nil {
 				return err
 			}

@@ -138,7 +138,11 @@ func (s *Service) giveAccess(ctx context.Context, tx *db.Store, contact db.Conta
 	if err := tx.AddSubAccount(ctx, &row); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, AccessJob{SubAccount: row.ID, GivenBy: access.From(ctx).Name})
+	by, err := inviter(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, AccessJob{SubAccount: row.ID, GivenBy: by})
 }
 
 func (s *Service) setHomePassword(ctx context.Context, tx *db.Store, contact db.Contact, current db.SubAccount, password string) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -108,9 +107,12 @@ func (s *Service) SendExpiry(ctx context.Context, job ExpiryJob) error {
 	if err != nil {
 		return err
 	}
-	_, domain, _ := strings.Cut(company.Email, "@")
+	key, err := s.Store.MailLinkKey(ctx)
+	if err != nil {
+		return err
+	}
 	message, err := s.RenderNotice(ctx, ExpiryNotice{NoCertificado: issuer.CSD.NoCertificado, Days: issuer.DaysLeft, Until: date.Of(issuer.CSD.ValidUntil, ZonaCentro()),
-		Letter: account.Letter{MessageID: fmt.Sprintf("csd.%d.%d.%d@%s", job.CSD, job.Days, job.Staff, domain), To: person.Email, Name: person.Name, Language: person.Language, Company: company}})
+		Letter: account.Letter{MessageID: mail.ID(key, fmt.Sprintf("csd.%d.%d.%d", job.CSD, job.Days, job.Staff), company.Email), To: person.Email, Name: person.Name, Language: person.Language, Company: company}})
 	if err != nil {
 		return err
 	}

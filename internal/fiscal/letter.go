@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -161,8 +160,11 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 	if err != nil {
 		return letter, "", err
 	}
-	_, domain, _ := strings.Cut(company.Email, "@")
-	letter = Letter{Event: job.Event, MessageID: fmt.Sprintf("cfdi.%d.%d@%s", row.ID, contactID, domain), To: client.Email, Name: client.Name, Language: client.Language,
+	key, err := s.Store.MailLinkKey(ctx)
+	if err != nil {
+		return letter, "", err
+	}
+	letter = Letter{Event: job.Event, MessageID: mail.ID(key, fmt.Sprintf("cfdi.%d.%d", row.ID, contactID), company.Email), To: client.Email, Name: client.Name, Language: client.Language,
 		Kind: row.Kind, UUID: row.UUID, Number: doc.Comprobante.Serie + " " + doc.Comprobante.Folio, Rfc: row.RfcReceptor, Nombre: row.NombreReceptor,
 		Total: grouped(Num(row.Total)), Moneda: row.Moneda, InvoiceID: row.InvoiceID, Company: company, Sandbox: SinValidez(doc.Comprobante)}
 	topics := client.Topics
@@ -180,7 +182,7 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 		return letter, "preference_off", nil
 	}
 	if job.Event != db.MailStamped {
-		return s.cancelLetter(letter, row, doc.Comprobante, job, domain)
+		return s.cancelLetter(letter, row, doc.Comprobante, job, key)
 	}
 	if row.Status != db.CFDIStamped {
 		return letter, row.Status, nil
@@ -198,8 +200,8 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 
 // cancelLetter completes the mail about a cancellation: its term while the receiver can answer, and the acuse at its
 // end.
-func (s *Service) cancelLetter(letter Letter, row db.CFDI, c *Comprobante, job MailJob, domain string) (Letter, string, error) {
-	letter.MessageID = fmt.Sprintf("cfdi.%d.%d.%s.%d@%s", row.ID, job.Contact, job.Event, job.Round, domain)
+func (s *Service) cancelLetter(letter Letter, row db.CFDI, c *Comprobante, job MailJob, key []byte) (Letter, string, error) {
+	letter.MessageID = mail.ID(key, fmt.Sprintf("cfdi.%d.%d.%s.%d", row.ID, job.Contact, job.Event, job.Round), letter.Company.Email)
 	letter.Motivo, letter.Replacement = row.CancelMotivo, row.CancelSustitucion
 	if job.Event == db.MailCancelRequested {
 		if row.CancelState != db.CancelInProcess || row.CancelRound != job.Round || row.CancelDeadline == nil {

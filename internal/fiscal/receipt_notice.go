@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -110,9 +109,12 @@ func (s *Service) SendReceipts(ctx context.Context, job ReceiptsJob) error {
 	if err != nil {
 		return err
 	}
-	_, domain, _ := strings.Cut(company.Email, "@")
+	key, err := s.Store.MailLinkKey(ctx)
+	if err != nil {
+		return err
+	}
 	message, err := s.RenderNotice(ctx, ReceiptsNotice{Count: count, Due: job.Due,
-		Letter: account.Letter{MessageID: fmt.Sprintf("receipts.%s.%d@%s", job.Due, job.Staff, domain), To: person.Email, Name: person.Name, Language: person.Language, Company: company}})
+		Letter: account.Letter{MessageID: mail.ID(key, fmt.Sprintf("receipts.%s.%d", job.Due, job.Staff), company.Email), To: person.Email, Name: person.Name, Language: person.Language, Company: company}})
 	if err != nil {
 		return err
 	}

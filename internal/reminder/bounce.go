@@ -3,7 +3,6 @@ package reminder
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
-	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
@@ -207,63 +205,4 @@ func (s *Service) ClearBounce(ctx context.Context, clientID id.Client, contactID
 		Before: map[string]any{"bouncedEmail": before.BouncedEmail}, After: map[string]any{"bouncedEmail": ""}}, func(tx *db.Store) error {
 		return tx.MarkBounce(ctx, clientID, contactID, db.Bounce{})
 	})
-}
-
-// NoticeJob tells the owner of a client and the company what happened to somebody's reminders.
-type NoticeJob struct {
-	What      string // bounced, unsubscribed
-	ClientID  id.Client
-	ContactID id.Contact `json:",omitzero"`
-	Email     string
-	Detail    string
-	Ref       string // makes the job and its mails once
-}
-
-// Kind names the job's handler.
-func (NoticeJob) Kind() string { return "reminder:notice" }
-
-// Key makes a second request the same job.
-func (j NoticeJob) Key() string { return "notice:" + j.What + ":" + j.Ref }
-
-// SendNotice does a NoticeJob. The system only. A repetition sends the same Message-IDs.
-func (s *Service) SendNotice(ctx context.Context, job NoticeJob) error {
-	if err := access.RequireSystem(ctx); err != nil {
-		return err
-	}
-	company, err := s.Store.Company(ctx)
-	if err != nil {
-		return err
-	}
-	client, err := s.Store.Client(ctx, job.ClientID)
-	if err != nil {
-		return err
-	}
-	type reader struct{ role, email, name, language string }
-	readers := []reader{{"staff", company.Email, company.Name, locale.Spanish}}
-	owner, err := s.Store.OwnerLogin(ctx, job.ClientID)
-	if err == nil && !strings.EqualFold(owner.Email, job.Email) {
-		readers = append(readers, reader{"owner", owner.Email, client.Name, owner.Language})
-	} else if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	for _, r := range readers {
-		t := func(key string) string {
-			return locale.T(r.language, "mail.notice."+job.What+"."+key, "email", job.Email, "client", client.Name, "detail", job.Detail, "company", company.Name)
-		}
-		message := mail.Message{ID: fmt.Sprintf("notice.%s.%s.%s@%s", job.What, job.Ref, r.role, domainOf(company.Email)),
-			FromName: company.Name, From: company.Email, ToName: r.name, To: r.email, Subject: t("subject"), Text: t("text"), Language: r.language}
-		receipt, err := s.Mailer.Send(ctx, message)
-		if r.role == "owner" {
-			if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailNotice, client.ID, 0, message).Went(receipt, err)); err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
-				continue // a notice that cannot arrive must not hold up the other
-			}
-			return err
-		}
-	}
-	return nil
 }

@@ -113,7 +113,7 @@ func (s *Service) toMe(ctx context.Context, message mail.Message) error {
 		return fault.New(fault.Forbidden, "STAFF_ONLY")
 	}
 	message.To, message.ToName, message.Unsubscribe, message.Headers = to, access.From(ctx).Name, "", nil
-	message.ID = "test." + strconv.FormatInt(s.Now().UnixNano(), 36) + "@" + domainOf(message.From)
+	message.ID = "test." + strconv.FormatInt(s.Now().UnixNano(), 36) + "@" + mail.DomainOf(message.From)
 	if s.Mailer == nil {
 		return fault.New(fault.Conflict, "MAIL_UNAVAILABLE") // this process sends no mail
 	}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
-	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
@@ -33,13 +33,17 @@ func (s *Service) SendGatewayNotice(ctx context.Context, job billing.GatewayJob)
 	if err != nil {
 		return err
 	}
-	lang := company.Language
-	t := func(key string) string {
-		return locale.T(lang, "mail.notice.gateway."+key, "client", client.Name, "amount", money.Format(event.Amount, event.Currency, lang),
-			"reference", event.ChargeRef, "cause", locale.T(lang, "mail.notice.gateway."+event.Outcome), "url", job.URL)
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return err
 	}
-	_, err = s.Mailer.Send(ctx, mail.Message{ID: fmt.Sprintf("notice.%s@%s", event.ID, domainOf(company.Email)), FromName: company.Name, From: company.Email,
-		ToName: company.Name, To: company.Email, Subject: t("subject"), Text: t("text"), Language: lang})
+	message, err := s.RenderNotice(ctx, GatewayNotice{Client: client.Name, Amount: money.Format(event.Amount, event.Currency, company.Language),
+		Reference: event.ChargeRef, Outcome: event.Outcome, URL: job.URL, Letter: account.Letter{MessageID: mail.ID(key, "notice."+event.ID.String(), company.Email),
+			To: company.Email, Name: company.Name, Language: company.Language, Company: company}})
+	if err != nil {
+		return fmt.Errorf("render the notice of a gateway's event: %w", err)
+	}
+	_, err = s.Mailer.Send(ctx, message)
 	if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
 		return nil // the console says it too
 	}

@@ -3,7 +3,6 @@ package reminder
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
-	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
@@ -93,9 +92,7 @@ func (s *Service) linkKey(ctx context.Context) ([]byte, error) {
 	s.cached.Lock()
 	defer s.cached.Unlock()
 	if s.cached.linkKey == nil {
-		fresh := make([]byte, 32)
-		_, _ = rand.Read(fresh)
-		key, err := s.Store.MailLinkKey(ctx, fresh)
+		key, err := s.Store.MailLinkKey(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -352,16 +349,16 @@ func (s *Service) SendVerification(ctx context.Context, job VerifyJob) error {
 	if err != nil {
 		return err
 	}
-	t := func(key string) string {
-		return locale.T(contact.Language, "mail.verify."+key, "email", contact.Email, "client", client.Name, "company", company.Name, "link", s.LinkURL(LinkVerify, token))
-	}
 	key, err := s.linkKey(ctx)
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("verify.%d.%s", contact.ID, job.Ref)
-	message := mail.Message{ID: name + "." + proof(key, name) + "@" + domainOf(company.Email), FromName: company.Name, From: company.Email,
-		ToName: contact.Name(), To: contact.Email, Subject: t("subject"), Text: t("text"), Language: contact.Language, Secrets: []string{token}}
+	message, err := s.RenderNotice(ctx, VerifyNotice{Client: client.Name, Token: token, URL: s.LinkURL(LinkVerify, token),
+		Letter: account.Letter{MessageID: mail.ID(key, fmt.Sprintf("verify.%d.%s", contact.ID, job.Ref), company.Email), To: contact.Email, Name: contact.Name(),
+			Language: contact.Language, Company: company}})
+	if err != nil {
+		return fmt.Errorf("render a request to confirm an address: %w", err)
+	}
 	receipt, err := s.Mailer.Send(ctx, message)
 	if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailVerification, client.ID, contact.ID, message).Went(receipt, err)); err != nil {
 		return err

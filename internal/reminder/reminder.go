@@ -9,6 +9,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -21,9 +22,11 @@ type Service struct {
 	Now     func() time.Time
 	Mailer  mail.Sender
 	Render  func(ctx context.Context, r Reminder) (mail.Message, error) // text and HTML of one reminder
-	Worker  string                                                      // names this process in the ledger
-	Lease   time.Duration                                               // after which a claim counts as lost; longer than any mail takes
-	Gate    Gate                                                        // limits of the mail server
+	// RenderNotice writes the other mails: that an address bounced, must be confirmed and so on.
+	RenderNotice func(ctx context.Context, n account.Notice) (mail.Message, error)
+	Worker       string        // names this process in the ledger
+	Lease        time.Duration // after which a claim counts as lost; longer than any mail takes
+	Gate         Gate          // limits of the mail server
 	// LinkURL is the address of the page that a personal link of the kind opens.
 	LinkURL func(kind, token string) string
 

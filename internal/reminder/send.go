@@ -2,7 +2,6 @@ package reminder
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -148,7 +147,7 @@ func (s *Service) sendRows(ctx context.Context, rows []db.Sending) ([]db.Outcome
 func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, error) {
 	row := rows[0]
 	end := db.Outcome{Status: db.DeliveryPlanned}
-	domain := strings.ToLower(domainOf(row.Recipient.Email))
+	domain := strings.ToLower(mail.DomainOf(row.Recipient.Email))
 	leave, wait := s.Gate.enter(ctx, domain)
 	if wait > 0 {
 		end.Reason, end.Wait, end.Event = "domain_waits", wait, "deferred"
@@ -394,25 +393,10 @@ func compose(row db.Sending, company db.Company, now time.Time, key []byte) Remi
 	}
 }
 
-// messageID is the Message-ID of a delivery's mail: the same in every attempt. It carries a signature under
-// the installation's key, so that nobody who has not read the mail can report that it came back.
+// messageID is the Message-ID of a delivery's mail: the same in every attempt (see mail.ID).
 func messageID(row db.Sending, company db.Company, key []byte) string {
 	if row.MessageID != "" {
 		return row.MessageID
 	}
-	name := fmt.Sprintf("reminder.%d.%d.%d", row.InvoiceID, row.StepID, row.ContactID)
-	return name + "." + proof(key, name) + "@" + domainOf(company.Email)
-}
-
-// proof is what only this installation can add to the name of a mail.
-func proof(key []byte, name string) string {
-	return hex.EncodeToString(signature(key, []byte(name), ""))
-}
-
-// domainOf is the part of an address after the @.
-func domainOf(address string) string {
-	if _, domain, ok := strings.Cut(address, "@"); ok {
-		return domain
-	}
-	return "localhost"
+	return mail.ID(key, fmt.Sprintf("reminder.%d.%d.%d", row.InvoiceID, row.StepID, row.ContactID), company.Email)
 }

@@ -3,6 +3,7 @@ package reminder_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
@@ -46,6 +48,16 @@ func newOutside(t *testing.T) *outside {
 			return mail.Message{ID: r.MessageID, From: r.Company.Email, To: r.To, Subject: r.Words.Subject, Text: r.Words.Body}, nil
 		}
 		return mail.Message{ID: r.MessageID, From: r.Company.Email, FromName: r.Company.Name, To: r.To, ToName: r.Name, Subject: "Recordatorio " + r.Number, Text: "Saldo"}, nil
+	}
+	o.rules.RenderNotice = func(_ context.Context, n account.Notice) (mail.Message, error) {
+		m := mail.Message{ID: n.Head().MessageID, From: n.Head().Company.Email, To: n.Head().To, Subject: fmt.Sprintf("%T", n)}
+		switch n := n.(type) {
+		case reminder.VerifyNotice:
+			m.Text, m.Secrets = n.URL, []string{n.Token}
+		case reminder.MailNotice:
+			m.Text = n.What + " " + n.Email + ": " + n.Detail
+		}
+		return m, nil
 	}
 	o.client = dbtest.Client(t, o.store, "Cliente\r\nBcc: intruso@envio.example", recipient)
 	o.invoice = dbtest.Invoice(t, o.store, o.client, "2026-03-02", "2026-03-20", at("2026-03-02 08:00"))

@@ -1,6 +1,7 @@
 package reminder
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -37,7 +38,7 @@ var mergeValues = map[string]func(Reminder) string{
 	"company.email":       func(r Reminder) string { return r.Company.Email },
 	"company.phonenumber": func(r Reminder) string { return r.Company.Phonenumber },
 	"company.payment":     func(r Reminder) string { return r.Company.PaymentDetails },
-	"signature":           func(r Reminder) string { return r.Company.Signature },
+	"signature":           func(r Reminder) string { return cmp.Or(strings.TrimSpace(r.Company.Signature), r.Company.Name) },
 }
 
 // MergeValues lists the values that a template may use, in order.
@@ -141,7 +142,35 @@ func fillTemplate(nodes []node, r Reminder, out *strings.Builder) {
 				fillTemplate(n.then, r, out)
 			}
 		default:
-			out.WriteString(mergeValues[n.value](r))
+			out.WriteString(cmp.Or(strings.TrimSpace(mergeValues[n.value](r)), blank))
+		}
+	}
+}
+
+// blank stands for a value that there is none of, until withoutBlanks takes it away with its line. No text has it.
+const blank = "\x00"
+
+// withoutBlanks leaves out the lines that a value is missing in: a mail says nothing rather than half a sentence.
+// Staff learn of it when they save a template (see checkBlanks); this is for what became empty since.
+func withoutBlanks(text string) string {
+	var kept strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, blank) {
+			kept.WriteString(line)
+		}
+	}
+	return kept.String()
+}
+
+// checkBlanks notes the values that the company has not filled in, where no {{#if}} asks for them.
+func checkBlanks(nodes []node, company db.Company, path string, checks *fault.Checks) {
+	for _, n := range nodes {
+		empty := strings.HasPrefix(n.value, "company.") && strings.TrimSpace(mergeValues[n.value](Reminder{Company: company})) == ""
+		switch {
+		case n.then != nil && !empty:
+			checkBlanks(n.then, company, path, checks)
+		case n.then == nil && empty:
+			checks.Add(path, "TEMPLATE_EMPTY_VALUE", "name", n.value)
 		}
 	}
 }
@@ -156,10 +185,10 @@ func fill(t db.MailTemplate, r Reminder) (Words, error) {
 	}
 	var out strings.Builder
 	fillTemplate(subject, r, &out)
-	words := Words{Subject: strings.Join(strings.Fields(out.String()), " ")}
+	words := Words{Subject: strings.Join(strings.Fields(strings.ReplaceAll(out.String(), blank, "")), " ")}
 	out.Reset()
 	fillTemplate(body, r, &out)
-	words.Body = strings.ReplaceAll(out.String(), "\r\n", "\n")
+	words.Body = withoutBlanks(strings.ReplaceAll(out.String(), "\r\n", "\n"))
 	return words, nil
 }
 
@@ -205,17 +234,33 @@ func (in TemplateInput) check() error {
 	return checks.Err()
 }
 
+// checkTemplate is check, also against what the company has filled in.
+func (s *Service) checkTemplate(ctx context.Context, in TemplateInput) error {
+	if err := in.check(); err != nil {
+		return err
+	}
+	company, err := s.Store.Company(ctx)
+	if err != nil {
+		return err
+	}
+	var checks, read fault.Checks
+	checkBlanks(parseTemplate(in.Subject, "subject", &read), company, "subject", &checks)
+	checkBlanks(parseTemplate(in.Body, "body", &read), company, "body", &checks)
+	return checks.Err()
+}
+
 func (in TemplateInput) row() db.MailTemplate {
 	return db.MailTemplate{Anchor: in.Anchor, Days: in.Days, Language: in.Language, Subject: in.Subject, Body: in.Body}
 }
 
 // SaveTemplate stores a new version, which holds from now on. A value that does not exist is an error
-// with its place, never a blank in a mail. Staff only.
+// with its place, and one that the company has not filled in is an error outside of {{#if}}: never a blank in a
+// mail. A line whose value becomes empty later is left out of the mail. Staff only.
 func (s *Service) SaveTemplate(ctx context.Context, in TemplateInput) (db.MailTemplate, error) {
 	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
 		return db.MailTemplate{}, err
 	}
-	if err := in.check(); err != nil {
+	if err := s.checkTemplate(ctx, in); err != nil {
 		return db.MailTemplate{}, err
 	}
 	row := in.row()
@@ -291,7 +336,7 @@ func (s *Service) PreviewTemplate(ctx context.Context, in TemplateInput, invoice
 	if err := access.RequireStaff(ctx); err != nil {
 		return mail.Message{}, err
 	}
-	if err := in.check(); err != nil {
+	if err := s.checkTemplate(ctx, in); err != nil {
 		return mail.Message{}, err
 	}
 	row, err := s.sending(ctx, invoiceID, 0, db.ReminderStep{Anchor: in.Anchor, Days: in.Days})

@@ -74,3 +74,43 @@ func TestTemplateErrors(t *testing.T) {
 		}
 	}
 }
+
+// A value that the company has not filled in is an error at save, unless a condition asks for it; when it becomes
+// empty later its line is left out. Nothing in a mail is ever blank.
+func TestTemplateBlanks(t *testing.T) {
+	o := newOutside(t)
+	set := func(phonenumber, payment, signature string) {
+		company, err := o.store.Company(t.Context())
+		fail(o.world, err)
+		company.Phonenumber, company.PaymentDetails, company.Signature = phonenumber, payment, signature
+		fail(o.world, o.store.SaveCompany(t.Context(), &company))
+	}
+	in := reminder.TemplateInput{Anchor: db.AnchorDue, Days: -1, Language: "es-MX", Subject: "Factura {{invoice.number}}"}
+	save := func(body string) error {
+		in.Body = body
+		_, err := o.rules.SaveTemplate(o.system(), in)
+		return err
+	}
+	set("", "", "")
+	for body, wrong := range map[string]string{
+		"Llame al {{company.phonenumber}}":                                                       "company.phonenumber",
+		"{{#if invoice.days_left}}{{company.payment}}{{/if}}":                                    "company.payment",
+		"{{#if company.phonenumber}}Llame al {{company.phonenumber}}{{/if}} {{company.payment}}": "company.payment",
+		"{{#if company.phonenumber}}Llame al {{company.phonenumber}}{{/if}}{{company.email}}":    "",
+		"{{signature}}": "",
+	} {
+		f, refused := fault.As(save(body))
+		if refused != (wrong != "") || refused && (len(f.Fields) != 1 || f.Fields[0].Code != "TEMPLATE_EMPTY_VALUE" || f.Fields[0].Args["name"] != wrong || f.Fields[0].Path != "body") {
+			t.Errorf("%q: %v, want %q", body, f, wrong)
+		}
+	}
+	set("55 5555 0100", "CLABE 1", "Cobranza")
+	fail(o.world, save("Saldo {{invoice.balance}}.\nLlame al {{company.phonenumber}}.\nPague a:\n{{company.payment}}\n\nAtentamente,\n{{signature}}"))
+	set("", " ", "")
+	o.send(o.take())
+	company, err := o.store.Company(t.Context())
+	fail(o.world, err)
+	if got, want := strings.TrimSpace(o.mailbox.Messages()[0].Text), "Saldo $116.00 MXN.\nPague a:\n\nAtentamente,\n"+company.Name; strings.ReplaceAll(got, "\r\n", "\n") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -102,6 +102,9 @@ func TestReminderOwnWords(t *testing.T) {
 	}
 }
 
+// lateFee is one that the invoice will bear.
+var lateFee = db.LateFee{Name: "Recargo por pago tardío", On: "2026-05-05", Total: 12346, Currency: money.MXN}
+
 func TestReminderGolden(t *testing.T) {
 	cases := map[string]func(*reminder.Reminder){
 		"issued":    func(r *reminder.Reminder) { r.Issued, r.DaysLeft = true, 15 },
@@ -119,6 +122,13 @@ func TestReminderGolden(t *testing.T) {
 			several(r)
 			r.DaysLeft, r.Balance = -1, r.Balance-50000
 		},
+		"late-fee": func(r *reminder.Reminder) { r.LateFees = []db.LateFee{lateFee} },
+		"several-late-fee": func(r *reminder.Reminder) {
+			several(r)
+			fee := lateFee
+			fee.Name += " (factura F-103)"
+			r.LateFees = []db.LateFee{lateFee, fee}
+		},
 		"own": func(r *reminder.Reminder) { own(r) },
 		"several-own": func(r *reminder.Reminder) {
 			several(r)
@@ -135,9 +145,7 @@ func TestReminderGolden(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				file := filepath.Join("testdata", name+"."+lang)
-				golden(t, file+".txt.golden", "Subject: "+m.Subject+"\n\n"+m.Text)
-				golden(t, file+".html.golden", m.HTML)
+				keep(t, name, m)
 			})
 		}
 	}

@@ -29,6 +29,8 @@ type letter struct {
 	Facts     []fact
 	Balance   fact
 	Action    link
+	Alert     string   // above everything else
+	Note      string   // below the button
 	Payment   []string // how to pay, line by line
 	Reference string   // what to name in the payment
 	Signature []string
@@ -73,10 +75,10 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	l := letter{
 		Language: lang, Subject: about("subject." + tone), Preheader: t("preheader"), Company: r.Company.Name, Email: r.To,
 		Colour: brandColour(r.Company.BrandColour), Tone: tone, ToneLabel: t("tone." + tone), Title: about("title.other"),
-		Greeting: t("greeting"), Lead: about("lead." + tone),
+		Greeting: greeting(lang, r.Name), Lead: about("lead." + tone),
 		Balance: fact{Label: t("balance"), Value: amount(r.Balance)}, Reference: about("reference"),
 		Action:  link{t("view"), cmp.Or(r.Link, links.Invoice(r.InvoiceID))}, // the personal one opens without a login
-		Payment: lines(r.Company.PaymentDetails), Signature: lines(r.Company.Signature),
+		Payment: lines(r.Company.PaymentDetails), Signature: signature(r.Company),
 		Why: t("why"), HowToStop: t("change"), Change: link{t("change.link"), links.Contacts()},
 	}
 	if r.Preferences != "" { // opens without a login too
@@ -85,12 +87,6 @@ func newLetter(r reminder.Reminder, links Links) letter {
 	l.OnColour = readableOn(l.Colour)
 	if tone == "issued" {
 		l.Title = about("title.issued")
-	}
-	if r.Name == "" {
-		l.Greeting = t("greeting.nobody")
-	}
-	if len(l.Signature) == 0 {
-		l.Signature = []string{r.Company.Name}
 	}
 	due := fact{Label: t("due_on"), Value: longDate(lang, r.DueDate)}
 	if len(r.Invoices) > 0 {
@@ -109,17 +105,34 @@ func newLetter(r reminder.Reminder, links Links) letter {
 		l.Facts = append(l.Facts, fact{Label: locale.T(lang, "mail.late_fee.fact", "name", line(fee.Name), "day", longDate(lang, fee.On)), Value: money.Format(fee.Total, fee.Currency, lang)})
 	}
 	l.use(r.Words, r.Company)
-	taxID := ""
-	if r.Company.TaxID != "" {
-		taxID = locale.T(lang, "mail.rfc", "rfc", line(r.Company.TaxID))
-	}
-	legal := line(r.Company.LegalName)
-	if legal == "" {
-		legal = r.Company.Name
-	}
-	l.Legal = joinPresent(joinedBy(" · ", legal, taxID), strings.Join(lines(r.Company.Address), ", "),
-		joinedBy(" · ", line(r.Company.Phonenumber), line(r.Company.Email), line(r.Company.Website)))
+	l.Legal = legal(r.Company, lang)
 	return l
+}
+
+// legal says who sends the mail, line by line.
+func legal(company db.Company, lang string) []string {
+	taxID := ""
+	if company.TaxID != "" {
+		taxID = locale.T(lang, "mail.rfc", "rfc", line(company.TaxID))
+	}
+	return joinPresent(joinedBy(" · ", cmp.Or(line(company.LegalName), line(company.Name)), taxID), strings.Join(lines(company.Address), ", "),
+		joinedBy(" · ", line(company.Phonenumber), line(company.Email), line(company.Website)))
+}
+
+// signature is the company's, its name where it has none.
+func signature(company db.Company) []string {
+	if signed := lines(company.Signature); len(signed) > 0 {
+		return signed
+	}
+	return []string{line(company.Name)}
+}
+
+// greeting is how a mail begins to somebody whose name may not be known.
+func greeting(lang, name string) string {
+	if name == "" {
+		return locale.T(lang, "mail.greeting.nobody")
+	}
+	return locale.T(lang, "mail.greeting", "name", name)
 }
 
 // use puts the words of a template into the letter. What they say themselves, the rest of the letter does
@@ -135,11 +148,11 @@ func (l *letter) use(words *reminder.Words, company db.Company) {
 	if says(strings.TrimSpace(strings.ReplaceAll(company.PaymentDetails, "\r\n", "\n"))) {
 		l.Payment = nil
 	}
-	if signature := strings.TrimSpace(strings.ReplaceAll(company.Signature, "\r\n", "\n")); says(signature) {
-		cut, last := strings.CutSuffix(strings.TrimSpace(body), signature)
-		if body = cut; !last { // it stays where the words have it; at their end it goes to the letter's
-			l.Signature = nil
-		}
+	signed := strings.TrimSpace(strings.ReplaceAll(company.Signature, "\r\n", "\n"))
+	if cut, last := strings.CutSuffix(strings.TrimSpace(body), cmp.Or(signed, company.Name)); last { // at their end it goes to the letter's
+		body = cut
+	} else if says(signed) { // it stays where the words have it
+		l.Signature = nil
 	}
 	part := paragraph{}
 	for text := range strings.Lines(body + "\n\n") {

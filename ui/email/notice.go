@@ -13,6 +13,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // Invitation is where an invitation is accepted.
@@ -41,6 +42,16 @@ func (l Links) Issuer() string { return l.at("/consola/fiscal/emisor") }
 
 // Pending is where staff see what documents wait for.
 func (l Links) Pending() string { return l.at("/consola/fiscal/pendientes") }
+
+// ClientContacts is the page where the people of one client decide who is sent what.
+func (l Links) ClientContacts(client id.Client) string {
+	return l.at("/clientes/" + client.String() + "/contactos")
+}
+
+// ConsoleClient is the page of a client for staff.
+func (l Links) ConsoleClient(client id.Client) string {
+	return l.at("/consola/clientes/" + client.String())
+}
 
 func realm(staff bool) string {
 	if staff {
@@ -78,16 +89,9 @@ func Notice(ctx context.Context, n account.Notice, links Links) (mail.Message, e
 	values = append(values, "company", company, "email", to)
 	t := func(key string) string { return locale.T(lang, "notice."+key+"."+kind, values...) }
 	l := letter{Language: lang, Company: company, Colour: brandColour(head.Company.BrandColour), Subject: line(t("subject")), Title: line(t("subject")),
-		Preheader: t("lead"), Lead: t("lead"), Action: link{t("action"), address}, Why: t("why"), Email: to,
-		Greeting: locale.T(lang, "mail.greeting", "name", name), Signature: lines(head.Company.Signature),
-		Legal: []string{t("legal")}}
+		Preheader: t("lead"), Lead: t("lead"), Facts: noticeFacts(n, lang), Action: link{t("action"), address}, Note: t("why"), Email: to,
+		Greeting: greeting(lang, name), Signature: signature(head.Company), Legal: append([]string{t("legal")}, legal(head.Company, lang)...)}
 	l.OnColour = readableOn(l.Colour)
-	if name == "" {
-		l.Greeting = locale.T(lang, "mail.greeting.nobody")
-	}
-	if len(l.Signature) == 0 {
-		l.Signature = []string{company}
-	}
 	var html strings.Builder
 	if err := noticeDocument(l).Render(ctx, &html); err != nil {
 		return mail.Message{}, err
@@ -103,6 +107,22 @@ func secrets(n account.Notice) []string {
 		return []string{n.Token}
 	case account.ResetNotice:
 		return []string{n.Token}
+	case reminder.VerifyNotice:
+		return []string{n.Token}
+	}
+	return nil
+}
+
+// noticeFacts are what a notice shows line by line.
+func noticeFacts(n account.Notice, lang string) []fact {
+	t := func(key string) string { return locale.T(lang, "notice.fact."+key) }
+	switch n := n.(type) {
+	case reminder.MailNotice:
+		if n.What == "bounced" {
+			return []fact{{Label: t("client"), Value: line(n.Client)}, {Label: t("address"), Value: line(n.Email)}, {Label: t("answer"), Value: line(n.Detail)}}
+		}
+	case reminder.GatewayNotice:
+		return []fact{{Label: t("client"), Value: line(n.Client)}, {Label: t("amount"), Value: n.Amount}, {Label: t("reference"), Value: line(n.Reference)}}
 	}
 	return nil
 }
@@ -135,6 +155,19 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 		return "receipts", links.Pending(), []any{"count", n.Count, "due", longDate(lang, n.Due)}, nil
 	case account.AccessNotice:
 		return "access", links.SignIn(), []any{"by", line(n.GivenBy), "client", line(n.Client)}, nil
+	case reminder.MailNotice:
+		kind, address := n.What+"_owner", links.ClientContacts(n.Of)
+		if n.Staff {
+			kind, address = n.What+"_staff", links.ConsoleClient(n.Of)
+		}
+		return kind, address, []any{"address", line(n.Email), "client", line(n.Client)}, nil
+	case reminder.VerifyNotice:
+		if !(Links{BaseURL: n.URL}).valid() {
+			return "", "", nil, fmt.Errorf("personal link %q is no web address", n.URL)
+		}
+		return "verify", n.URL, []any{"client", line(n.Client)}, nil
+	case reminder.GatewayNotice:
+		return "gateway", n.URL, []any{"amount", n.Amount, "cause", locale.T(lang, "notice.cause."+n.Outcome)}, nil
 	}
 	return "", "", nil, fmt.Errorf("no mail is written for %T", n)
 }
@@ -150,6 +183,14 @@ func moment(at time.Time, lang, zone string) string {
 }
 
 func noticeText(l letter) string {
-	parts := []string{wrap(l.Greeting), wrap(l.Lead), l.Action.Label + ":\n" + l.Action.URL, wrap(l.Why), strings.Join(l.Signature, "\n") + "\n-- \n" + wrap(strings.Join(l.Legal, " "))}
-	return strings.Join(parts, "\n\n") + "\n"
+	facts := ""
+	for _, f := range l.Facts {
+		facts += f.Label + ": " + f.Value + "\n"
+	}
+	parts := joinPresent(wrap(l.Alert), wrap(l.Greeting), wrap(l.Lead), strings.TrimSuffix(facts, "\n"), l.Action.Label+":\n"+l.Action.URL, wrap(l.Note), strings.Join(l.Signature, "\n"))
+	legal := make([]string, len(l.Legal))
+	for i, text := range l.Legal {
+		legal[i] = wrap(text)
+	}
+	return strings.Join(parts, "\n\n") + "\n\n-- \n" + strings.Join(legal, "\n") + "\n"
 }

@@ -11,6 +11,9 @@ import (
 // width of the text part, characters.
 const width = 72
 
+// column is how long the labels of facts are at most that values stand beside in a column, characters.
+const column = 26
+
 // text writes the text part of a letter.
 func text(l letter) string {
 	t := func(key string, args ...any) string { return locale.T(l.Language, "mail."+key, args...) }
@@ -41,10 +44,12 @@ func text(l letter) string {
 	facts := append(append([]fact{}, l.Facts...), l.Balance)
 	longest := 0
 	for _, f := range facts {
-		longest = max(longest, utf8.RuneCountInString(f.Label))
+		if n := utf8.RuneCountInString(f.Label); n <= column { // a longer one stands out by itself
+			longest = max(longest, n)
+		}
 	}
 	for _, f := range facts {
-		b.WriteString("  " + f.Label + ":" + strings.Repeat(" ", longest-utf8.RuneCountInString(f.Label)+2) + f.Value + "\n")
+		b.WriteString("  " + f.Label + ":" + strings.Repeat(" ", max(longest-utf8.RuneCountInString(f.Label)+2, 1)) + f.Value + "\n")
 		if f.URL != "" {
 			b.WriteString("  " + f.URL + "\n")
 		}
