@@ -720,7 +720,7 @@ func Tabs(label string, tabs []Tab) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "\" class=\"-mx-4 overflow-x-auto px-4 sm:mx-0 sm:px-0\"><ul class=\"flex w-max min-w-full gap-1 border-b border-base-300\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 42, "\" class=\"-mx-4 overflow-x-auto px-4 [scrollbar-width:none] sm:mx-0 sm:px-0\" data-sections><ul class=\"flex w-max min-w-full gap-1 border-b border-base-300\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

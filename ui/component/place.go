@@ -82,11 +82,18 @@ var zoneNames = []string{
 func Zones(ctx context.Context, current string) []Option {
 	list := make([]Option, 0, len(zoneNames)+1)
 	for _, name := range zoneNames {
-		label := strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
-		if key := "portal.zone." + name; locale.Has(key) {
-			label = T(ctx, key)
-		}
-		list = append(list, Option{Value: name, Label: label})
+		list = append(list, Option{Value: name, Label: ZoneName(ctx, name)})
 	}
-	return withCurrent(list, current)
+	if current == "" || slices.Contains(zoneNames, current) {
+		return list
+	}
+	return append(list, Option{Value: current, Label: ZoneName(ctx, current)})
+}
+
+// ZoneName is what people call a time zone: "Centro de México", or the city of its IANA name.
+func ZoneName(ctx context.Context, name string) string {
+	if key := "portal.zone." + name; locale.Has(key) {
+		return T(ctx, key)
+	}
+	return strings.ReplaceAll(name[strings.LastIndex(name, "/")+1:], "_", " ")
 }

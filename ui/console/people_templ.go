@@ -462,7 +462,7 @@ func tokenList(v tokensView) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = component.Empty("key", t(ctx, "tokens.empty"), "").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = component.Empty("key", t(ctx, "tokens.empty"), t(ctx, "tokens.empty.detail")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

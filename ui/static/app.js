@@ -92,12 +92,11 @@ const fillFrames = () =>
 document.addEventListener('htmx:after:swap', fillFrames);
 
 // Where the reader is stays in sight, also when the sections are wider than the window.
-const showSection = () => {
-  const here = document.querySelector('[data-sections] [aria-current]');
-  if (!here) return;
-  const bar = here.closest('[data-sections]');
-  bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
-};
+const showSection = () =>
+  document.querySelectorAll('[data-sections] [aria-current]').forEach((here) => {
+    const bar = here.closest('[data-sections]');
+    bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+  });
 
 document.addEventListener('DOMContentLoaded', () => {
   fillFrames();
