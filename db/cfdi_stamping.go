@@ -120,6 +120,13 @@ func (s *Store) RedraftCFDIs(ctx context.Context, only ...id.CFDI) ([]CFDI, erro
 	return rows, translate(err)
 }
 
+// CFDIsRefusedOf are the documents to a fiscal profile that wait for corrected data.
+func (s *Store) CFDIsRefusedOf(ctx context.Context, profile id.FiscalProfile) ([]id.CFDI, error) {
+	var rows []id.CFDI
+	err := s.idb.NewSelect().Table("cfdi").Column("id").Where("profile_id = ?", profile).Where("status = 'stamp_failed'").OrderExpr("id").Scan(ctx, &rows)
+	return rows, translate(err)
+}
+
 // EnqueueNow is EnqueueAll for work that is due at once, also where it waits for a later moment already.
 func (s *Store) EnqueueNow(ctx context.Context, jobs []Job) error {
 	for chunk := range slices.Chunk(jobs, 1000) {

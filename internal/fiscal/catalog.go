@@ -77,6 +77,7 @@ type Catalogs struct {
 	lists   map[string][]Entry
 	partial map[string]bool
 	index   map[string]*index
+	borders bool // c_CodigoPostal is there and says which are in the border regions
 }
 
 // index finds keys of a catalog: the SAT has 52,000 of products.
@@ -96,6 +97,7 @@ func (c *Catalogs) indexed() *Catalogs {
 		}
 		c.index[name] = &index{at: at}
 	}
+	c.borders = slices.ContainsFunc(c.lists[CatCodigoPostal], func(e Entry) bool { return e.Properties["frontera"] != "" })
 	return c
 }
 
@@ -196,6 +198,17 @@ func (c *Catalogs) Has(catalog, key, day string) bool {
 	}
 	known, ok := knownKeys()[catalog]
 	return !ok && key != "" || ok && known.has(key)
+}
+
+// Frontera reports whether IVA of 8 % is possible at a postal code on a day: it is in the northern or southern border region
+// (c_CodigoPostal, "Estímulo Franja Fronteriza"; decrees of 31 December 2018 and 30 December 2020). Until the catalog is
+// imported it is possible everywhere.
+func (c *Catalogs) Frontera(postalCode, day string) bool {
+	if !c.borders {
+		return true
+	}
+	e, found := c.Find(CatCodigoPostal, postalCode, day)
+	return found && e.Properties["frontera"] != ""
 }
 
 // Text is what a key means, "" when not known.

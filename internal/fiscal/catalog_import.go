@@ -56,7 +56,7 @@ type ImportedCatalog struct {
 var importable = map[string][]string{
 	CatRegimenFiscal: {"personas"}, CatUsoCFDI: {"personas", "regimenes"}, CatFormaPago: {"bancarizado"}, CatMetodoPago: nil, CatMoneda: {"decimales"}, CatTipoRelacion: nil,
 	CatPeriodicidad: nil, CatMeses: nil, CatObjetoImp: nil, CatClaveUnidad: nil, CatClaveProdServ: {"similares"}, CatExportacion: nil,
-	CatTipoDeComprobante: nil, CatPais: nil, CatCodigoPostal: nil,
+	CatTipoDeComprobante: nil, CatPais: nil, CatCodigoPostal: {"frontera"},
 }
 
 // fileNames are catalogs by the names of files that have one sheet each.
@@ -74,6 +74,7 @@ var columns = []struct {
 	{"descripcion", "text"}, {"nombre", "text"}, {"texto", "text"},
 	{"fechainiciodevigencia", "from"}, {"fechainiciovigencia", "from"}, {"fechadeiniciodevigencia", "from"}, {"vigenciadesde", "from"}, {"vigencia_desde", "from"},
 	{"fechafindevigencia", "until"}, {"fechafinvigencia", "until"}, {"fechadefindevigencia", "until"}, {"vigenciahasta", "until"}, {"vigencia_hasta", "until"},
+	{"estimulofranjafronteriza", "frontera"}, {"estimulo_frontera", "frontera"}, // of a postal code: 1 north, 2 south, 0 neither
 	{"decimales", "decimales"}, {"fisica", "F"}, {"aplica_fisica", "F"}, {"moral", "M"}, {"aplica_moral", "M"},
 	{"regimenfiscalreceptor", "regimenes"}, {"regimenes_fiscales_receptores", "regimenes"}, {"bancarizado", "bancarizado"}, {"es_bancarizado", "bancarizado"}, {"palabrassimilares", "similares"}, {"similares", "similares"},
 }
@@ -343,6 +344,10 @@ func readEntry(catalog string, row []string, holds map[int]string) (e Entry, ski
 				return e, false, fmt.Errorf("key %s: %q is no number of decimals", e.Key, value["decimales"])
 			}
 			e.Properties["decimales"] = value["decimales"]
+		case "frontera":
+			if zone := value["frontera"]; zone == "1" || zone == "2" {
+				e.Properties["frontera"] = zone
+			}
 		case "bancarizado":
 			if yes(value["bancarizado"]) {
 				e.Properties["bancarizado"] = "si"

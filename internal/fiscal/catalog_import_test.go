@@ -17,9 +17,11 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
+	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
 // sheet is a sheet of a workbook of the tests.
@@ -310,7 +312,13 @@ func everyPostalCode(n int) string {
 	var text strings.Builder
 	text.WriteString("c_CodigoPostal,c_Estado,c_Municipio,c_Localidad,Estímulo Franja Fronteriza,Fecha inicio de vigencia,Fecha fin de vigencia\n")
 	for i := range n {
-		fmt.Fprintf(&text, "%05d,%s,%03d,,0,2022-01-01,%s\n", 1000+i, []string{"CMX", "HID", "QUE", "NLE"}[i/25_000], i%570, map[bool]string{true: "2026-10-31"}[i == 41_501])
+		border := 0
+		if code := 1000 + i; code/1000 == 22 {
+			border = 1
+		} else if code/1000 == 77 {
+			border = 2
+		}
+		fmt.Fprintf(&text, "%05d,%s,%03d,,%d,2022-01-01,%s\n", 1000+i, []string{"CMX", "HID", "QUE", "NLE"}[i/25_000], i%570, border, map[bool]string{true: "2026-10-31"}[i == 41_501])
 	}
 	return text.String()
 }
@@ -400,4 +408,56 @@ func TestCatalogMemory(t *testing.T) {
 	}
 	runtime.KeepAlive(all)
 	_ = codes
+}
+
+// IVA of 8 % is for places of issue in the border regions alone, once the catalog says which they are: the document is
+// refused before the PAC sees it, with the field and what to change.
+func TestBorderRate(t *testing.T) {
+	o := newOffice(t)
+	ctx := system(t.Context())
+	o.service.CatalogSource = fiscal.NewCatalogSource(o.store, nil)
+	calls := &counting{Stamper: o.pac}
+	o.service.PAC = calls
+	o.profile()
+	codes, err := fiscal.ReadCatalogs([]byte(everyPostalCode(95_000)), "codigos.csv", "")
+	o.must(err)
+	stamp := func(lugar string) db.CFDI {
+		t.Helper()
+		in := kemper
+		in.LugarExpedicion = lugar
+		_, err := o.service.SaveIssuer(ctx, in)
+		o.must(err)
+		invoice := o.issue(billing.LineInput{Description: "Hospedaje", Quantity: money.Int(1), UnitPrice: money.Must("1499.00"), Treatment: billing.IVA8})
+		row, err := o.service.RequestCFDI(ctx, fiscal.RequestInput{InvoiceID: invoice.ID})
+		o.must(err)
+		o.must(o.service.Stamp(ctx, fiscal.StampJob{CFDI: row.ID}))
+		row, err = o.service.Document(ctx, row.ID)
+		o.must(err)
+		return row
+	}
+	if row := stamp("06000"); row.Status != db.CFDIStamped { // which postal codes they are is not known yet
+		t.Error("before the catalog:", row.Code, row.Message)
+	}
+	_, err = o.service.ImportCatalogs(ctx, codes, "codigos.csv")
+	o.must(err)
+	o.must(o.service.CatalogSource.Refresh(ctx))
+	for _, lugar := range []string{"22100", "77000"} {
+		if row := stamp(lugar); row.Status != db.CFDIStamped {
+			t.Error(lugar, row.Code, row.Message)
+		}
+	}
+	before := calls.calls
+	row := stamp("06000")
+	if row.Status != db.CFDIStampFailed || row.Code != "iva8_outside_border" || row.Folio != 0 || calls.calls != before ||
+		!strings.Contains(row.Message, "06000") || !strings.Contains(row.Message, "16 %") || strings.Contains(row.Message, "%%") {
+		t.Error(row.Status, row.Code, row.Message)
+	}
+	c, err := fiscal.Build(draft(line("1000.00", fiscal.IVA8)))
+	o.must(err)
+	c.LugarExpedicion = "06000"
+	for _, v := range fiscal.Validate(c, fiscal.Options{Catalogs: o.service.Catalogs(ctx)}) {
+		if v.Code == "iva8_outside_border" && !strings.HasSuffix(v.Path, "/Impuestos/Traslado[1]@TasaOCuota") {
+			t.Error(v.Path)
+		}
+	}
 }

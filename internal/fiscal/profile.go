@@ -78,7 +78,8 @@ func (s *Service) requireProfile(ctx context.Context, client id.Client) error {
 
 // SaveFiscalProfile adds or changes a profile after the checks that the SAT's tables allow. The
 // warnings (check digit, company suffix) are for the person to look at: the profile is saved.
-// Permission invoices or profile. Documents that wait for corrected data are built anew.
+// Permission invoices or profile. Documents to the profile that were refused are built anew from the corrected data and
+// sent again, in the same transaction.
 func (s *Service) SaveFiscalProfile(ctx context.Context, in ProfileInput) (db.FiscalProfile, Violations, error) {
 	row := db.FiscalProfile{ClientID: in.ClientID}
 	if in.ID != 0 {
@@ -133,6 +134,15 @@ func (s *Service) SaveFiscalProfile(ctx context.Context, in ProfileInput) (db.Fi
 				}
 			}
 			if err := tx.SetProfileContacts(ctx, row.ID, in.Contacts); err != nil {
+				return err
+			}
+		}
+		refused, err := tx.CFDIsRefusedOf(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		if len(refused) > 0 {
+			if _, err := s.retry(ctx, tx, db.UnstampedRefused, refused...); err != nil {
 				return err
 			}
 		}

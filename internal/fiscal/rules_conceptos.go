@@ -60,6 +60,9 @@ func (k *checker) impuestoConcepto(x *Impuesto, retencion bool, path string) {
 		return
 	}
 	k.chk(k.cat.TasaValida(x.Impuesto, x.TipoFactor, x.TasaOCuota, retencion, k.c.Fecha), code("CFDI40179", "CFDI40185"), path+"@TasaOCuota", "La tasa %s no está en el catálogo del SAT.", "Rate %s is not in the SAT's catalog.", x.TasaOCuota)
+	if !retencion && x.Impuesto == "002" && same(x.TasaOCuota.Rat(), rates[IVA8].Rat()) {
+		k.chk(k.cat.Frontera(k.c.LugarExpedicion, k.c.Fecha), "iva8_outside_border", path+"@TasaOCuota", "El IVA de 8 %% es solo de la región fronteriza, y el código postal de expedición %s no está en ella según el catálogo del SAT. Cambie la tasa a 16 %% o el lugar de expedición.", "IVA of 8 %% is of the border region alone, and the postal code of issue %s is not in it according to the SAT's catalog. Change the rate to 16 %% or the place of issue.", k.c.LugarExpedicion)
+	}
 	lo, hi := productLimits(x.Base.Rat(), x.Base.Decimals(), x.TasaOCuota.Rat(), -1, x.Importe.Decimals())
 	importe := x.Importe.Rat()
 	k.chk(lo.Cmp(importe) <= 0 && importe.Cmp(hi) <= 0, code("CFDI40180", "CFDI40186"), path+"@Importe", "El impuesto %s no es base por tasa (entre %s y %s).", "Tax %s is not base by rate (between %s and %s).", x.Importe, lo.FloatString(x.Importe.Decimals()), hi.FloatString(x.Importe.Decimals()))

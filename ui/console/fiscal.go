@@ -32,6 +32,8 @@ func (c *Console) fiscalTable() []layout.Route {
 		}},
 		{Method: "POST", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: c.setFiscalWhen},
 		{Method: "GET", Path: "/consola/clientes/{id}/fiscal", Who: layout.Staff, Handle: toParent},
+		{Method: "GET", Path: "/consola/clientes/{id}/fiscal/{profile}", Who: layout.Staff, Handle: c.editFiscalProfile},
+		{Method: "POST", Path: "/consola/clientes/{id}/fiscal/{profile}", Who: layout.Staff, Handle: c.saveFiscalProfile},
 		{Method: "GET", Path: stampingPath, Who: layout.Staff, Handle: c.stamping},
 		{Method: "POST", Path: stampingPath, Who: layout.Staff, Handle: c.retryStamps},
 		{Method: "POST", Path: "/consola/fiscal/{id}/timbrar", Who: layout.Staff, Handle: c.retryCFDI},

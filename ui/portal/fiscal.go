@@ -2,7 +2,6 @@ package portal
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,9 +18,9 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
-	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/ui/component"
 	"github.com/nubedigitalmx/avisa/ui/layout"
+	"github.com/nubedigitalmx/avisa/ui/profile"
 )
 
 const sectionFiscal = "fiscal"
@@ -261,155 +260,74 @@ func (p *Portal) SetFiscalWhen(w http.ResponseWriter, r *http.Request) error {
 	return layout.Redirect(w, r, string(at(client.ID, "fiscal")))
 }
 
-// profileForm is the form of a fiscal profile. Back is the invoice that the person came from.
-type profileForm struct {
-	Cat      *fiscal.Catalogs
-	Client   db.Client
-	ID       id.FiscalProfile
-	In       fiscal.ProfileInput
-	Errors   map[string]string
-	Warnings []string // of data that were saved
-	Seen     string   // what was warned of
-	Back     string
-	Contacts []db.Contact // that its documents can be mailed to; none where the reader may not see them
-}
-
-// mailed is a choice of the contacts that documents are mailed to.
-func (f profileForm) mailed(contact db.Contact) component.Check {
-	return component.Check{Name: "contacto", Value: contact.ID.String(), Label: contact.Name(), Detail: contact.Email, Checked: slices.Contains(f.In.Contacts, contact.ID)}
-}
-
-// mailable are the contacts with the invoice preference that the reader may see.
-func (p *Portal) mailable(ctx context.Context, client id.Client) ([]db.Contact, error) {
-	if !access.Can(ctx, access.Contacts, client) {
-		return nil, nil
-	}
-	list, err := p.Account.Contacts(ctx, client, db.Page{First: db.MaxPage})
-	return slices.DeleteFunc(list.Rows, func(c db.Contact) bool { return !slices.Contains(c.Topics, mail.Invoice) }), err
-}
-
-func (p *Portal) profileForm(r *http.Request) (profileForm, error) {
+// profileForm is the form of the profile in the path, "nuevo" for a new one. It leads back to the invoice that the person
+// came from.
+func (p *Portal) profileForm(r *http.Request) (db.Client, *profile.Fiscal, error) {
+	ctx := r.Context()
 	client, rows, err := p.fiscalClient(r)
-	form := profileForm{Cat: p.Fiscal.Catalogs(r.Context()), Client: client, Back: layout.LocalPath(r.FormValue("volver"), "")}
 	if err != nil {
-		return form, err
+		return client, nil, err
 	}
-	if form.Contacts, err = p.mailable(r.Context(), client.ID); err != nil {
-		return form, err
-	}
-	if r.PathValue("profile") == "nuevo" {
-		form.In = fiscal.ProfileInput{ClientID: client.ID, Rfc: client.TaxID, Nombre: fiscal.NormalizeNombre(client.Name), DomicilioFiscalReceptor: client.Postcode, UsoCFDI: "G03", Default: len(rows) == 0}
-		return form, nil
-	}
-	form.ID, err = id.ParseFiscalProfile(r.PathValue("profile"))
-	if err != nil {
-		return form, fault.Missing()
-	}
-	for _, row := range rows {
-		if row.ID == form.ID {
-			form.In = fiscal.ProfileInput{ID: row.ID, ClientID: client.ID, Rfc: row.Rfc, Nombre: row.Nombre, DomicilioFiscalReceptor: row.DomicilioFiscalReceptor,
-				RegimenFiscalReceptor: row.RegimenFiscalReceptor, UsoCFDI: row.UsoCFDI, ResidenciaFiscal: row.ResidenciaFiscal, Default: row.Default}
-			own, err := p.Fiscal.ProfileContacts(r.Context(), row.ID)
-			form.In.Contacts = own[row.ID]
-			return form, err
+	form := profile.NewFiscal(client, len(rows))
+	if r.PathValue("profile") != "nuevo" {
+		wanted, err := id.ParseFiscalProfile(r.PathValue("profile"))
+		at := slices.IndexFunc(rows, func(row db.FiscalProfile) bool { return row.ID == wanted })
+		if err != nil || at < 0 {
+			return client, nil, fault.Missing()
 		}
+		own, err := p.Fiscal.ProfileContacts(ctx, wanted)
+		if err != nil {
+			return client, nil, err
+		}
+		form = profile.FiscalOf(rows[at], own[wanted])
 	}
-	return form, fault.Missing()
+	if access.Can(ctx, access.Contacts, client.ID) {
+		list, err := p.Account.Contacts(ctx, client.ID, db.Page{First: db.MaxPage})
+		if err != nil {
+			return client, nil, err
+		}
+		form.Contacts = profile.Mailable(list.Rows)
+	}
+	form.Cat, form.Return = p.Fiscal.Catalogs(ctx), layout.LocalPath(r.FormValue("volver"), "")
+	form.Cancel, form.Back = string(at(client.ID, "fiscal")), ft(ctx, "profile.title")
+	return client, &form, nil
 }
 
-func (f profileForm) title(ctx context.Context) string {
-	if f.ID == 0 {
-		return ft(ctx, "profile.new.title")
-	}
-	return f.In.Rfc
+func (p *Portal) showFiscalProfile(w http.ResponseWriter, r *http.Request, status int, client db.Client, form *profile.Fiscal) error {
+	form.Action = string(at(client.ID, "fiscal", form.Slug()))
+	return p.show(w, r, status, client, sectionFiscal, form.Title(r.Context()), profile.FiscalPage(form))
 }
 
 // FiscalProfile shows the form of one profile, "nuevo" for a new one.
 func (p *Portal) FiscalProfile(w http.ResponseWriter, r *http.Request) error {
-	form, err := p.profileForm(r)
+	client, form, err := p.profileForm(r)
 	if err != nil {
 		return err
 	}
-	return p.show(w, r, http.StatusOK, form.Client, sectionFiscal, form.title(r.Context()), profilePage(form))
+	return p.showFiscalProfile(w, r, http.StatusOK, client, form)
 }
 
 // SaveFiscalProfile saves the form and leads back to where the person came from.
 func (p *Portal) SaveFiscalProfile(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	form, err := p.profileForm(r)
+	client, form, err := p.profileForm(r)
 	if err != nil {
 		return err
 	}
-	in := &form.In
-	in.Rfc, in.Nombre, in.DomicilioFiscalReceptor = r.PostFormValue("rfc"), r.PostFormValue("nombre"), r.PostFormValue("domicilioFiscalReceptor")
-	in.RegimenFiscalReceptor, in.UsoCFDI, in.ResidenciaFiscal = r.PostFormValue("regimenFiscalReceptor"), r.PostFormValue("usoCfdi"), r.PostFormValue("residenciaFiscal")
-	in.Default = r.PostFormValue("default") != ""
-	in.Contacts = nil
-	if len(form.Contacts) > 0 { // who may not see them leaves them as they are
-		in.Contacts = []id.Contact{}
-		for _, text := range r.PostForm["contacto"] {
-			contact, err := id.ParseContact(text)
-			if err != nil {
-				return fault.Missing()
-			}
-			in.Contacts = append(in.Contacts, contact)
-		}
+	if err := form.Decode(r.PostForm); err != nil {
+		return err
 	}
-	row, warnings, err := p.Fiscal.SaveFiscalProfile(ctx, *in)
-	var f *fault.Error
-	if errors.As(err, &f) && f.Kind == fault.Invalid {
-		form.Errors = map[string]string{}
-		for _, field := range f.Fields {
-			if form.Errors[field.Path] == "" {
-				form.Errors[field.Path] = locale.Error(component.Lang(ctx), field.Code, field.Args)
-			}
-		}
-		return p.show(w, r, http.StatusUnprocessableEntity, form.Client, sectionFiscal, form.title(ctx), profilePage(form))
+	row, warnings, err := p.Fiscal.SaveFiscalProfile(r.Context(), form.In)
+	if err != nil && form.Explain(r.Context(), err) {
+		return p.showFiscalProfile(w, r, http.StatusUnprocessableEntity, client, form)
 	}
 	if err != nil {
 		return err
 	}
-	// Saved; what the SAT is likely to refuse is looked at once more, and a second save goes on.
-	if len(warnings) > 0 && r.PostFormValue("seen") != row.Rfc+row.Nombre {
-		form.ID, form.In.ID, form.Seen, form.In.Rfc, form.In.Nombre = row.ID, row.ID, row.Rfc+row.Nombre, row.Rfc, row.Nombre
-		for _, v := range warnings {
-			form.Warnings = append(form.Warnings, v.Message(component.Lang(ctx)))
-		}
-		return p.show(w, r, http.StatusOK, form.Client, sectionFiscal, form.title(ctx), profilePage(form))
+	if form.Warn(r.Context(), row, warnings, r.PostFormValue("seen")) {
+		return p.showFiscalProfile(w, r, http.StatusOK, client, form)
 	}
 	layout.Flash(w, r, "fiscal.flash.profile")
-	return layout.Redirect(w, r, layout.LocalPath(form.Back, string(at(form.Client.ID, "fiscal"))))
-}
-
-func (f profileForm) field(ctx context.Context, name, label, value string) component.Field {
-	return component.Field{Name: name, Label: ft(ctx, "field."+label), Value: value, Error: f.Errors[name], Required: true}
-}
-
-func entryOptions(ctx context.Context, entries []fiscal.Entry) []component.Option {
-	options := []component.Option{{Label: ft(ctx, "field.choose")}}
-	for _, e := range entries {
-		options = append(options, component.Option{Value: e.Key, Label: e.Key + " - " + e.Text})
-	}
-	return options
-}
-
-// regimes offers what fits the RFC, or everything until one is known.
-func (f profileForm) regimes(ctx context.Context) []component.Option {
-	cat := f.Cat
-	if persona := fiscal.PersonaOf(fiscal.NormalizeRfc(f.In.Rfc)); persona != fiscal.PersonaDesconocida {
-		return entryOptions(ctx, cat.Regimenes(persona, ""))
-	}
-	return entryOptions(ctx, cat.List(fiscal.CatRegimenFiscal, ""))
-}
-
-func (f profileForm) uses(ctx context.Context) []component.Option {
-	var offered []fiscal.Entry
-	for _, e := range f.Cat.List(fiscal.CatUsoCFDI, "") {
-		if e.Offered() && e.Key != "G02" && e.Key != "CP01" {
-			offered = append(offered, e)
-		}
-	}
-	return entryOptions(ctx, offered)
+	return layout.Redirect(w, r, layout.LocalPath(form.Return, form.Cancel))
 }
 
 func label(catalog, key string) string {
@@ -427,26 +345,6 @@ func profileOptions(rows []db.FiscalProfile) []component.Option {
 		options[i] = component.Option{Value: row.ID.String(), Label: row.Rfc + " · " + row.Nombre}
 	}
 	return options
-}
-
-func withHint(f component.Field, hint string) component.Field { f.Hint = hint; return f }
-
-func withOptions(f component.Field, options []component.Option) component.Field {
-	f.Options = options
-	return f
-}
-
-func numeric(f component.Field) component.Field {
-	f.Inputmode, f.Maxlength = "numeric", "5"
-	return f
-}
-
-// slug is the form's place in an address.
-func (f profileForm) slug() string {
-	if f.ID == 0 {
-		return "nuevo"
-	}
-	return f.ID.String()
 }
 
 // says reports whether there is something to say below the documents.
