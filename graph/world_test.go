@@ -33,7 +33,7 @@ import (
 // password is everybody's; hashing it takes long on purpose, so it is done once.
 const password = "un sauce de cristal"
 
-var passwordHash = sync.OnceValue(func() db.Secret { return account.HashPassword(password) })
+var passwordHash = sync.OnceValue(func() db.Secret { return account.Argon{Memory: 64, Passes: 1}.Hash(password) })
 
 // world is the door over a database with two clients:
 //
@@ -66,7 +66,7 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	w.must(err)
 	passkeys, err := account.NewPasskeys("https://clientes.nubeclara.example", "Nube Clara")
 	w.must(err)
-	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}, Secrets: secrets, Passkeys: passkeys}
+	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: secrets, Passkeys: passkeys}
 	w.billing = &billing.Service{Store: w.store, Now: now, Files: files}
 	w.reminder = &reminder.Service{Store: w.store, Now: now}
 	ring, err := fiscal.NewKeyring("k", map[string][]byte{"k": bytes.Repeat([]byte{1}, 32)})

@@ -113,6 +113,7 @@ func floorWorker() error {
 
 // ourWorker is the product's worker with its own mails.
 func ourWorker() error {
+	jobs.TuneMemory()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	store, err := db.Open(ctx, os.Getenv("BENCH_DB"), 2*benchWorkers)

@@ -129,7 +129,7 @@ func newWorld(tb testing.TB) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.account = &account.Service{Store: store, Now: clock, Limiter: limiter{}, Secrets: secrets, Mailer: discard{},
+	w.account = &account.Service{Store: store, Now: clock, Limiter: limiter{}, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: secrets, Mailer: discard{},
 		Mail: func(_ context.Context, n account.Notice) (mail.Message, error) {
 			w.notices = append(w.notices, n)
 			return mail.Message{ID: n.Head().MessageID, To: n.Head().To}, nil

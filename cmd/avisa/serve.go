@@ -12,6 +12,7 @@ import (
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph"
+	"github.com/nubedigitalmx/avisa/jobs"
 )
 
 func runServe(ctx context.Context, c config, log *slog.Logger, _ []string) error {
@@ -77,6 +78,7 @@ func runWork(ctx context.Context, c config, log *slog.Logger, _ []string) error 
 	if err := a.migrated(ctx); err != nil {
 		return err
 	}
+	jobs.TuneMemory()
 	return a.besideMetrics(ctx, func(ctx context.Context) error {
 		log.Info("working", "concurrency", c.Concurrency)
 		return a.worker().Run(ctx)

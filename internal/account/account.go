@@ -31,6 +31,7 @@ type Service struct {
 	Store    *db.Store
 	Now      func() time.Time
 	Limiter  Limiter
+	Argon    Argon                                                     // of new passwords
 	Secrets  *secret.Box                                               // seals second factors, derives the tokens of links
 	Passkeys *webauthn.WebAuthn                                        // see NewPasskeys; nil: no passkeys can be added
 	Mailer   mail.Sender                                               // workers only

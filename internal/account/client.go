@@ -70,7 +70,7 @@ func (s *Service) AddClient(ctx context.Context, in AddClientInput) (db.Client, 
 		if in.Password != "" {
 			login, err := personalLogin(ctx, tx, row.Email)
 			if fault.Is(err, fault.NotFound) {
-				login = db.Login{Email: row.Email, PasswordHash: HashPassword(in.Password), Language: row.Language}
+				login = db.Login{Email: row.Email, PasswordHash: s.Argon.Hash(in.Password), Language: row.Language}
 				err = tx.AddLogin(ctx, &login)
 			}
 			if err != nil {

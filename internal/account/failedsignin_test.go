@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -170,5 +171,14 @@ func TestSignInTellsNothing(t *testing.T) {
 	// The right password of access that is suspended is as wrong as any other.
 	if _, err := w.SignIn(t.Context(), account.SignInInput{Email: "suspendida@uno.example", Password: password}); codes(err) != "SIGN_IN_FAILED" {
 		t.Error(err)
+	}
+}
+
+// TestPasswordCost holds what a password's hash costs, where nobody says otherwise, to the least that the
+// OWASP password storage cheat sheet asks for.
+func TestPasswordCost(t *testing.T) {
+	t.Parallel()
+	if hash := string(account.Argon{}.Hash("correcto caballo pila grapa")); !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("the hash is %s", hash)
 	}
 }

@@ -242,7 +242,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, in AcceptInvitationInput
 		if err != nil {
 			return err
 		}
-		login := db.Login{Email: link.Email, PasswordHash: HashPassword(in.Password), Language: language}
+		login := db.Login{Email: link.Email, PasswordHash: s.Argon.Hash(in.Password), Language: language}
 		if err := tx.AddLogin(ctx, &login); err != nil {
 			return err
 		}

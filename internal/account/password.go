@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -20,13 +21,17 @@ const (
 	maxPassword = 128
 )
 
-// Argon2id with the second choice of parameters of RFC 9106 section 4, lowered to what the OWASP
-// password storage cheat sheet asks for at least (19 MiB, 2 passes, 1 lane).
+// Argon is what deriving a password's key costs, by Argon2id with one lane. The zero value is the second
+// choice of parameters of RFC 9106 section 4, lowered to what the OWASP password storage cheat sheet asks for
+// at least: 19 MiB, 2 passes.
+type Argon struct {
+	Memory uint32 // KiB
+	Passes uint32
+}
+
 const (
-	argonMemory = 19 * 1024 // KiB
-	argonTime   = 2
-	argonLanes  = 1
-	argonKey    = 32 // bytes
+	argonLanes = 1
+	argonKey   = 32 // bytes
 )
 
 // derive is the key derivation; tests count its runs.
@@ -35,12 +40,13 @@ var derive = argon2.IDKey
 // hashing bounds the memory that concurrent sign-ins can take.
 var hashing = make(chan struct{}, 8)
 
-// HashPassword returns the PHC string of a password.
-func HashPassword(password string) db.Secret {
+// Hash returns the PHC string of a password.
+func (a Argon) Hash(password string) db.Secret {
+	memory, passes := cmp.Or(a.Memory, 19*1024), cmp.Or(a.Passes, 2)
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt)
-	key := argon(password, salt, argonTime, argonMemory, argonLanes)
-	return db.Secret(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonLanes,
+	key := argon(password, salt, passes, memory, argonLanes)
+	return db.Secret(fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, memory, passes, argonLanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)))
 }
 
@@ -50,12 +56,16 @@ func argon(password string, salt []byte, passes, memory uint32, lanes uint8) []b
 	return derive([]byte(password), salt, passes, memory, lanes, argonKey)
 }
 
-// checkPassword compares in constant time. It takes as long for a hash that does not exist as for
-// one that does, so that the time tells nobody which accounts exist.
-func checkPassword(hash db.Secret, password string) bool {
+// check compares in constant time. It takes as long for a hash that does not exist as for one that does,
+// so that the time tells nobody which accounts exist.
+func (a Argon) check(hash db.Secret, password string) bool {
 	exists := hash != ""
 	if !exists {
-		hash = placeholder()
+		absent, ok := placeholders.Load(a)
+		if !ok {
+			absent, _ = placeholders.LoadOrStore(a, a.Hash("no account has this password"))
+		}
+		hash, _ = absent.(db.Secret)
 	}
 	var version int
 	var memory, passes uint32
@@ -75,8 +85,8 @@ func checkPassword(hash db.Secret, password string) bool {
 	return subtle.ConstantTimeCompare(want, argon(password, salt, passes, memory, lanes)) == 1 && exists
 }
 
-// placeholder is hashed against when there is no account.
-var placeholder = sync.OnceValue(func() db.Secret { return HashPassword("no account has this password") })
+// placeholders are what a password is compared with when there is no account, by cost.
+var placeholders sync.Map
 
 // checkPolicy notes what is wrong with a new password: length by NIST SP 800-63B section 5.1.1.2,
 // no composition rules, nothing that anybody would guess first.

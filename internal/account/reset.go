@@ -127,7 +127,7 @@ func (s *Service) CompletePasswordReset(ctx context.Context, in CompleteResetInp
 			return err
 		}
 		person := db.Person{Login: link.LoginID, Staff: link.StaffID}
-		if err := tx.SetPersonPassword(ctx, person, HashPassword(in.Password)); err != nil {
+		if err := tx.SetPersonPassword(ctx, person, s.Argon.Hash(in.Password)); err != nil {
 			return err
 		}
 		if err := s.endEverything(ctx, tx, person, 0); err != nil {
@@ -172,7 +172,7 @@ func (s *Service) ChangePassword(ctx context.Context, in ChangePasswordInput) (S
 	}
 	var signed SignedIn
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
-		if err := tx.SetPersonPassword(ctx, person, HashPassword(in.Password)); err != nil {
+		if err := tx.SetPersonPassword(ctx, person, s.Argon.Hash(in.Password)); err != nil {
 			return err
 		}
 		if err := s.endEverything(ctx, tx, person, access.From(ctx).Session); err != nil {
@@ -206,7 +206,7 @@ func (s *Service) confirm(ctx context.Context, person db.Person, password, path 
 		}
 		hash = login.PasswordHash
 	}
-	if !checkPassword(hash, password) {
+	if !s.Argon.check(hash, password) {
 		var checks fault.Checks
 		checks.Add(path, "PASSWORD_WRONG")
 		return checks.Err()

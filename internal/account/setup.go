@@ -65,7 +65,7 @@ func (s *Service) AdminLink(ctx context.Context, in AdminLinkInput) (token strin
 		staff, err := tx.StaffByEmail(ctx, in.Email)
 		switch {
 		case fault.Is(err, fault.NotFound):
-			staff = db.Staff{Name: in.Name, Email: in.Email, PasswordHash: HashPassword(secret.Random()), Language: locale.Spanish, Active: true, Role: access.Admin}
+			staff = db.Staff{Name: in.Name, Email: in.Email, PasswordHash: s.Argon.Hash(secret.Random()), Language: locale.Spanish, Active: true, Role: access.Admin}
 			if err := tx.AddStaff(ctx, &staff); err != nil {
 				return err
 			}

@@ -155,7 +155,7 @@ func (s *Service) matchLogin(ctx context.Context, in SignInInput) (db.Person, ac
 	tried := []db.Person{}
 	for _, login := range logins {
 		tried = append(tried, db.Person{Login: login.ID})
-		if !checkPassword(login.PasswordHash, in.Password) {
+		if !s.Argon.check(login.PasswordHash, in.Password) {
 			continue
 		}
 		actor, err := s.loginActor(ctx, login, false)
@@ -172,7 +172,7 @@ func (s *Service) matchLogin(ctx context.Context, in SignInInput) (db.Person, ac
 		return db.Person{}, access.Actor{}, err
 	}
 	for range most - len(logins) {
-		checkPassword("", in.Password)
+		s.Argon.check("", in.Password)
 	}
 	return db.Person{}, access.Actor{}, s.refused(ctx, in, tried...)
 }
@@ -191,7 +191,7 @@ func (s *Service) matchStaff(ctx context.Context, in SignInInput) (db.Person, ac
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return db.Person{}, access.Actor{}, err
 	}
-	if !checkPassword(staff.PasswordHash, in.Password) || !staff.Active {
+	if !s.Argon.check(staff.PasswordHash, in.Password) || !staff.Active {
 		return db.Person{}, access.Actor{}, s.refused(ctx, in, db.Person{Staff: staff.ID})
 	}
 	actor, err := s.staffActor(ctx, staff, false)

@@ -45,7 +45,7 @@ func (s *Service) AddStaff(ctx context.Context, in AddStaffInput) (db.Staff, err
 	if err := checks.Err(); err != nil {
 		return db.Staff{}, err
 	}
-	row := db.Staff{Name: in.Name, Email: in.Email, PasswordHash: HashPassword(in.Password), Language: locale.Spanish, Active: true, Role: in.Role}
+	row := db.Staff{Name: in.Name, Email: in.Email, PasswordHash: s.Argon.Hash(in.Password), Language: locale.Spanish, Active: true, Role: in.Role}
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		if err := tx.AddStaff(ctx, &row); err != nil {
 			return err

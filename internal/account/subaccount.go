@@ -156,7 +156,7 @@ func (s *Service) setHomePassword(ctx context.Context, tx *db.Store, contact db.
 		checks.Add("subAccount.password", "LOGIN_EXISTS")
 		return checks.Err()
 	}
-	if err := tx.SetPassword(ctx, login.ID, HashPassword(password)); err != nil {
+	if err := tx.SetPassword(ctx, login.ID, s.Argon.Hash(password)); err != nil {
 		return err
 	}
 	return s.endEverything(ctx, tx, db.Person{Login: login.ID}, 0)
@@ -179,7 +179,7 @@ func auditAccess(ctx context.Context, tx *db.Store, contact db.Contact, verb str
 func (s *Service) homeLogin(ctx context.Context, tx *db.Store, contact db.Contact, password string) (id.Login, error) {
 	login, err := tx.HomeLogin(ctx, contact.ClientID, contact.Email)
 	if fault.Is(err, fault.NotFound) {
-		login = db.Login{HomeClientID: contact.ClientID, Email: contact.Email, PasswordHash: HashPassword(password), Language: contact.Language}
+		login = db.Login{HomeClientID: contact.ClientID, Email: contact.Email, PasswordHash: s.Argon.Hash(password), Language: contact.Language}
 		err = tx.AddLogin(ctx, &login)
 		return login.ID, err
 	}
@@ -190,7 +190,7 @@ func (s *Service) homeLogin(ctx context.Context, tx *db.Store, contact db.Contac
 	if err := clearFactors(ctx, tx, db.Person{Login: login.ID}); err != nil {
 		return 0, err
 	}
-	return login.ID, tx.SetPassword(ctx, login.ID, HashPassword(password))
+	return login.ID, tx.SetPassword(ctx, login.ID, s.Argon.Hash(password))
 }
 
 // moveLogin lets a contact sign in with its new address. A personal login keeps its proven one, and an

@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{T: t, clock: time.Now(), limits: &attempts{counts: map[string]int{}}, smtp: &outgoing{}}
-	w.Service = &account.Service{Store: dbtest.New(t), Now: func() time.Time { return w.clock }, Limiter: w.limits, Secrets: box, Passkeys: passkeys, Mailer: w.smtp,
+	w.Service = &account.Service{Store: dbtest.New(t), Now: func() time.Time { return w.clock }, Limiter: w.limits, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: box, Passkeys: passkeys, Mailer: w.smtp,
 		Mail: func(_ context.Context, n account.Notice) (mail.Message, error) {
 			w.notices = append(w.notices, n)
 			return mail.Message{ID: n.Head().MessageID, To: n.Head().To}, nil

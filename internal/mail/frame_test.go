@@ -40,7 +40,7 @@ func TestFrameIsShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		frame, own := Split(string(raw))
-		if Join(frame, own) != string(raw) || len(own) > len(raw)/3 {
+		if Join(frame, own) != string(raw) || 5*len(own) > 2*len(raw) {
 			t.Errorf("%s: %d of %d bytes are its own", file, len(own), len(raw))
 		}
 	}

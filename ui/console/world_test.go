@@ -75,7 +75,7 @@ func newWorld(tb testing.TB) *world {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w.account = &account.Service{Store: store, Now: clock, Limiter: unlimited{}, Secrets: secrets}
+	w.account = &account.Service{Store: store, Now: clock, Limiter: unlimited{}, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: secrets}
 	c := New(Config{
 		Account: w.account, Billing: bills,
 		Reminder: w.rules, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
