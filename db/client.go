@@ -37,8 +37,10 @@ type Client struct {
 	LateFeeExempt bool   `bun:"late_fee_exempt" json:"-"` // no late fees are charged
 	ExternalRef   string `bun:"external_ref" json:"-"`    // what another system calls it; unique unless empty
 	Bounce        `json:"-"`
-	CreatedAt     time.Time `bun:"created_at,nullzero,default:now()" json:"-"`
-	UpdatedAt     time.Time `bun:"updated_at,nullzero,default:now()" json:"-"`
+	ClosedAt      *time.Time `bun:"closed_at" json:"-"`    // nothing new is billed since; nil: not closed
+	CloseReason   string     `bun:"close_reason" json:"-"` // for staff
+	CreatedAt     time.Time  `bun:"created_at,nullzero,default:now()" json:"-"`
+	UpdatedAt     time.Time  `bun:"updated_at,nullzero,default:now()" json:"-"`
 }
 
 // ClientFilter limits a list of clients.
@@ -46,6 +48,21 @@ type ClientFilter struct {
 	Reach       access.Reach
 	Search      string // part of name, email or RFC; any case
 	ExternalRef string // exactly; "" for all
+	Status      string // ClientActive or ClientClosed; "" for both
+}
+
+// States of a client.
+const (
+	ClientActive = "active"
+	ClientClosed = "closed"
+)
+
+// Status is the state of the client.
+func (c Client) Status() string {
+	if c.ClosedAt != nil {
+		return ClientClosed
+	}
+	return ClientActive
 }
 
 // Client returns one client.
@@ -85,6 +102,12 @@ func (s *Store) Clients(ctx context.Context, filter ClientFilter, page Page) (Li
 	if filter.ExternalRef != "" {
 		q = q.Where("external_ref = ?", filter.ExternalRef)
 	}
+	switch filter.Status {
+	case ClientActive:
+		q = q.Where("closed_at IS NULL")
+	case ClientClosed:
+		q = q.Where("closed_at IS NOT NULL")
+	}
 	return readPage(ctx, s, q, &rows, page, order[Client]{by: []key{{"lower(name)", "text"}, {"id", "bigint"}}, of: func(c Client) []any { return []any{strings.ToLower(c.Name), int64(c.ID)} }})
 }
 
@@ -112,6 +135,13 @@ func (s *Store) SetClientTopics(ctx context.Context, clientID id.Client, topics 
 // SetClientSecondFactor says whether the client's people must prove a second factor.
 func (s *Store) SetClientSecondFactor(ctx context.Context, clientID id.Client, required bool) error {
 	_, err := s.idb.NewUpdate().Table("client").Set("second_factor = ?", required).Set("updated_at = now()").Where("id = ?", clientID).Exec(ctx)
+	return translate(err)
+}
+
+// SetClientClosed writes whether a client is closed, and why.
+func (s *Store) SetClientClosed(ctx context.Context, c *Client) error {
+	c.UpdatedAt = time.Now()
+	_, err := s.idb.NewUpdate().Model(c).Column("closed_at", "close_reason", "updated_at").WherePK().Exec(ctx)
 	return translate(err)
 }
 

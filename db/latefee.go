@@ -74,7 +74,7 @@ func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now ti
 }
 
 // DueLateFees returns fees of open invoices that are due by now and not charged yet, at most limit. A rule
-// does not act on days before it was made, on exempt clients, on fees, or while a pause holds.
+// does not act on days before it was made, on exempt or closed clients, on fees, or while a pause holds.
 func (s *Store) DueLateFees(ctx context.Context, now time.Time, limit int) ([]LateFee, error) {
 	return s.lateFees(ctx, now, true, nil, limit)
 }
@@ -89,7 +89,7 @@ func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices 
 	err := s.idb.NewRaw(`
 		SELECT i.id AS invoice_id, r.id AS rule_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
 			greatest(CASE WHEN r.fixed > 0 THEN r.fixed ELSE round(items.amount * r.percent / 100) END, r.minimum)::bigint AS amount
-		FROM invoice AS i JOIN client AS c ON c.id = i.client_id AND NOT c.late_fee_exempt
+		FROM invoice AS i JOIN client AS c ON c.id = i.client_id AND NOT c.late_fee_exempt AND c.closed_at IS NULL
 		JOIN late_fee_rule AS r ON r.retired_at IS NULL AND r.currency = i.currency
 		CROSS JOIN LATERAL (SELECT i.due_date + r.grace_days AS day) AS on_day
 		CROSS JOIN LATERAL (SELECT sum(l.amount - l.discount) AS amount FROM invoice_line AS l

@@ -143,6 +143,13 @@ func (s *Store) LockService(ctx context.Context, serviceID id.Service) (Service,
 	return row, translate(err)
 }
 
+// LockActiveServices returns the active services of a client, locked until the transaction ends.
+func (s *Store) LockActiveServices(ctx context.Context, client id.Client) ([]Service, error) {
+	rows := []Service{}
+	err := s.idb.NewSelect().Model(&rows).Where("client_id = ?", client).Where("status = ?", ServiceActive).OrderExpr("id").For("NO KEY UPDATE").Scan(ctx)
+	return rows, translate(err)
+}
+
 // ServiceFilter limits a list of services.
 type ServiceFilter struct {
 	Reach  access.Reach
@@ -169,13 +176,13 @@ func (s *Store) Services(ctx context.Context, filter ServiceFilter, page Page) (
 // TakeDueServices returns services whose next period must be invoiced by now, in their clients' time
 // zones, locked until the transaction ends; services that another process works on are left to it.
 // It takes all due services of the clients it chooses (those after the given one, by id), so that
-// one invoice can hold them. What is free is never invoiced.
+// one invoice can hold them. What is free is never invoiced, and a closed client for nothing.
 func (s *Store) TakeDueServices(ctx context.Context, now time.Time, after id.Client, clients int) ([]Service, error) {
 	rows := []Service{}
 	err := s.idb.NewRaw(`
 WITH chosen AS (
 	SELECT c.id, (?0::timestamptz AT TIME ZONE c.timezone)::date AS today FROM client AS c
-	WHERE c.id > ?2 AND EXISTS (SELECT FROM service AS d WHERE d.client_id = c.id AND d.price > 0 AND d.status = 'active' AND d.next_on IS NOT NULL
+	WHERE c.id > ?2 AND c.closed_at IS NULL AND EXISTS (SELECT FROM service AS d WHERE d.client_id = c.id AND d.price > 0 AND d.status = 'active' AND d.next_on IS NOT NULL
 		AND d.next_on - d.days_before <= (?0::timestamptz AT TIME ZONE c.timezone)::date)
 	ORDER BY c.id LIMIT ?1 FOR NO KEY UPDATE SKIP LOCKED
 )

@@ -6,6 +6,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 )
 
@@ -33,6 +34,22 @@ func (r *resolver) inviteOwner(ctx context.Context, in model.InviteOwnerInput) (
 		return nil, err
 	}
 	return pointer(r.Account.InviteOwner(ctx, client))
+}
+
+func (r *resolver) closeClient(ctx context.Context, in model.CloseClientInput) (*db.Client, error) {
+	client, err := parsed(in.ClientID, ids.ParseClient)
+	if err != nil {
+		return nil, err
+	}
+	return pointer(r.Billing.CloseClient(ctx, billing.CloseClientInput{ClientID: client, Reason: in.Reason}))
+}
+
+func (r *resolver) reopenClient(ctx context.Context, in model.ReopenClientInput) (*db.Client, error) {
+	client, err := parsed(in.ClientID, ids.ParseClient)
+	if err != nil {
+		return nil, err
+	}
+	return pointer(r.Billing.ReopenClient(ctx, client))
 }
 
 // clientInputPath is splitPath for the inputs that hold a client's details in an object of their own.

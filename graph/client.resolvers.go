@@ -11,11 +11,19 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	ids "github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
+
+func (r *clientResolver) CloseReason(ctx context.Context, obj *db.Client) (*string, error) {
+	if access.RequireStaff(ctx) != nil {
+		return nil, nil
+	}
+	return &obj.CloseReason, nil
+}
 
 func (r *clientResolver) Owner(ctx context.Context, obj *db.Client) (*account.Access, error) {
 	return load(ctx).owners.Load(ctx, obj.ID)
@@ -54,6 +62,18 @@ func (r *clientResolver) Deliveries(ctx context.Context, obj *db.Client, statuse
 	return r.deliveries(ctx, reminder.DeliveryQuery{Client: obj.ID, Statuses: statuses}, first, after, last, before)
 }
 
+func (r *mutationResolver) CloseClient(ctx context.Context, input model.CloseClientInput) (*model.ClientPayload, error) {
+	row, err := r.closeClient(ctx, input)
+	wrong, err := userErrors(ctx, err, "clientId", splitPath)
+	return &model.ClientPayload{Client: row, UserErrors: wrong}, err
+}
+
+func (r *mutationResolver) ReopenClient(ctx context.Context, input model.ReopenClientInput) (*model.ClientPayload, error) {
+	row, err := r.reopenClient(ctx, input)
+	wrong, err := userErrors(ctx, err, "clientId", splitPath)
+	return &model.ClientPayload{Client: row, UserErrors: wrong}, err
+}
+
 func (r *mutationResolver) AddClient(ctx context.Context, input model.AddClientInput) (*model.ClientPayload, error) {
 	row, err := pointer(r.Account.AddClient(ctx, account.AddClientInput{Details: *input.Details, ExternalRef: deref(input.ExternalRef), Invite: input.Invite}))
 	wrong, err := userErrors(ctx, err, "", clientInputPath)
@@ -80,12 +100,16 @@ func (r *queryResolver) Client(ctx context.Context, id string) (*db.Client, erro
 	return pointer(r.Account.Client(ctx, key))
 }
 
-func (r *queryResolver) Clients(ctx context.Context, search *string, externalRef *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error) {
+func (r *queryResolver) Clients(ctx context.Context, search *string, externalRef *string, status *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error) {
 	page, err := pageOf(first, after, last, before)
 	if err != nil {
 		return nil, err
 	}
-	return clientPage(r.Account.Clients(ctx, account.ClientQuery{Search: deref(search), ExternalRef: deref(externalRef)}, page))
+	query := account.ClientQuery{Search: deref(search), ExternalRef: deref(externalRef), Status: deref(status)}
+	if query.Status == "" && query.ExternalRef == "" {
+		query.Status = db.ClientActive
+	}
+	return clientPage(r.Account.Clients(ctx, query, page))
 }
 
 func (r *resolver) Client() gen.ClientResolver { return &clientResolver{r} }

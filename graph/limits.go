@@ -184,7 +184,7 @@ func costs() gen.ComplexityRoot {
 		return 10 + min(max(size, 1), db.MaxPage)*child
 	}
 	perParent := func(child int, first, last *int) int { return statementCost + page(child, first, last) }
-	c.Query.Clients = func(child int, _, _ *string, first *int, _ *string, last *int, _ *string) int {
+	c.Query.Clients = func(child int, _, _, _ *string, first *int, _ *string, last *int, _ *string) int {
 		return page(child, first, last)
 	}
 	c.Query.Invoices = func(child int, _, _, _ *string, _ *model.InvoiceLimits, _ string, _ bool, first *int, _ *string, last *int, _ *string) int {

@@ -23,6 +23,8 @@ var peopleDocuments = map[string]string{
 	"Mutation.importClients":         `mutation { importClients(input: {csv: "x"}) { userErrors { code } } }`,
 	"Mutation.addClient":             `mutation { addClient(input: {details: {name: "", email: "x"}}) { userErrors { code } } }`,
 	"Mutation.updateClient":          `mutation { updateClient(input: {clientId: "{client}", details: {name: ""}}) { userErrors { code } } }`,
+	"Mutation.closeClient":           `mutation { closeClient(input: {clientId: "{client}", reason: " "}) { userErrors { code } } }`,
+	"Mutation.reopenClient":          `mutation { reopenClient(input: {clientId: "{client}"}) { userErrors { code } } }`,
 	"Mutation.inviteOwner":           `mutation { inviteOwner(input: {clientId: "{client}"}) { userErrors { code } } }`,
 	"Mutation.signIn":                `mutation { signIn(input: {email: "nadie@nada.example", password: "x"}) { userErrors { code } } }`,
 	"Mutation.signOut":               `mutation { signOut { userErrors { code } } }`,

@@ -299,6 +299,8 @@ type ComplexityRoot struct {
 		Address1             func(childComplexity int) int
 		Address2             func(childComplexity int) int
 		City                 func(childComplexity int) int
+		CloseReason          func(childComplexity int) int
+		ClosedAt             func(childComplexity int) int
 		Contacts             func(childComplexity int, access *string, first *int, after *string, last *int, before *string) int
 		Country              func(childComplexity int) int
 		CreatedAt            func(childComplexity int) int
@@ -324,6 +326,7 @@ type ComplexityRoot struct {
 		SecondFactor         func(childComplexity int) int
 		State                func(childComplexity int) int
 		Statement            func(childComplexity int, currency money.Currency, from *date.Date, to *date.Date) int
+		Status               func(childComplexity int) int
 		TaxID                func(childComplexity int) int
 		Timezone             func(childComplexity int) int
 		Topics               func(childComplexity int) int
@@ -346,6 +349,11 @@ type ComplexityRoot struct {
 	ClientGroup struct {
 		ID   func(childComplexity int) int
 		Name func(childComplexity int) int
+	}
+
+	CloseClientPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Company struct {
@@ -954,6 +962,7 @@ type ComplexityRoot struct {
 		ChangeService            func(childComplexity int, input model.ChangeServiceInput) int
 		CheckFiscalDocument      func(childComplexity int, input model.CheckFiscalDocumentInput) int
 		ClearBounce              func(childComplexity int, input model.ClearBounceInput) int
+		CloseClient              func(childComplexity int, input model.CloseClientInput) int
 		CompletePasswordReset    func(childComplexity int, input model.CompletePasswordResetInput) int
 		ConfirmBankMovement      func(childComplexity int, input model.ConfirmBankMovementInput) int
 		ConfirmTotp              func(childComplexity int, input model.ConfirmTotpInput) int
@@ -986,6 +995,7 @@ type ComplexityRoot struct {
 		RemoveTotp               func(childComplexity int, input model.RemoveTotpInput) int
 		RenamePasskey            func(childComplexity int, input model.RenamePasskeyInput) int
 		RenewRecoveryCodes       func(childComplexity int, input model.RenewRecoveryCodesInput) int
+		ReopenClient             func(childComplexity int, input model.ReopenClientInput) int
 		ReplayDelivery           func(childComplexity int, input model.DeliveryInput) int
 		ReplayFailedDeliveries   func(childComplexity int, input model.ReplayFailedDeliveriesInput) int
 		RequestAnticipo          func(childComplexity int, input model.RequestAnticipoInput) int
@@ -1146,7 +1156,7 @@ type ComplexityRoot struct {
 		Checkout              func(childComplexity int, id string) int
 		Client                func(childComplexity int, id string) int
 		ClientGroups          func(childComplexity int) int
-		Clients               func(childComplexity int, search *string, externalRef *string, first *int, after *string, last *int, before *string) int
+		Clients               func(childComplexity int, search *string, externalRef *string, status *string, first *int, after *string, last *int, before *string) int
 		Company               func(childComplexity int) int
 		Contact               func(childComplexity int, id string) int
 		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) int
@@ -1357,6 +1367,11 @@ type ComplexityRoot struct {
 		RecoveryCodes func(childComplexity int) int
 		RetryAfter    func(childComplexity int) int
 		UserErrors    func(childComplexity int) int
+	}
+
+	ReopenClientPayload struct {
+		Client     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	ReplayDeliveryPayload struct {
@@ -2659,6 +2674,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.City(childComplexity), true
+	case "Client.closeReason":
+		if e.ComplexityRoot.Client.CloseReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.CloseReason(childComplexity), true
+	case "Client.closedAt":
+		if e.ComplexityRoot.Client.ClosedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.ClosedAt(childComplexity), true
 	case "Client.contacts":
 		if e.ComplexityRoot.Client.Contacts == nil {
 			break
@@ -2839,6 +2866,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Client.Statement(childComplexity, args["currency"].(money.Currency), args["from"].(*date.Date), args["to"].(*date.Date)), true
+	case "Client.status":
+		if e.ComplexityRoot.Client.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Client.Status(childComplexity), true
 	case "Client.taxId":
 		if e.ComplexityRoot.Client.TaxID == nil {
 			break
@@ -2920,6 +2953,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ClientGroup.Name(childComplexity), true
+
+	case "CloseClientPayload.client":
+		if e.ComplexityRoot.CloseClientPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CloseClientPayload.Client(childComplexity), true
+	case "CloseClientPayload.userErrors":
+		if e.ComplexityRoot.CloseClientPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CloseClientPayload.UserErrors(childComplexity), true
 
 	case "Company.address":
 		if e.ComplexityRoot.Company.Address == nil {
@@ -5532,6 +5578,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ClearBounce(childComplexity, args["input"].(model.ClearBounceInput)), true
+	case "Mutation.closeClient":
+		if e.ComplexityRoot.Mutation.CloseClient == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_closeClient_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CloseClient(childComplexity, args["input"].(model.CloseClientInput)), true
 	case "Mutation.completePasswordReset":
 		if e.ComplexityRoot.Mutation.CompletePasswordReset == nil {
 			break
@@ -5879,6 +5936,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenewRecoveryCodes(childComplexity, args["input"].(model.RenewRecoveryCodesInput)), true
+	case "Mutation.reopenClient":
+		if e.ComplexityRoot.Mutation.ReopenClient == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reopenClient_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReopenClient(childComplexity, args["input"].(model.ReopenClientInput)), true
 	case "Mutation.replayDelivery":
 		if e.ComplexityRoot.Mutation.ReplayDelivery == nil {
 			break
@@ -6891,7 +6959,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+		return e.ComplexityRoot.Query.Clients(childComplexity, args["search"].(*string), args["externalRef"].(*string), args["status"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
@@ -7897,6 +7965,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RenewRecoveryCodesPayload.UserErrors(childComplexity), true
+
+	case "ReopenClientPayload.client":
+		if e.ComplexityRoot.ReopenClientPayload.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReopenClientPayload.Client(childComplexity), true
+	case "ReopenClientPayload.userErrors":
+		if e.ComplexityRoot.ReopenClientPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReopenClientPayload.UserErrors(childComplexity), true
 
 	case "ReplayDeliveryPayload.delivery":
 		if e.ComplexityRoot.ReplayDeliveryPayload.Delivery == nil {
@@ -9450,6 +9531,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ClearBounceInput", ec.unmarshalInputClearBounceInput),
 			graphql.NewInputUnmarshaler("ClientDetailsChanges", ec.unmarshalInputClientDetailsChanges),
 			graphql.NewInputUnmarshaler("ClientDetailsInput", ec.unmarshalInputClientDetailsInput),
+			graphql.NewInputUnmarshaler("CloseClientInput", ec.unmarshalInputCloseClientInput),
 			graphql.NewInputUnmarshaler("CloseInvoiceInput", ec.unmarshalInputCloseInvoiceInput),
 			graphql.NewInputUnmarshaler("CompletePasswordResetInput", ec.unmarshalInputCompletePasswordResetInput),
 			graphql.NewInputUnmarshaler("ConfirmBankMovementInput", ec.unmarshalInputConfirmBankMovementInput),
@@ -9491,6 +9573,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("RemoveTotpInput", ec.unmarshalInputRemoveTotpInput),
 			graphql.NewInputUnmarshaler("RenamePasskeyInput", ec.unmarshalInputRenamePasskeyInput),
 			graphql.NewInputUnmarshaler("RenewRecoveryCodesInput", ec.unmarshalInputRenewRecoveryCodesInput),
+			graphql.NewInputUnmarshaler("ReopenClientInput", ec.unmarshalInputReopenClientInput),
 			graphql.NewInputUnmarshaler("ReplayFailedDeliveriesInput", ec.unmarshalInputReplayFailedDeliveriesInput),
 			graphql.NewInputUnmarshaler("RequestAnticipoInput", ec.unmarshalInputRequestAnticipoInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
@@ -10395,6 +10478,12 @@ type Client implements Node {
   pauseReason: String!
   "What another system calls the client; empty when not given."
   externalRef: String!
+  "Whether anything new is billed to it."
+  status: ClientStatus!
+  "When it was closed; null when it is not."
+  closedAt: DateTime
+  "Why it was closed, for staff; null to its own people."
+  closeReason: String
   "The owner's access. Needs the permission CONTACTS."
   owner: SubAccount
   "When the client was added."
@@ -10452,6 +10541,14 @@ type Client implements Node {
   ): DeliveryConnection
 }
 
+"Whether anything new is billed to a client."
+enum ClientStatus {
+  "In business."
+  ACTIVE
+  "Closed: its services renew no more, and no invoices, services or late fees are added. What is open stays owed, reminded of and payable."
+  CLOSED
+}
+
 "What is owed in one currency."
 type Balance {
   "How many invoices are still owed."
@@ -10494,6 +10591,8 @@ extend type Query {
     search: String
     "Only the one that another system calls so."
     externalRef: String
+    "Only those of this status. When it is left out, the closed ones are not listed, unless ` + "`" + `externalRef` + "`" + ` asks for one."
+    status: ClientStatus
     "How many from the beginning: 1 to 100, 20 when neither this nor ` + "`" + `last` + "`" + ` is given."
     first: Int
     "The cursor after which to begin."
@@ -10611,7 +10710,47 @@ type InviteOwnerPayload {
   userErrors: [UserError!]!
 }
 
+"A client with whom the business ends."
+input CloseClientInput {
+  "The client's id."
+  clientId: ID!
+  "Why, for staff; at most 500 characters."
+  reason: String!
+}
+
+"The result of closing a client."
+type CloseClientPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
+"A closed client with whom the business goes on."
+input ReopenClientInput {
+  "The client's id."
+  clientId: ID!
+}
+
+"The result of reopening a client."
+type ReopenClientPayload {
+  "The client; null when there are errors."
+  client: Client
+  "What is wrong."
+  userErrors: [UserError!]!
+}
+
 extend type Mutation {
+  "Ends the business with a client: services renew no more, and no invoices (CLIENT_CLOSED), services or late fees are added. What is open stays owed, reminded of and payable, and its people go on reading their documents. Again changes nothing. Staff and tokens with the scope clients:write."
+  closeClient(
+    "The client."
+    input: CloseClientInput!
+  ): CloseClientPayload!
+  "Takes up the business with a closed client again; periods of services that passed meanwhile are not invoiced. Again changes nothing. Staff and tokens with the scope clients:write."
+  reopenClient(
+    "The client."
+    input: ReopenClientInput!
+  ): ReopenClientPayload!
   "Adds a client. Its owner is invited, and sets a password of its own. Staff and tokens with the scope clients:write."
   addClient(
     "The client."
@@ -15838,6 +15977,12 @@ func (ec *executionContext) childFields_Client(ctx context.Context, field graphq
 		return ec.fieldContext_Client_pauseReason(ctx, field)
 	case "externalRef":
 		return ec.fieldContext_Client_externalRef(ctx, field)
+	case "status":
+		return ec.fieldContext_Client_status(ctx, field)
+	case "closedAt":
+		return ec.fieldContext_Client_closedAt(ctx, field)
+	case "closeReason":
+		return ec.fieldContext_Client_closeReason(ctx, field)
 	case "owner":
 		return ec.fieldContext_Client_owner(ctx, field)
 	case "createdAt":
@@ -15906,6 +16051,16 @@ func (ec *executionContext) childFields_ClientGroup(ctx context.Context, field g
 		return ec.fieldContext_ClientGroup_name(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ClientGroup", field.Name)
+}
+
+func (ec *executionContext) childFields_CloseClientPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_CloseClientPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CloseClientPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CloseClientPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Company(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17594,6 +17749,16 @@ func (ec *executionContext) childFields_RenewRecoveryCodesPayload(ctx context.Co
 		return ec.fieldContext_RenewRecoveryCodesPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RenewRecoveryCodesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReopenClientPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_ReopenClientPayload_client(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReopenClientPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReopenClientPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ReplayDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

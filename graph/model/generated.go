@@ -405,6 +405,14 @@ type ClientEdge struct {
 	Node *db.Client `json:"node"`
 }
 
+// A client with whom the business ends.
+type CloseClientInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
+	// Why, for staff; at most 500 characters.
+	Reason string `json:"reason"`
+}
+
 // An invoice to be closed.
 type CloseInvoiceInput struct {
 	// The invoice.
@@ -1227,6 +1235,12 @@ type RenewRecoveryCodesPayload struct {
 	RetryAfter *int `json:"retryAfter,omitempty"`
 	// Why it was refused: PASSWORD_WRONG, NO_SECOND_FACTOR, SECOND_FACTOR_REQUIRED or RATE_LIMITED.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A closed client with whom the business goes on.
+type ReopenClientInput struct {
+	// The client's id.
+	ClientID string `json:"clientId"`
 }
 
 // The result of trying a delivery again.

@@ -50,6 +50,7 @@ func (s *Service) Client(ctx context.Context, clientID id.Client) (db.Client, er
 type ClientQuery struct {
 	Search      string // part of name, email or RFC; any case
 	ExternalRef string // what another system calls it, exactly
+	Status      string // db.ClientActive or db.ClientClosed; "" for both
 }
 
 // Clients lists the clients that the actor reaches, by name.
@@ -61,7 +62,7 @@ func (s *Service) Clients(ctx context.Context, query ClientQuery, page db.Page) 
 	if err := page.Check(); err != nil {
 		return db.List[db.Client]{}, err
 	}
-	return s.Store.Clients(ctx, db.ClientFilter{Reach: reach, Search: query.Search, ExternalRef: query.ExternalRef}, page)
+	return s.Store.Clients(ctx, db.ClientFilter{Reach: reach, Search: query.Search, ExternalRef: query.ExternalRef, Status: query.Status}, page)
 }
 
 // ClientsByID returns those of the clients that the actor reaches; for loaders.

@@ -155,6 +155,8 @@ func (s *Service) IssueDrafts(ctx context.Context, ids []id.Invoice) ([]db.Invoi
 			switch {
 			case ok && len(f.Fields) > 0:
 				checks.Add(fmt.Sprintf("invoices[%d]", slices.Index(ids, invoiceID)), f.Fields[0].Code)
+			case ok && f.Code == clientClosed:
+				checks.Add(fmt.Sprintf("invoices[%d]", slices.Index(ids, invoiceID)), f.Code)
 			case err != nil:
 				return err
 			}

@@ -273,6 +273,9 @@ func (im *importer) flush() error {
 		case len(found) > 1:
 			im.fail(one.row, "client", "CLIENT_AMBIGUOUS")
 			continue
+		case found[0].ClosedAt != nil:
+			im.fail(one.row, "client", clientClosed)
+			continue
 		default:
 			one.in.ClientID = found[0].ID
 			var checks fault.Checks

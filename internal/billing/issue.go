@@ -200,6 +200,9 @@ func (s *Service) compose(ctx context.Context, tx *db.Store, d *draft, checks *f
 	if err != nil {
 		return db.Invoice{}, err
 	}
+	if err := openClient(client); err != nil {
+		return db.Invoice{}, err
+	}
 	company, err := tx.Company(ctx)
 	if err != nil {
 		return db.Invoice{}, err

@@ -51,7 +51,11 @@ func (s *Service) AddService(ctx context.Context, in ServiceInput) (db.Service, 
 				return 0, err
 			}
 		}
-		if _, err := tx.Client(ctx, in.ClientID); err != nil {
+		client, err := tx.Client(ctx, in.ClientID)
+		if err == nil {
+			err = openClient(client)
+		}
+		if err != nil {
 			return 0, err
 		}
 		if err := tx.AddService(ctx, &row); err != nil {
@@ -146,9 +150,7 @@ func (s *Service) SetServiceState(ctx context.Context, in ServiceStateInput) (db
 			if err != nil {
 				return err
 			}
-			for today := date.Today(s.Now(), client.Timezone); row.NextOn != "" && row.NextOn < today; {
-				row.NextOn = Cycle(row.Cycle).After(row.NextOn, row.AnchorDay)
-			}
+			resume(&row, date.Today(s.Now(), client.Timezone))
 		}
 		if err := checks.Err(); err != nil {
 			return err
@@ -164,6 +166,17 @@ func (s *Service) SetServiceState(ctx context.Context, in ServiceStateInput) (db
 		return tx.UpdateService(ctx, &row)
 	})
 	return row, err
+}
+
+// resume moves a service on to the first period that begins today or later, and reports whether it did.
+func resume(row *db.Service, today date.Date) bool {
+	before := row.NextOn
+	for row.NextOn != "" && row.NextOn < today {
+		if row.NextOn = Cycle(row.Cycle).After(row.NextOn, row.AnchorDay); row.EndsOn != "" && row.NextOn >= row.EndsOn {
+			row.NextOn = ""
+		}
+	}
+	return row.NextOn != before
 }
 
 // serviceVerbs are what a service comes to a state by.

@@ -113,6 +113,10 @@ func TestLateFeesNotCharged(t *testing.T) {
 		"exempt": func(w *world, c db.Client, _ db.Invoice) error {
 			return w.rules.SetLateFeeExempt(w.system(), c.ID, true)
 		},
+		"closed": func(w *world, c db.Client, _ db.Invoice) error {
+			_, err := w.rules.Billing.CloseClient(w.system(), billing.CloseClientInput{ClientID: c.ID, Reason: "Se fue"})
+			return err
+		},
 		"paid": func(w *world, _ db.Client, i db.Invoice) error {
 			i.Status, i.Paid = db.InvoicePaid, i.Total
 			return w.store.SaveInvoiceStates(w.Context(), &i)

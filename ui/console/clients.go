@@ -18,24 +18,42 @@ import (
 
 type clientsView struct {
 	Search string
+	Status string // db.ClientActive or db.ClientClosed
 	Rows   []db.Client
 	Next   string
 }
 
 func (c *Console) clients(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
-	view := clientsView{Search: strings.TrimSpace(q.Get("buscar"))}
-	list, err := c.Account.Clients(ctx, account.ClientQuery{Search: view.Search}, db.Page{First: pageSize, After: q.Get("despues")})
+	view := clientsView{Search: strings.TrimSpace(q.Get("buscar")), Status: db.ClientActive}
+	if q.Get("estado") == db.ClientClosed {
+		view.Status = db.ClientClosed
+	}
+	list, err := c.Account.Clients(ctx, account.ClientQuery{Search: view.Search, Status: view.Status}, db.Page{First: pageSize, After: q.Get("despues")})
 	if err != nil {
 		return err
 	}
 	view.Rows = list.Rows
 	if next := list.Next(); next != "" {
-		query := url.Values{"despues": {next}}
-		set(query, "buscar", view.Search)
+		query := view.query(view.Status)
+		query.Set("despues", next)
 		view.Next = withQuery("/consola/clientes", query)
 	}
 	return c.show(w, r, http.StatusOK, t(ctx, "clients.title"), clientsPage(view))
+}
+
+// at is the address of the list of clients in a state.
+func (v clientsView) at(status string) string {
+	return withQuery("/consola/clientes", v.query(status))
+}
+
+func (v clientsView) query(status string) url.Values {
+	query := url.Values{}
+	set(query, "buscar", v.Search)
+	if status == db.ClientClosed {
+		query.Set("estado", status)
+	}
+	return query
 }
 
 type clientView struct {
@@ -51,6 +69,7 @@ type clientView struct {
 	Ledger   []deliveryRow
 	Rules    ruledBy
 	Pause    pauseForm
+	Close    clientCloseForm
 	Handover *handoverView // an open offer of the ownership
 	Run      *db.Run
 }
@@ -66,10 +85,16 @@ func (c *Console) clientPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.showClient(w, r, http.StatusOK, row, nil)
+	return c.showClient(w, r, http.StatusOK, row, clientForms{})
 }
 
-func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int, row db.Client, pause *pauseForm) error {
+// clientForms are the forms of a client's page that were sent with errors.
+type clientForms struct {
+	pause *pauseForm
+	close *clientCloseForm
+}
+
+func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int, row db.Client, forms clientForms) error {
 	ctx := r.Context()
 	view := clientView{Client: row, Today: date.Today(c.Now(), row.Timezone), Run: runResult(r)}
 	contacts, err := c.Account.Contacts(ctx, row.ID, db.Page{First: db.MaxPage})
@@ -121,8 +146,11 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	view.Pause = pauseForm{Until: string(row.PausedUntil), Mode: row.PauseMode, Reason: row.PauseReason}
-	if pause != nil {
-		view.Pause = *pause
+	if forms.pause != nil {
+		view.Pause = *forms.pause
+	}
+	if forms.close != nil {
+		view.Close = *forms.close
 	}
 	view.Pause.Action, view.Pause.Paused, view.Pause.Today = clientPath(row.ID)+"/pausa", row.PausedUntil, view.Today
 	return c.show(w, r, status, row.Name, clientPageView(view))
@@ -140,7 +168,7 @@ func (c *Console) pauseClient(w http.ResponseWriter, r *http.Request) error {
 		_, _, err = c.Reminder.SetReminderPause(ctx, in)
 	}
 	if errs, ok := invalid(ctx, err); ok {
-		return c.showClient(w, r, http.StatusUnprocessableEntity, row, &pauseForm{Until: r.PostFormValue("until"), Mode: r.PostFormValue("mode"), Reason: r.PostFormValue("reason"), Errors: errs})
+		return c.showClient(w, r, http.StatusUnprocessableEntity, row, clientForms{pause: &pauseForm{Until: r.PostFormValue("until"), Mode: r.PostFormValue("mode"), Reason: r.PostFormValue("reason"), Errors: errs}})
 	}
 	if err != nil {
 		return err

@@ -108,7 +108,7 @@ func (c *Console) setClientGroup(w http.ResponseWriter, r *http.Request) error {
 		err = c.Reminder.SetClientGroup(ctx, client.ID, groupID)
 	}
 	if _, ok := invalid(ctx, err); ok {
-		return c.showClient(w, r, http.StatusUnprocessableEntity, client, nil)
+		return c.showClient(w, r, http.StatusUnprocessableEntity, client, clientForms{})
 	}
 	if err != nil {
 		return err

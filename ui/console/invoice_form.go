@@ -108,6 +108,9 @@ func (c *Console) newInvoice(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if client.ClosedAt != nil {
+		return fault.New(fault.Conflict, "CLIENT_CLOSED")
+	}
 	today := date.Today(c.Now(), client.Timezone)
 	form := invoiceForm{Client: client, Currency: string(money.MXN), IssueDate: string(today), DueDate: string(today.AddDays(15)), RequestKey: rand.Text()}
 	form.addLines(firstLines)

@@ -431,7 +431,7 @@ func formTotals(f *invoiceForm) templ.Component {
 			templ_7745c5c3_Var18 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<dl id=\"totals\" hx-post=\"/consola/facturas/totales\" hx-trigger=\"input from:#invoice delay:300ms\" hx-include=\"#invoice\" hx-target=\"#totals\" hx-swap=\"outerHTML\" hx-sync=\"this:replace\" aria-live=\"polite\" class=\"grid grid-cols-[1fr_auto] gap-y-1.5 text-sm tabular-nums\"><dt class=\"text-base-content/75\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<dl id=\"totals\" hx-post=\"/consola/facturas/totales\" hx-trigger=\"input from:#invoice delay:300ms, change from:#invoice delay:300ms\" hx-include=\"#invoice\" hx-target=\"#totals\" hx-swap=\"outerHTML\" hx-sync=\"this:replace\" aria-live=\"polite\" class=\"grid grid-cols-[1fr_auto] gap-y-1.5 text-sm tabular-nums\"><dt class=\"text-base-content/75\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

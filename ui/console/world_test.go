@@ -159,6 +159,17 @@ func (p page) want(tb testing.TB, status int, words ...string) page {
 	return p
 }
 
+// lacks fails the test if the answer's text has one of the words.
+func (p page) lacks(tb testing.TB, words ...string) page {
+	tb.Helper()
+	for _, word := range words {
+		if strings.Contains(p.text(), word) {
+			tb.Fatalf("%q in\n%s", word, p.text())
+		}
+	}
+	return p
+}
+
 // text is what a reader sees, with white space collapsed.
 func (p page) text() string {
 	var b strings.Builder
