@@ -135,11 +135,18 @@ func TestOutbox(t *testing.T) {
 	if err := store.FinishJob(t.Context(), first[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, found, err := store.Job(t.Context(), first[0].ID); found || err != nil {
+	if _, found, err := store.BeginJob(t.Context(), first[0].ID, time.Minute); found || err != nil {
 		t.Fatal(found, err)
 	}
-	if _, found, err := store.Job(t.Context(), first[1].ID); !found || err != nil {
-		t.Fatal(found, err)
+	// Whoever is at it holds it for a short time only, and for as long as it says that it is.
+	if row, found, err := store.BeginJob(t.Context(), first[1].ID, 0); !found || err != nil || row.Kind != "test" {
+		t.Fatalf("%+v, %t, %v", row, found, err)
+	}
+	if err := store.HoldJob(t.Context(), first[1].ID, time.Minute); err != nil || len(take(0)) != 0 {
+		t.Fatal("handed out while it was held", err)
+	}
+	if err := store.HoldJob(t.Context(), first[1].ID, 0); err != nil || len(take(0)) != 1 {
+		t.Fatal("not handed out after it was let go", err)
 	}
 }
 

@@ -60,13 +60,20 @@ func (s *Store) TakeJobs(ctx context.Context, limit int, lease time.Duration) ([
 	return rows, translate(err)
 }
 
-// Job returns a job; found is false when its work is done.
-func (s *Store) Job(ctx context.Context, jobID int64) (row OutboxRow, found bool, err error) {
-	err = s.idb.NewSelect().Model(&row).Where("id = ?", jobID).Scan(ctx)
+// BeginJob returns a job to whoever does it now, and hides it for the lease alone: its worker asks HoldJob for
+// more as long as it lives, so that another one takes over soon after a crash. found is false when its work is done.
+func (s *Store) BeginJob(ctx context.Context, jobID int64, lease time.Duration) (row OutboxRow, found bool, err error) {
+	err = s.idb.NewRaw(`UPDATE outbox SET due_at = now() + make_interval(secs => ?) WHERE id = ? RETURNING *`, lease.Seconds(), jobID).Scan(ctx, &row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
 	}
 	return row, err == nil, err
+}
+
+// HoldJob hides a job for another lease: its worker is at it.
+func (s *Store) HoldJob(ctx context.Context, jobID int64, lease time.Duration) error {
+	_, err := s.idb.NewUpdate().Table("outbox").Set("due_at = now() + make_interval(secs => ?)", lease.Seconds()).Where("id = ?", jobID).Exec(ctx)
+	return translate(err)
 }
 
 // FinishJob removes a job whose work is done.

@@ -217,7 +217,7 @@ func (w *Worker) runJob(ctx context.Context, task *asynq.Task) error {
 	if err := json.Unmarshal(task.Payload(), &jobID); err != nil {
 		return errors.Join(asynq.SkipRetry, err)
 	}
-	row, found, err := w.Store.Job(ctx, jobID)
+	row, found, err := w.Store.BeginJob(ctx, jobID, heldLease)
 	if err != nil || !found {
 		return err
 	}
@@ -227,11 +227,31 @@ func (w *Worker) runJob(ctx context.Context, task *asynq.Task) error {
 		w.Log.Warn("job of an unknown kind", "kind", row.Kind, "job", row.ID)
 		return nil
 	}
-	if err := do(ctx, row.Payload); err != nil {
+	release := w.hold(ctx, row.ID)
+	err = do(ctx, row.Payload)
+	release()
+	if err != nil {
 		w.Log.Error("job failed", "kind", row.Kind, "job", row.ID, "attempt", row.Attempts, "error", err)
 		return w.Store.RetryJob(ctx, row.ID, jobBackoff(row.Attempts), err.Error())
 	}
 	return w.Store.FinishJob(ctx, row.ID)
+}
+
+// hold keeps a job hidden from other workers until release is called, which waits for the last word about it.
+func (w *Worker) hold(ctx context.Context, jobID int64) (release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for pause(ctx, heldLease/3); ctx.Err() == nil; pause(ctx, heldLease/3) {
+			if err := w.Store.HoldJob(ctx, jobID, heldLease); err != nil && ctx.Err() == nil {
+				w.Log.Warn("a job could not be held", "job", jobID, "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		group.Wait()
+	}
 }
 
 // jobBackoff is 2 s doubling to 10 minutes.

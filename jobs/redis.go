@@ -2,20 +2,21 @@ package jobs
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
 // Connect opens Redis and checks that it answers and is version 6.2 or newer. Addresses:
 //
 //	redis://user:password@host:6379/0 (rediss:// with TLS)
-//	redis-sentinel://:password@host1:26379,host2:26379/0?master=name
+//	redis-sentinel://user:password@host1:26379,host2:26379/0?master=name&sentinel_password=other (rediss-sentinel:// with TLS)
 //	redis-cluster://user:password@host1:6379?addr=host2:6379 (rediss-cluster:// with TLS)
 func Connect(ctx context.Context, address string) (redis.UniversalClient, error) {
 	redis.SetLogger(silent{}) // what goes wrong comes back as an error, which is logged once
@@ -41,7 +42,7 @@ type silent struct{}
 func (silent) Printf(context.Context, string, ...any) {}
 
 // errAddress says no more, because the address holds a password.
-var errAddress = errors.New("REDIS_URL is not a valid Redis address (redis://, rediss://, redis-sentinel://, redis-cluster://)")
+var errAddress = errors.New("REDIS_URL is not a valid Redis address (redis://, rediss://, redis-sentinel://…?master=name, redis-cluster://)")
 
 func open(address string) (redis.UniversalClient, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
@@ -58,18 +59,32 @@ func open(address string) (redis.UniversalClient, error) {
 			return nil, errAddress
 		}
 		return redis.NewClusterClient(options), nil
-	case "redis-sentinel":
-		options, err := asynq.ParseRedisURI(address)
-		if err != nil {
-			return nil, errAddress
-		}
-		client, ok := options.MakeRedisClient().(redis.UniversalClient)
-		if !ok {
-			return nil, errAddress
-		}
-		return client, nil
+	case "redis-sentinel", "rediss-sentinel":
+		return openSentinel(address, scheme == "rediss-sentinel")
 	}
 	return nil, errAddress
+}
+
+// openSentinel connects to the master that sentinels name. User and password are those of the Redis servers; the
+// sentinels, which often ask for none, have their own.
+func openSentinel(address string, encrypted bool) (redis.UniversalClient, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Query().Get("master") == "" {
+		return nil, errAddress
+	}
+	query := u.Query()
+	password, _ := u.User.Password()
+	options := &redis.FailoverOptions{MasterName: query.Get("master"), SentinelAddrs: strings.Split(u.Host, ","), Username: u.User.Username(), Password: password,
+		SentinelUsername: query.Get("sentinel_username"), SentinelPassword: query.Get("sentinel_password")}
+	if number := strings.Trim(u.Path, "/"); number != "" {
+		if options.DB, err = strconv.Atoi(number); err != nil {
+			return nil, errAddress
+		}
+	}
+	if encrypted {
+		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return redis.NewFailoverClient(options), nil
 }
 
 // checkVersion reads the version; a server that does not tell it (an in-process one) passes.

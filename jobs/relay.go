@@ -18,8 +18,9 @@ const (
 	// Deliveries of one task: the queue costs more than the mail otherwise. Each is claimed on its own
 	// right before it is sent, so a task that is lost or repeated neither loses nor repeats mail.
 	deliveryBatch = 20
-	relayBacklog  = 2000 // deliveries in the queue at once, so that Redis stays small whatever is planned
-	jobLease      = 5 * time.Minute
+	relayBacklog  = 2000             // deliveries in the queue at once, so that Redis stays small whatever is planned
+	jobLease      = 5 * time.Minute  // of a job in the queue, and the most that it may take
+	heldLease     = 30 * time.Second // of a job that a worker is at, which renews it
 	rebuildEvery  = 5 * time.Second
 )
 
