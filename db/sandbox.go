@@ -86,8 +86,3 @@ func (s *Store) SandboxIdentity(ctx context.Context, offer func() ([]byte, error
 	}
 	return pem, read()
 }
-
-// CountSandboxStamps is how many documents were stamped.
-func (s *Store) CountSandboxStamps(ctx context.Context) (int64, error) {
-	return s.idb.NewSelect().Table("sandbox_stamp").Count(ctx)
-}

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -62,23 +61,7 @@ func TestDemoCertificate(t *testing.T) {
 // The demo shows every state of a fiscal document, and what it stamped the SAT's verifier takes.
 func TestDemoDocuments(t *testing.T) {
 	o := newOutside(t)
-	files, err := folderURL(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := config{Env: development, BaseURL: "http://localhost:8080", DatabaseURL: o.dsn, RedisURL: o.redis.URL(), SMTPURL: "smtp://" + o.mailbox.Addr() + "?tls=none", BlobURL: files, DataDir: t.TempDir(), Lease: 20 * time.Second,
-		Secret: "una-clave-solo-para-estas-pruebas-0123456789"}
-	if err := demoSecret(&c); err != nil {
-		t.Fatal(err)
-	}
-	a, err := open(t.Context(), c, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.close)
-	if err := a.seed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	a := openDemo(t, o, o.mailbox.Addr())
 	ctx, now := access.With(t.Context(), access.SystemActor()), time.Now()
 
 	all := func() []db.CFDI {

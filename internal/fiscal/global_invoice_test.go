@@ -1,7 +1,10 @@
 package fiscal_test
 
 import (
+	"maps"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,4 +206,118 @@ func TestWindow(t *testing.T) {
 	if !fiscal.Window(db.Invoice{}, "04").IsZero() {
 		t.Error("a window of an unpaid invoice")
 	}
+}
+
+// A sale belongs to the month that it was paid in in central Mexico, to the second, also where the year ends.
+func TestGlobalAtTheEndOfAMonth(t *testing.T) {
+	o := newOffice(t)
+	o.globals("04", db.CFDIOnRequest)
+	want := map[string]fiscal.InformacionGlobal{}
+	for _, c := range []struct {
+		paid       time.Time
+		meses, año string
+	}{
+		{time.Date(2026, 12, 1, 5, 59, 59, 0, time.UTC), "11", "2026"}, {time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC), "12", "2026"},
+		{time.Date(2027, 1, 1, 5, 59, 59, 0, time.UTC), "12", "2026"}, {time.Date(2027, 1, 1, 6, 0, 0, 0, time.UTC), "01", "2027"},
+	} {
+		o.clock = c.paid
+		sale, err := o.billing.IssueInvoice(system(t.Context()), billing.IssueInput{ClientID: o.client.ID, DueDate: "2027-02-10", Lines: []billing.LineInput{hosting("100.00")}})
+		o.must(err)
+		sale = o.pay(sale, 11600, c.paid.String())
+		want[sale.Number] = fiscal.InformacionGlobal{Periodicidad: "04", Meses: c.meses, Año: c.año}
+		o.must(o.service.IssueGlobals(system(t.Context()))) // at the sale's own moment: of earlier months alone
+		o.work()
+	}
+	o.clock = time.Date(2027, 2, 1, 6, 0, 0, 0, time.UTC)
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+	got := map[string]fiscal.InformacionGlobal{}
+	for _, row := range o.listed() {
+		c := o.parse(row.ID)
+		for _, x := range c.Conceptos {
+			if _, twice := got[x.NoIdentificacion]; twice {
+				t.Error(x.NoIdentificacion, "is in two global invoices")
+			}
+			got[x.NoIdentificacion] = *c.InformacionGlobal
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	o.verify(t, 3)
+}
+
+// Clients ask in the last second of the month while the global invoice is made in the first one of the next, in two
+// processes: each sale ends in exactly one document, its own or the global one, and whoever is refused is told why.
+func TestAutofacturaAgainstGlobal(t *testing.T) {
+	o := newOffice(t)
+	o.globals("04", db.CFDIOnRequest)
+	o.profile()
+	login := access.With(t.Context(), actor(o.client.ID, access.Invoices))
+	midnight := time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)
+	before, after := *o.service, *o.service
+	before.Now = func() time.Time { return midnight.Add(-time.Second) }
+	after.Now = func() time.Time { return midnight }
+	sales := make([]db.Invoice, 20)
+	for i := range sales {
+		sales[i] = o.pay(o.issue(hosting("100.00")), 11600, strconv.Itoa(i))
+	}
+	o.work()
+	asked := make([]error, len(sales))
+	request := func(i int) {
+		_, asked[i] = before.RequestCFDI(login, fiscal.RequestInput{InvoiceID: sales[i].ID})
+	}
+	// The makers of the global invoice have chosen its sales, and wait, while the first half of them is asked for; the
+	// second half is asked for as they go on.
+	held, release := make(chan struct{}), make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := o.store.InTx(t.Context(), func(tx *db.Store) error {
+			defer func() { <-release }()
+			defer close(held)
+			return tx.Lock(t.Context(), "fiscal global")
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	for range 2 {
+		group.Go(func() {
+			if err := after.IssueGlobals(system(t.Context())); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(300 * time.Millisecond)
+	for i := range len(sales) / 2 {
+		request(i)
+	}
+	close(release)
+	for i := len(sales) / 2; i < len(sales); i++ {
+		group.Go(func() { request(i) })
+	}
+	group.Wait()
+	o.clock = midnight
+	o.work()
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+
+	summed := map[string]int{}
+	for _, row := range o.listed() {
+		for _, x := range o.parse(row.ID).Conceptos {
+			summed[x.NoIdentificacion]++
+		}
+	}
+	var own int
+	for i, sale := range sales {
+		mine := len(o.stamped(sale, db.CFDIIngreso))
+		if mine+summed[sale.Number] != 1 {
+			t.Errorf("%s has %d documents of its own and is in %d global ones", sale.Number, mine, summed[sale.Number])
+		}
+		if f, refused := fault.As(asked[i]); (mine == 1) == (asked[i] != nil) || refused && f.Code != "FISCAL_IN_GLOBAL" {
+			t.Errorf("%s: %d, %v", sale.Number, mine, asked[i])
+		}
+		own += mine
+	}
+	t.Logf("%d of %d sales have a document of their own", own, len(sales))
 }
