@@ -168,9 +168,3 @@ func (s *Store) ReleaseQueued(ctx context.Context, lease, age time.Duration) (in
 	}
 	return result.RowsAffected()
 }
-
-// HurryDeliveries ends every wait and lease now: what is not final is handed out again at once.
-func (s *Store) HurryDeliveries(ctx context.Context) error {
-	_, err := s.idb.NewUpdate().Table("delivery").Set("due_at = now()").Where("due_at IS NOT NULL").Exec(ctx)
-	return translate(err)
-}

@@ -112,10 +112,22 @@ func Exec(t testing.TB, address string, statements ...string) {
 // New returns an open Store on a new database.
 func New(t testing.TB) *db.Store {
 	t.Helper()
-	store, err := db.Open(t.Context(), URL(t), 8)
+	return Open(t, URL(t))
+}
+
+// Open returns an open Store on the database at the address.
+func Open(t testing.TB, address string) *db.Store {
+	t.Helper()
+	store, err := db.Open(t.Context(), address, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	return store
+}
+
+// Hurry ends every wait and lease of deliveries now: what is not final is handed out again at once.
+func Hurry(t testing.TB, address string) {
+	t.Helper()
+	Exec(t, address, "UPDATE delivery SET due_at = now() WHERE due_at IS NOT NULL")
 }

@@ -33,14 +33,16 @@ func at(text string) time.Time {
 
 type world struct {
 	*testing.T
-	store *db.Store
-	rules *reminder.Service
-	now   time.Time
+	address string // of the database
+	store   *db.Store
+	rules   *reminder.Service
+	now     time.Time
 }
 
 func newWorld(t *testing.T, now string) *world {
 	t.Parallel()
-	w := &world{T: t, store: dbtest.New(t), now: at(now)}
+	address := dbtest.URL(t)
+	w := &world{T: t, address: address, store: dbtest.Open(t, address), now: at(now)}
 	w.rules = &reminder.Service{Store: w.store, Now: func() time.Time { return w.now }, Lease: time.Minute}
 	dbtest.Company(t, w.store, at("2026-01-01 00:00"))
 	return w

@@ -276,9 +276,7 @@ func TestLostWorker(t *testing.T) {
 // due lets every lease and wait end.
 func (o *outside) due() {
 	o.Helper()
-	if err := o.store.HurryDeliveries(o.Context()); err != nil {
-		o.Fatal(err)
-	}
+	dbtest.Hurry(o, o.address)
 }
 
 // The XML goes along when the policy says so and the invoice is stamped, byte for byte.

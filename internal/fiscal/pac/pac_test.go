@@ -88,7 +88,8 @@ func TestPrivateAddress(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"https://10.0.0.1", "https://192.168.1.1", "https://172.16.0.1", "https://169.254.169.254", "https://100.64.0.1", "https://[fd00::1]", "https://[fe80::1]",
-		"https://0.0.0.0", "https://[::ffff:10.0.0.1]", "https://224.0.0.1"} {
+		"https://0.0.0.0", "https://[::ffff:10.0.0.1]", "https://224.0.0.1",
+		"https://0.1.2.3", "https://198.18.0.1", "https://240.0.0.1", "https://[64:ff9b::10.0.0.1]", "https://[2002:0a00:0001::1]", "https://[::10.0.0.1]", "https://[fec0::1]", "https://[2001:0:a00:1::1]"} {
 		c, err := pac.NewClient(address, time.Second)
 		if err != nil {
 			t.Fatal(err)
