@@ -209,11 +209,11 @@ func (s *Store) WithdrawEmail(ctx context.Context, messageID, reason string) err
 }
 
 // BounceEmail notes that a mail to the address came back, and returns it. found is false when no such mail
-// was sent, or its return was noted before.
+// was sent, or its return was noted before. The domain of the address may be in its ASCII form.
 func (s *Store) BounceEmail(ctx context.Context, messageID, address, reason, detail string) (e Email, found bool, err error) {
 	rows := []Email{}
-	err = s.idb.NewRaw(`UPDATE email SET status = 'bounced', reason = ?2, detail = ?3 WHERE message_id = ?0 AND lower(address) = lower(?1) AND status = 'sent'
-		RETURNING id, client_id, coalesce(contact_id, 0) AS contact_id, kind, address`, messageID, address, reason, storable(detail)).Scan(ctx, &rows)
+	err = s.idb.NewRaw(`UPDATE email SET status = 'bounced', reason = ?2, detail = ?3 WHERE message_id = ?0 AND lower(address) IN (lower(?1), lower(?4)) AND status = 'sent'
+		RETURNING id, client_id, coalesce(contact_id, 0) AS contact_id, kind, address`, messageID, address, reason, storable(detail), mail.Unicode(address)).Scan(ctx, &rows)
 	if err != nil || len(rows) == 0 {
 		return Email{}, false, translate(err)
 	}

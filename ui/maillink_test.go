@@ -2,6 +2,8 @@ package ui
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
@@ -102,6 +105,107 @@ func TestMailLinks(t *testing.T) {
 		w.visit().get(MailLinkPath(reminder.LinkInvoice, foreign)).want(t, http.StatusNotFound)
 		w.visit().get(MailLinkPath(reminder.LinkInvoice, foreign)+"/pdf").want(t, http.StatusNotFound)
 	})
+}
+
+// One click in a mail program (RFC 8058), by the header of a mail as it went out: a plain client without cookies posts
+// to the address, as a form of either kind. It turns reminders off for the recipient of that mail and for nobody else;
+// opening the address, as programs that scan mail do, changes nothing, and neither does what else is posted along.
+func TestOneClickUnsubscribe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const first, second = "cuentas@tabla.example", "direccion@tabla.example"
+	for _, address := range []string{first, second} { // contacts of long ago: who is added later is not mailed about the past
+		w.contacts[address] = dbtest.Contact(t, w.store, w.client, address, now.AddDate(0, -2, 0), mail.Invoice, mail.Domain)
+	}
+	box := &outbox{}
+	rules := &reminder.Service{Store: w.store, Billing: w.billing, Now: func() time.Time { return now }, Mailer: box, Lease: time.Minute,
+		LinkURL: func(kind, token string) string { return w.server.URL + MailLinkPath(kind, token) },
+		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+			return email.Reminder(ctx, r, email.Links{BaseURL: w.server.URL})
+		}}
+	ctx := system(t.Context())
+	_, err := rules.SavePolicy(ctx, reminder.PolicyInput{Name: "Al emitir", SendFrom: "00:00", SendUntil: "23:59", Steps: []reminder.StepInput{{Anchor: db.AnchorIssue}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rules.SendReminders(ctx, reminder.RunInput{InvoiceID: w.invoice.ID, Immediate: true}); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := rules.Dispatch(ctx, 100, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range taken {
+		if err := rules.Send(ctx, []id.Delivery{row.ID}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mails := map[string]mail.Message{}
+	for _, m := range box.sent {
+		mails[m.To] = m
+	}
+	wants := func(address string) string {
+		t.Helper()
+		if address == owner {
+			client, err := w.store.Client(t.Context(), w.client.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fmt.Sprint(client.Topics)
+		}
+		row, err := w.store.Contact(t.Context(), w.contacts[address].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(row.Topics)
+	}
+	everybody := []string{owner, bookkeeper, assistant, first, second}
+	before := map[string]string{}
+	for _, address := range everybody {
+		before[address] = wants(address)
+	}
+	program := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("one click must not be redirected") }}
+	for address, kind := range map[string]string{first: "application/x-www-form-urlencoded", second: "multipart/form-data; boundary=clic"} {
+		m, ok := mails[address]
+		if !ok || m.Headers["List-Unsubscribe-Post"] != "List-Unsubscribe=One-Click" {
+			t.Fatalf("%s: %d mails, %v", address, len(mails), m.Headers)
+		}
+		target := strings.Trim(m.Unsubscribe, "<>")
+		body := "List-Unsubscribe=One-Click&contact=" + w.contacts[assistant].ID.String() + "&email=" + owner
+		if strings.HasPrefix(kind, "multipart") {
+			body = "--clic\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--clic--\r\n"
+		}
+		do := func(method, body string) {
+			t.Helper()
+			request, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", kind)
+			answer, err := program.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("%s %s: %s", method, kind, answer.Status)
+			}
+		}
+		for range 2 {
+			do(http.MethodGet, "")
+			do(http.MethodHead, "")
+		}
+		if got := wants(address); got != before[address] {
+			t.Fatalf("%s: opening the address made %s of %s", address, got, before[address])
+		}
+		do(http.MethodPost, body)
+		before[address] = strings.Replace(strings.Replace(before[address], "invoice ", "", 1), "invoice", "", 1)
+		for _, other := range everybody {
+			if got := wants(other); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(before[other]), " ") {
+				t.Errorf("after %s: %s wants %s, want %s", address, other, got, before[other])
+			}
+		}
+	}
 }
 
 // outbox keeps what is sent.

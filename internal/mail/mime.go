@@ -40,7 +40,7 @@ func (m Message) write(out *bytes.Buffer, now time.Time) (from, to string, err e
 	field(out, "From", sender.String())
 	field(out, "To", recipient.String())
 	if m.ReplyTo != "" {
-		reply, err := netmail.ParseAddress(m.ReplyTo)
+		reply, err := netmail.ParseAddress(ASCII(m.ReplyTo))
 		if err != nil {
 			return "", "", fmt.Errorf("reply address: %w", err)
 		}
@@ -173,7 +173,7 @@ func quote(out *bytes.Buffer, text string) {
 // mailbox puts a name to an address without writing and reading it back (RFC 5322 section 3.4): a
 // name may hold quotes and everything else that people put into one.
 func mailbox(name, address string) (*netmail.Address, error) {
-	parsed, err := netmail.ParseAddress("<" + address + ">")
+	parsed, err := netmail.ParseAddress("<" + ASCII(address) + ">")
 	if err != nil {
 		return nil, err
 	}

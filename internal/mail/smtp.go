@@ -13,11 +13,9 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
-	"golang.org/x/net/idna"
 )
 
 // SMTP is a Sender over kept connections to one mail server.
@@ -185,8 +183,8 @@ func (c *connection) transmit(from, to string, content []byte, patience time.Dur
 	return reply, true, err
 }
 
-// envelope returns the sender with its parameters and the recipient as the server takes them: a domain
-// outside of ASCII in its ASCII form where it must be.
+// envelope returns the sender with its parameters and the recipient as the server takes them. Domains are in their
+// ASCII form already; what is left outside of ASCII before the @ not every server takes (RFC 6531).
 func (c *connection) envelope(from, to string) (sender, recipient string, err error) {
 	if ascii(from) && ascii(to) {
 		return "<" + from + ">", to, nil
@@ -194,19 +192,7 @@ func (c *connection) envelope(from, to string) (sender, recipient string, err er
 	if c.utf8 {
 		return "<" + from + "> SMTPUTF8", to, nil
 	}
-	for _, address := range []*string{&from, &to} {
-		local, domain, _ := strings.Cut(*address, "@")
-		domain, err := idna.Lookup.ToASCII(domain)
-		if err != nil || !ascii(local) {
-			return "", "", &textproto.Error{Code: 553, Msg: "the mail server takes no addresses with letters outside of ASCII"}
-		}
-		*address = local + "@" + domain
-	}
-	return "<" + from + ">", to, nil
-}
-
-func ascii(text string) bool {
-	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
+	return "", "", &textproto.Error{Code: 553, Msg: "the mail server takes no addresses with letters outside of ASCII"}
 }
 
 // hungUp reports whether the connection is of no use any more: it broke, or the server is closing it

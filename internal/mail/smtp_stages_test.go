@@ -17,8 +17,10 @@ type stage struct {
 	at       string // greeting, EHLO, AUTH, response, MAIL, RCPT, DATA, dot
 	answer   string // "": it hangs up
 	stall    time.Duration
+	record   bool // what it is told, in heard
 	fired    atomic.Bool
-	accepted atomic.Int32 // mails taken over
+	accepted atomic.Int32    // mails taken over
+	heard    strings.Builder // of a server that talks to one connection only
 }
 
 func (s *stage) serve() {
@@ -53,6 +55,9 @@ func (s *stage) talk(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		if s.record {
+			s.heard.WriteString(line)
+		}
 		verb := strings.FieldsFunc(strings.ToUpper(line)+" ", func(r rune) bool { return r == ' ' || r == ':' || r == '\r' || r == '\n' })[0]
 		switch verb {
 		case "EHLO":
@@ -76,6 +81,9 @@ func (s *stage) talk(conn net.Conn) {
 			for line != ".\r\n" {
 				if line, err = lines.ReadString('\n'); err != nil {
 					return
+				}
+				if s.record {
+					s.heard.WriteString(line)
 				}
 			}
 			if s.at != "dot" || s.fired.Load() {
@@ -141,6 +149,64 @@ func TestSMTPStages(t *testing.T) {
 					t.Fatalf("the next try: %v, %d mails taken over", err, s.accepted.Load())
 				}
 			})
+		}
+	}
+}
+
+// A server that knows nothing but ASCII (no SMTPUTF8) is told nothing else: domains have their ASCII form in the
+// envelope and in every header, names and subjects are encoded words. Only a local part outside of ASCII cannot be
+// written for it, which is the end of that mail and said so.
+func TestASCIIServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &stage{Listener: listener, record: true}
+	go server.serve()
+	t.Cleanup(func() { _ = listener.Close() })
+	smtp, err := NewSMTP("smtp://"+listener.Addr().String()+"?tls=none", 5*time.Second, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(smtp.Close)
+	key := []byte("llave")
+	m := Message{ID: ID(key, "reminder.1.2.3", "cobranza@señal.example"), FromName: "Señal 📡", From: "cobranza@señal.example", ReplyTo: "cobranza@señal.example",
+		ToName: strings.Repeat("Comercializadora Ñandú ", 30), To: "ana+facturas@peña.example", Subject: "📡 Su factura vence mañana " + strings.Repeat("ñ", 300),
+		Text: "Año", HTML: "<p>Año</p>"}
+	if _, err := smtp.Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	told := server.heard.String()
+	for _, want := range []string{"MAIL FROM:<cobranza@xn--seal-hqa.example>\r\n", "RCPT TO:<ana+facturas@xn--pea-8ma.example>\r\n", "<ana+facturas@xn--pea-8ma.example>\r\n",
+		"Reply-To: <cobranza@xn--seal-hqa.example>\r\n", "@xn--seal-hqa.example>\r\n"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("not told %q:\n%s", want, told)
+		}
+	}
+	for i, line := range strings.Split(told, "\r\n") {
+		if !ascii(line) || len(line) > 998 { // RFC 5322 section 2.1.1
+			t.Errorf("line %d: %q", i, line)
+		}
+	}
+	m.To = "peña@cliente.example"
+	if _, err := smtp.Send(t.Context(), m); err == nil {
+		t.Error("accepted")
+	} else if refusal, ok := AsRefusal(err); !ok || !refusal.Permanent || refusal.Code != 553 {
+		t.Errorf("%v", err)
+	}
+}
+
+// An address is one mailbox with either form of its domain; what is before the @ is the server's to read.
+func TestSameAddress(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"ana@peña.example", "Ana@XN--PEA-8MA.example", true}, {"ana@peña.example", "ana@pena.example", false}, {"ana+a@x.example", "ana+b@x.example", false},
+		{"ana@x.example", "ANA@x.example", true}, {"ana", "ana", true}, {"ana@x.example", "ana", false},
+	} {
+		if SameAddress(c.a, c.b) != c.want || SameAddress(Unicode(c.b), ASCII(c.a)) != c.want {
+			t.Errorf("%s and %s: %t", c.a, c.b, !c.want)
 		}
 	}
 }

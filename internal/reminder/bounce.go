@@ -144,7 +144,7 @@ func (s *Service) returned(ctx context.Context, tx *db.Store, b mail.Bounce, rea
 		return addressee{e.ClientID, e.ContactID, e.Address, e.ID.String()}, found && e.Kind != db.EmailNotice, err
 	}
 	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
-	if fault.Is(err, fault.NotFound) || err == nil && (row.MessageID != b.MessageID || !strings.EqualFold(row.Email, b.Recipient)) {
+	if fault.Is(err, fault.NotFound) || err == nil && (row.MessageID != b.MessageID || !mail.SameAddress(row.Email, b.Recipient)) {
 		return addressee{}, false, nil
 	}
 	if err != nil {

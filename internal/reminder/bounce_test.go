@@ -105,6 +105,26 @@ func TestBounceWhileQueued(t *testing.T) {
 	}
 }
 
+// Mail servers report with the ASCII form of a domain that people write otherwise.
+func TestBounceOfAnotherAlphabet(t *testing.T) {
+	o := newOutside(t)
+	contact := dbtest.Contact(t, o.store, o.client, "pagos@peña.example", at("2026-03-01 08:00"), mail.Invoice)
+	fail(o.world, o.rules.CancelDelivery(o.system(), o.row().ID))
+	o.run("2026-03-19 10:00", false)
+	o.send(o.take())
+	list, err := o.store.Deliveries(t.Context(), db.DeliveryFilter{Reach: access.Reach{All: true}, Invoice: o.invoice.ID, Statuses: []string{db.DeliverySent}}, db.Page{})
+	if err != nil || len(list.Rows) != 1 || list.Rows[0].Email != contact.Email {
+		t.Fatalf("%+v, %v", list.Rows, err)
+	}
+	if n, err := o.rules.RecordBounce(o.system(), returned(list.Rows[0], "pagos@xn--pea-8ma.example", "5.1.1")); n != 1 || err != nil {
+		t.Fatalf("%d noted, %v", n, err)
+	}
+	rows, err := o.store.ContactsByID(t.Context(), []id.Contact{contact.ID})
+	if err != nil || !rows[0].Bounces(contact.Email) {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+}
+
 func TestForgedBounce(t *testing.T) {
 	o := newOutside(t)
 	o.send(o.take())
