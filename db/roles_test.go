@@ -62,7 +62,9 @@ func TestRoles(t *testing.T) {
 		{"UPDATE session SET expires_at = now()", allowed, denied},
 		{"DELETE FROM session", allowed, allowed},
 		{"UPDATE staff SET role = 'admin'", allowed, denied},
-		{"SELECT count(*) FROM migration", denied, denied},
+		{"SELECT count(*) FROM migration", allowed, allowed},
+		{"UPDATE migration SET name = name", denied, denied},
+		{"SELECT count(*) FROM migration_lock", denied, denied},
 		{"CREATE ROLE intruder", denied, denied},
 	} {
 		for role, want := range map[string]string{db.RoleWeb: c.web, db.RoleWorker: c.worker} {
