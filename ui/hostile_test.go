@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -173,6 +174,51 @@ func TestTenThousandWrongPasswords(t *testing.T) {
 	}
 	t.Logf("%d attempts in %s: %d compared, %d told to wait, %d MiB at most, %d keys in Redis", attempts, took.Round(time.Millisecond), compared.Load(), limited.Load(),
 		highest.Load()>>20, len(server.Keys()))
+}
+
+// Nobody chooses our address but the operator: what a request says of its host appears in no page, redirect or mail.
+func TestHostHeader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.both(Config{BaseURL: "https://clientes.hospedaje.example"})
+	ask := func(method, path, body string) answer {
+		request, err := http.NewRequestWithContext(t.Context(), method, w.server.URL+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "ajeno.example"
+		for _, name := range []string{"X-Forwarded-Host", "X-Host", "Forwarded", "X-Original-URL", "X-Forwarded-Server"} {
+			request.Header.Set(name, "host=ajeno.example")
+		}
+		request.Header.Set("Accept", "text/html")
+		if body != "" {
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		response, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		raw, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer{Response: response, body: string(raw)}
+	}
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/", ""}, {"GET", "/clientes", ""}, {"GET", "/clientes/cli_1/facturas", ""}, {"GET", "/consola", ""}, {"GET", "/clientes/entrar", ""}, {"GET", "/no-existe", ""},
+		{"GET", "/graphql/explorer", ""}, {"GET", "/marca/color.css", ""}, {"POST", "/clientes/contrasena", "email=" + url.QueryEscape(owner)},
+		{"POST", "/clientes/entrar", "email=" + url.QueryEscape(owner) + "&password=" + url.QueryEscape(password)},
+	} {
+		a := ask(c.method, c.path, c.body)
+		if got := fmt.Sprint(a.Header, a.body); a.StatusCode >= 500 || strings.Contains(got, "ajeno.example") {
+			t.Errorf("%s %s: %d repeats the host of the request\n%s", c.method, c.path, a.StatusCode, got)
+		}
+	}
+	notice := mailed[account.ResetNotice](w)
+	if text := fmt.Sprintf("%+v", notice); notice.To != owner || strings.Contains(text, "ajeno") {
+		t.Errorf("mailed %s", text)
+	}
 }
 
 // What is behind an address shows in no answer: the same status, the same headers, the same text, at both doors.

@@ -104,8 +104,28 @@ func (b *browser) theme(name string) {
 	b.do("theme", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		if err == nil { // as if the window were in front: otherwise nothing looks focused
+			_, err = cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		}
 		return chromedp.Void{}, err
 	})
+}
+
+// keyboard asks for what axe-core does not look at: the first step of Tab leads past the navigation, and whatever
+// has the focus shows it.
+func (w *walk) keyboard(path, how string) {
+	w.Helper()
+	const reached = `const all=[...document.querySelectorAll('a[href],button,input:not([type=hidden]),select,textarea,summary,[tabindex]')]
+		.filter(e=>e.tabIndex>=0&&!e.disabled&&e.checkVisibility()&&e.tabIndex<1);`
+	if first := js[string](w.browser, reached+`return all[0].getAttribute('href')`); first != "#main" {
+		w.Errorf("%s, %s: Tab leads to %s first, not past the navigation", path, how, first)
+	}
+	if unseen := js[[]string](w.browser, reached+`const look=e=>[e,e.parentElement,e.nextElementSibling].filter(Boolean).map(p=>{const s=getComputedStyle(p);
+			return [s.outlineStyle,s.outlineWidth,s.boxShadow,s.borderColor,s.backgroundColor,s.textDecorationLine,s.clip].join()}).join('|');
+		const unseen=all.filter(e=>{const before=look(e); e.focus({focusVisible:true,preventScroll:true}); return document.activeElement===e&&look(e)===before});
+		document.activeElement.blur(); return unseen.slice(0,4).map(e=>e.outerHTML.slice(0,150))`); len(unseen) > 0 {
+		w.Errorf("%s, %s: the focus does not show on\n\t%s", path, how, strings.Join(unseen, "\n\t"))
+	}
 }
 
 type violation struct {
@@ -129,6 +149,7 @@ func (w *walk) check(path, how string) {
 		w.Errorf("%s, %s: wider than the window: %s", path, how, js[string](w.browser,
 			`return [...document.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>innerWidth+1&&!e.closest('.overflow-x-auto')).slice(0,5).map(e=>e.outerHTML.slice(0,150)).join(' | ')`))
 	}
+	w.keyboard(path, how)
 	if _, err := chromedp.Run(w.ctx, chromedp.Evaluate[any](w.axe+";null")); err != nil && !strings.Contains(err.Error(), "null") {
 		w.Fatal(err)
 	}

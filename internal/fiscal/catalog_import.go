@@ -18,7 +18,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/thedatashed/xlsxreader"
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -89,37 +88,7 @@ func ReadCatalogs(data []byte, name, catalog string) (*Catalogs, error) {
 		}
 		return readTable(data, name, catalog)
 	}
-	book, err := xlsxreader.NewReader(data)
-	if err != nil {
-		return nil, &CatalogError{Reason: "the workbook cannot be read: " + err.Error()}
-	}
-	out := &Catalogs{lists: map[string][]Entry{}, partial: map[string]bool{}}
-	for _, sheet := range book.Sheets {
-		var rows [][]string
-		for row := range book.ReadRows(sheet) {
-			if row.Error != nil {
-				return nil, &CatalogError{Sheet: sheet, Row: row.Index, Reason: row.Error.Error()}
-			}
-			for len(rows) < row.Index { // rows without cells are left out of the file
-				rows = append(rows, nil)
-			}
-			cells := make([]string, 0, len(row.Cells))
-			for _, cell := range row.Cells {
-				for len(cells) <= cell.ColumnIndex() {
-					cells = append(cells, "")
-				}
-				cells[cell.ColumnIndex()] = cell.Value
-			}
-			rows[row.Index-1] = cells
-		}
-		if err := out.addSheet(sheet, sheet, rows); err != nil {
-			return nil, err
-		}
-	}
-	if len(out.lists) == 0 {
-		return nil, &CatalogError{Reason: "no sheet has a heading with a catalog's name, such as c_FormaPago"}
-	}
-	return out.checked()
+	return readWorkbook(data)
 }
 
 // readTable reads a text file.
