@@ -73,6 +73,10 @@ func TestFiscalPages(t *testing.T) {
 		t.Error(page.fieldError("f-key"))
 	}
 	encrypted := fiscaltest.KeyFile(t, key, "secreto-123")
+	page = staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": make([]byte, 10<<20), "key": encrypted}, url.Values{"password": {"secreto-123"}}).want(t, http.StatusUnprocessableEntity)
+	if !strings.Contains(page.fieldError("f-cer"), "no es un certificado válido") {
+		t.Error(page.text())
+	}
 	page = staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": cer, "key": encrypted}, url.Values{"password": {"secreto-124"}}).want(t, http.StatusUnprocessableEntity)
 	if page.fieldError("f-password") == "" || strings.Contains(page.body, "secreto-124") {
 		t.Error(page.text())

@@ -153,9 +153,9 @@ func (a *app) seedWaiting(ctx context.Context) error {
 			continue
 		}
 		var past []string
-		for n, minutes := range []time.Duration{17, 16, 15, 12, 2} {
+		for n, ago := range []time.Duration{17 * time.Minute, 16 * time.Minute, 15 * time.Minute, 12 * time.Minute, 2 * time.Minute} {
 			past = append(past, fiscal.StampJob{CFDI: receipt.ID, Build: min(n, 1), Attempt: n}.Key())
-			if err := a.ago(minutes*time.Minute, true).fiscal.Stamp(ctx, fiscal.StampJob{CFDI: receipt.ID}); err != nil {
+			if err := a.ago(ago, true).fiscal.Stamp(ctx, fiscal.StampJob{CFDI: receipt.ID}); err != nil {
 				return err
 			}
 		}

@@ -148,6 +148,9 @@ func OpenCSD(cer, key []byte, password, rfc string, now time.Time) (*CSD, Violat
 	if err != nil {
 		return nil, nil, err
 	}
+	if block, _ := pem.Decode(key); block != nil { // the same as text
+		key = block.Bytes
+	}
 	private, err := decryptKey(key, password)
 	switch {
 	case errors.Is(err, errKeyPassword):

@@ -208,7 +208,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// A sale belongs to the month that it was paid in in central Mexico, to the second, also where the year ends.
+// A sale belongs to the month of its payment in central Mexico, to the second, also where the year ends.
 func TestGlobalAtTheEndOfAMonth(t *testing.T) {
 	o := newOffice(t)
 	o.globals("04", db.CFDIOnRequest)

@@ -2,6 +2,7 @@ package fiscal
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strconv"
@@ -99,9 +100,10 @@ func KindOf(err error) ErrorKind {
 	return KindUnknown
 }
 
-// CheckStamped verifies what a PAC returned for a sealed document: a stamp with UUID whose
-// SelloCFD is our Sello, on a document with the same cadena original. A PAC that returns
-// something else has not stamped our document: KindUnknown, so that nobody builds it anew.
+// CheckStamped verifies what a PAC returned for a sealed document: a whole stamp whose SelloCFD is our
+// Sello, on a document with the same cadena original, seal and certificate. SelloSAT itself is signed with
+// a certificate of the PAC's, which is not known here. A PAC that returns something else has not stamped
+// our document: KindUnknown, so that nobody builds it anew.
 func CheckStamped(sealed, stamped []byte) (*StampResult, error) {
 	bad := func(code, detail string) (*StampResult, error) {
 		return nil, &PACError{Kind: KindUnknown, Code: code, Message: "the PAC's answer is not our document, stamped", Detail: detail}
@@ -120,6 +122,10 @@ func CheckStamped(sealed, stamped []byte) (*StampResult, error) {
 		return bad("stamp_missing", "")
 	case t.SelloCFD != ours.Comprobante.Sello:
 		return bad("stamp_of_another_document", t.UUID)
+	case !t.whole():
+		return bad("stamp_incomplete", t.UUID)
+	case theirs.Comprobante.Sello != ours.Comprobante.Sello || theirs.Comprobante.Certificado != ours.Comprobante.Certificado:
+		return bad("stamped_document_changed", t.UUID)
 	}
 	want, err := ours.CadenaOriginal()
 	if err != nil {
@@ -129,6 +135,14 @@ func CheckStamped(sealed, stamped []byte) (*StampResult, error) {
 		return bad("stamped_document_changed", t.UUID)
 	}
 	return &StampResult{XML: stamped, Timbre: *t}, nil
+}
+
+// whole reports whether a stamp has what its schema (TimbreFiscalDigital 1.1) requires, each in its form.
+func (t *TimbreFiscalDigital) whole() bool {
+	_, moment := time.Parse(FechaLayout, t.FechaTimbrado)
+	sello, encoded := base64.StdEncoding.DecodeString(t.SelloSAT)
+	return t.Version == "1.1" && moment == nil && encoded == nil && len(sello) >= 128 && len(t.NoCertificadoSAT) == 20 && digits(t.NoCertificadoSAT) &&
+		rfcPattern.MatchString(t.RfcProvCertif)
 }
 
 // retryDelays are the waits between attempts; the last one repeats.

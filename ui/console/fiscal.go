@@ -26,7 +26,7 @@ func (c *Console) fiscalTable() []layout.Route {
 		{Method: "GET", Path: "/consola/fiscal", Who: layout.Staff, Handle: c.fiscalList},
 		{Method: "GET", Path: "/consola/fiscal/emisor", Who: layout.Staff, Handle: c.issuerPage},
 		{Method: "POST", Path: "/consola/fiscal/emisor", Who: layout.Staff, Handle: c.saveIssuer},
-		{Method: "POST", Path: "/consola/fiscal/csd", Who: layout.Staff, Handle: c.uploadCSD},
+		{Method: "POST", Path: "/consola/fiscal/csd", Who: layout.Staff, Handle: c.uploadCSD, MaxBody: maxCSDForm},
 		{Method: "GET", Path: "/consola/fiscal/csd", Who: layout.Staff, Handle: func(w http.ResponseWriter, r *http.Request) error {
 			return layout.Redirect(w, r, "/consola/fiscal/emisor")
 		}},
@@ -199,8 +199,10 @@ func (c *Console) saveIssuer(w http.ResponseWriter, r *http.Request) error {
 	return layout.Redirect(w, r, "/consola/fiscal/emisor")
 }
 
-// maxCSD is more than any .cer or .key has.
-const maxCSD = 64 << 10
+const (
+	maxCSD     = 64 << 10 // more than any .cer or .key has; of a larger file the beginning is read, and refused at its field
+	maxCSDForm = 32 << 20 // of what is taken in to say so
+)
 
 func (c *Console) uploadCSD(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()

@@ -215,6 +215,8 @@ func (c *Client) refusal(r *stampResult) error {
 
 func kindOf(code string) fiscal.ErrorKind {
 	switch code {
+	case "": // no refusal, whatever it is
+		return fiscal.KindUnknown
 	case "300", "501", "702", "703":
 		return fiscal.KindAuth
 	case "708", "500":

@@ -180,6 +180,9 @@ func (c *Client) Stamp(ctx context.Context, sealed []byte, key string) (*fiscal.
 	if r.Status == http.StatusOK && a.Status == "success" && a.Data != nil {
 		return c.result(ctx, sealed, a.Data)
 	}
+	if a.Status != "error" || a.Message == "" { // not a refusal, whatever it is: a refused document would be built anew
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}
+	}
 	code := codeOf(a.Message)
 	switch code {
 	case "307":
@@ -324,6 +327,9 @@ func (c *Client) Cancel(ctx context.Context, r fiscal.CancelRequest) (*fiscal.Ca
 				return nil, refusal(code, "")
 			}
 		}
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}
+	}
+	if a.Status != "error" || a.Message == "" {
 		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}
 	}
 	return nil, refusal(codeOf(a.Message), c.services.Redact(a.Message))
