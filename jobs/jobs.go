@@ -103,6 +103,7 @@ func New(config Config) *Worker {
 		billing.ChangedJob{}.Kind():  handle(w.Fiscal.Follow),
 		billing.RefundedJob{}.Kind(): handle(w.Fiscal.FollowRefund),
 		billing.GatewayJob{}.Kind():  handle(w.Reminder.SendGatewayNotice),
+		billing.LedgerJob{}.Kind():   handle(w.Reminder.SendLedgerNotice),
 		fiscal.StampJob{}.Kind():     handle(w.Fiscal.Stamp),
 		fiscal.MailJob{}.Kind():      handle(w.Fiscal.Mail),
 		fiscal.TakeBackJob{}.Kind():  handle(w.Fiscal.TakeBack),

@@ -2,12 +2,16 @@ package billing
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
 )
 
@@ -61,8 +65,33 @@ const (
 	maxGaps    = 100 // that a comparison names
 )
 
+// LedgerJob mails one person of the company what a comparison found that the one before had not.
+type LedgerJob struct {
+	CheckedAt time.Time      `json:"checkedAt"`
+	Staff     id.Staff       `json:"staff"`
+	Gaps      []db.LedgerGap `json:"gaps"`
+}
+
+// Kind names the job.
+func (LedgerJob) Kind() string { return "billing:ledger-gaps" }
+
+// Key makes one job per comparison and person.
+func (j LedgerJob) Key() string {
+	return fmt.Sprintf("%s:%d:%s", j.Kind(), j.CheckedAt.Unix(), j.Staff)
+}
+
+// GapText says in a line what does not add up.
+func GapText(lang string, gap db.LedgerGap) string {
+	stored, expected := strconv.FormatInt(gap.Stored, 10), strconv.FormatInt(gap.Expected, 10)
+	if gap.What != "numbering" { // every currency has two decimals
+		stored, expected = money.FormatNumber(money.Minor(gap.Stored), money.MXN), money.FormatNumber(money.Minor(gap.Expected), money.MXN)
+	}
+	return locale.T(lang, "billing.gap."+gap.What, "subject", gap.Subject, "stored", stored, "expected", expected)
+}
+
 // CheckLedger compares every document with the sum of its ledger entries, and every series with the numbers that were
-// used, for [Service.LedgerCheck]: at the first call, then once a night. Background work only.
+// used, for [Service.LedgerCheck]: at the first call, then once a night. What the comparison before
+// had not found is mailed, once, to everybody of the company who may change billing. Background work only.
 func (s *Service) CheckLedger(ctx context.Context) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
@@ -79,7 +108,32 @@ func (s *Service) CheckLedger(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.Store.SaveLedgerCheck(ctx, db.LedgerCheck{CheckedAt: s.Now(), Gaps: gaps})
+	return s.Store.InTx(ctx, func(tx *db.Store) error {
+		check := db.LedgerCheck{CheckedAt: s.Now(), Gaps: gaps}
+		if err := tx.SaveLedgerCheck(ctx, check); err != nil {
+			return err
+		}
+		return tellGaps(ctx, tx, check, last)
+	})
+}
+
+// tellGaps asks for the mails about what is new since the last comparison.
+func tellGaps(ctx context.Context, tx *db.Store, check, last db.LedgerCheck) error {
+	fresh := slices.DeleteFunc(slices.Clone(check.Gaps), func(gap db.LedgerGap) bool { return slices.Contains(last.Gaps, gap) })
+	if len(fresh) == 0 {
+		return nil
+	}
+	people, err := tx.StaffList(ctx)
+	if err != nil {
+		return err
+	}
+	var jobs []db.Job
+	for _, person := range people {
+		if person.Active && slices.Contains(person.Role.Capabilities(), access.ManageBilling) {
+			jobs = append(jobs, LedgerJob{CheckedAt: check.CheckedAt, Staff: person.ID, Gaps: fresh})
+		}
+	}
+	return tx.EnqueueAll(ctx, jobs)
 }
 
 // LedgerCheck returns what the last comparison of ledger, documents and numbers found: without gaps all added up.

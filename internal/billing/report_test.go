@@ -333,7 +333,16 @@ func TestLedgerCheck(t *testing.T) {
 		}
 		return must(t, func() (db.LedgerCheck, error) { return w.LedgerCheck(w.staff()) })
 	}
-	row := w.issue("100")
+	if _, err := w.sql.Exec("UPDATE staff SET role = 'readonly' WHERE id = 1; SELECT setval(pg_get_serial_sequence('staff', 'id'), 10)"); err != nil {
+		t.Fatal(err)
+	}
+	for n, role := range []access.Role{access.Admin, access.Billing, access.Support, access.ReadOnly} {
+		person := db.Staff{Name: "P", Email: fmt.Sprintf("p%d@nube.example", n), Role: role, Active: true, Language: "es-MX"}
+		if err := w.store.AddStaff(t.Context(), &person); err != nil {
+			t.Fatal(err)
+		}
+	}
+	row, other := w.issue("100"), w.issue("50")
 	if got := check("2026-06-09T15:00:00Z"); len(got.Gaps) > 0 {
 		t.Fatalf("%+v", got.Gaps)
 	}
@@ -351,5 +360,34 @@ func TestLedgerCheck(t *testing.T) {
 	}
 	if again := check("2026-06-10T09:50:00Z"); !again.CheckedAt.Equal(got.CheckedAt) {
 		t.Errorf("looked twice in a night")
+	}
+	// What is new is mailed once to each person who may change billing, and what was told is not told again.
+	told := func() (jobs int, subjects string) {
+		t.Helper()
+		err := w.sql.QueryRow(`SELECT count(*), coalesce(string_agg(DISTINCT gap ->> 'subject', ' '), '') FROM outbox
+			CROSS JOIN LATERAL jsonb_array_elements(payload -> 'gaps') AS gap WHERE kind = 'billing:ledger-gaps'`).Scan(&jobs, &subjects)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return jobs, subjects
+	}
+	if jobs, subjects := told(); jobs != 2 || subjects != row.Number {
+		t.Errorf("%d mails about %q", jobs, subjects)
+	}
+	if _, err := w.sql.Exec("DELETE FROM outbox"); err != nil {
+		t.Fatal(err)
+	}
+	check("2026-06-11T09:10:00Z")
+	if jobs, subjects := told(); jobs != 0 {
+		t.Errorf("told again: %d mails about %q", jobs, subjects)
+	}
+	if _, err := w.sql.Exec("UPDATE invoice SET paid = 800, status = 'partly_paid' WHERE id = $1", other.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got := check("2026-06-12T09:10:00Z"); len(got.Gaps) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	if jobs, subjects := told(); jobs != 2 || subjects != other.Number {
+		t.Errorf("%d mails about %q", jobs, subjects)
 	}
 }

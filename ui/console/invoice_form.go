@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -388,6 +389,15 @@ func readPrice(text string, currency money.Currency) (money.Decimal, error) {
 	return money.Decimal{}, err
 }
 
+// quantityCode is the code of a quantity that could not be read.
+func quantityCode(err error) string {
+	var e *money.Error
+	if errors.As(err, &e) && (e.Code == money.CodeTooLarge || e.Code == money.CodeTooManyDecimals) {
+		return strings.ToUpper(strings.Replace(e.Code, "amount", "quantity", 1))
+	}
+	return "QUANTITY_INVALID"
+}
+
 // line reads a row; path names its fields.
 func (l lineForm) line(checks *fault.Checks, currency money.Currency, path func(string) string) billing.LineInput {
 	line := billing.LineInput{Description: l.Description, Treatment: billing.TaxTreatment(l.Treatment), PriceIncludesTax: l.IncludesTax != "", Kind: l.Kind,
@@ -395,7 +405,7 @@ func (l lineForm) line(checks *fault.Checks, currency money.Currency, path func(
 		PeriodStart: readDay(checks, path("periodStart"), l.PeriodStart), PeriodEnd: readDay(checks, path("periodEnd"), l.PeriodEnd)}
 	var err error
 	if line.Quantity, err = money.Parse(l.Quantity); err != nil {
-		checks.Add(path("quantity"), "QUANTITY_INVALID")
+		checks.Add(path("quantity"), quantityCode(err))
 	}
 	if line.UnitPrice, err = readPrice(l.UnitPrice, currency); err != nil {
 		checks.Add(path("unitPrice"), amountCode(err))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
@@ -235,6 +236,7 @@ type morning struct {
 	Deposits  int64           // that wait for review
 	Renewals  []db.RenewalSum // of the next seven days
 	Overdue60 []chart         // what is more than 60 days late
+	Gaps      int64           // that the last comparison of the ledger found
 }
 
 func (c *Console) morning(ctx context.Context) (morning, error) {
@@ -265,6 +267,14 @@ func (c *Console) morning(ctx context.Context) (morning, error) {
 			out.Overdue60 = append(out.Overdue60, chart{Currency: row.Currency, Total: late})
 		}
 	}
+	if err != nil || access.RequireCapability(ctx, access.ReadBilling) != nil {
+		return out, err
+	}
+	check, err := c.Billing.LedgerCheck(ctx)
+	if fault.Is(err, fault.NotFound) {
+		err = nil // before the first
+	}
+	out.Gaps = int64(len(check.Gaps))
 	return out, err
 }
 

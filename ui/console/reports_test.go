@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/date"
@@ -20,6 +21,18 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.get("/consola/informes").want(t, 200, "cuadraban al centavo", "29 abr 2026, 10:00")
+	gaps := []db.LedgerGap{{What: "invoice", Subject: "F-7", Stored: 11600, Expected: 5800}, {What: "numbering", Subject: "F", Stored: 9, Expected: 8}}
+	for n, want := range map[int]string{1: "1 diferencia entre documentos", 2: "2 diferencias entre documentos"} {
+		if err := w.store.SaveLedgerCheck(t.Context(), db.LedgerCheck{CheckedAt: now, Gaps: gaps[:n]}); err != nil {
+			t.Fatal(err)
+		}
+		w.get("/consola").want(t, 200, want)
+		w.get("/consola/informes").want(t, 200, "Factura F-7: tiene 116.00 aplicado y sus movimientos suman 58.00")
+	}
+	if err := w.store.SaveLedgerCheck(t.Context(), db.LedgerCheck{CheckedAt: now, Gaps: []db.LedgerGap{}}); err != nil {
+		t.Fatal(err)
+	}
+	w.get("/consola").lacks(t, "diferencia")
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	for _, due := range []string{"2026-05-30", "2026-04-10", "2026-03-10", "2026-02-10", "2025-12-10"} { // 0, 19, 50, 78 and 140 days late
 		dbtest.Invoice(t, w.store, client, "2025-12-01", date.Date(due), now)

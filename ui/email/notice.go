@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/internal/account"
+	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -39,6 +41,9 @@ func (l Links) SignIn() string { return l.at("/clientes/entrar") }
 
 // Issuer is where staff upload a certificate.
 func (l Links) Issuer() string { return l.at("/consola/fiscal/emisor") }
+
+// Reports is where staff see what the nightly comparison of documents and payments found.
+func (l Links) Reports() string { return l.at("/consola/informes") }
 
 // Pending is where staff see what documents wait for.
 func (l Links) Pending() string { return l.at("/consola/fiscal/pendientes") }
@@ -113,6 +118,9 @@ func secrets(n account.Notice) []string {
 	return nil
 }
 
+// maxGaps is how many findings a mail lists; the page that it leads to has all of them.
+const maxGaps = 10
+
 // noticeFacts are what a notice shows line by line.
 func noticeFacts(n account.Notice, lang string) []fact {
 	t := func(key string) string { return locale.T(lang, "notice.fact."+key) }
@@ -121,6 +129,12 @@ func noticeFacts(n account.Notice, lang string) []fact {
 		if n.What == "bounced" {
 			return []fact{{Label: t("client"), Value: line(n.Client)}, {Label: t("address"), Value: line(n.Email)}, {Label: t("answer"), Value: line(n.Detail)}}
 		}
+	case reminder.LedgerNotice:
+		list := []fact{}
+		for i, gap := range n.Gaps[:min(len(n.Gaps), maxGaps)] {
+			list = append(list, fact{Label: strconv.Itoa(i + 1), Value: line(billing.GapText(lang, gap))})
+		}
+		return list
 	case reminder.GatewayNotice:
 		return []fact{{Label: t("client"), Value: line(n.Client)}, {Label: t("amount"), Value: n.Amount}, {Label: t("reference"), Value: line(n.Reference)}}
 	}
@@ -166,6 +180,8 @@ func compose(n account.Notice, links Links, lang, zone string) (kind, address st
 			return "", "", nil, fmt.Errorf("personal link %q is no web address", n.URL)
 		}
 		return "verify", n.URL, []any{"client", line(n.Client)}, nil
+	case reminder.LedgerNotice:
+		return "ledger", links.Reports(), []any{"count", len(n.Gaps)}, nil
 	case reminder.GatewayNotice:
 		return "gateway", n.URL, []any{"amount", n.Amount, "cause", locale.T(lang, "notice.cause."+n.Outcome)}, nil
 	}

@@ -33,6 +33,7 @@ func TestNotices(t *testing.T) {
 			"/clientes/seguridad":         account.AlertNotice{Letter: head, Address: "192.0.2.1", Device: evil, At: at},
 			"/consola/fiscal/emisor":      fiscal.ExpiryNotice{Letter: head, NoCertificado: "30001000000500003416", Days: 30, Until: "2026-05-30"},
 			"/consola/fiscal/pendientes":  fiscal.ReceiptsNotice{Letter: head, Count: 3, Due: "2026-05-05"},
+			"/consola/informes":           reminder.LedgerNotice{Letter: head, Gaps: []db.LedgerGap{{What: "invoice", Subject: evil, Stored: 700}}},
 			"/clientes/entrar":            account.AccessNotice{Letter: head, Client: evil, GivenBy: evil},
 			"/clientes/cli_3/contactos":   reminder.MailNotice{Letter: head, What: "bounced", Email: evil, Client: evil, Detail: evil, Of: 3},
 			"/consola/clientes/cli_3":     reminder.MailNotice{Letter: head, What: "bounced", Email: evil, Client: evil, Detail: evil, Of: 3, Staff: true},
@@ -103,7 +104,10 @@ func TestNoticeGolden(t *testing.T) {
 			"unsubscribed-owner": reminder.MailNotice{Letter: head, What: "unsubscribed", Email: "pagos@aurora.example", Client: client, Of: 4},
 			"unsubscribed-staff": reminder.MailNotice{Letter: head, What: "unsubscribed", Email: "pagos@aurora.example", Client: client, Of: 4, Staff: true},
 			"verify":             reminder.VerifyNotice{Letter: head, Client: client, Token: "AbCdEf0123456789", URL: links.BaseURL + "/correo/confirmar/AbCdEf0123456789"},
-			"gateway":            reminder.GatewayNotice{Letter: head, Client: client, Amount: "$1,500.00 MXN", Reference: "ch_1", Outcome: "differs", URL: links.BaseURL + "/consola/pasarela/gev_1"},
+			"ledger": reminder.LedgerNotice{Letter: head, Gaps: []db.LedgerGap{{What: "invoice", Subject: "F-7", Stored: 11600, Expected: 5800}, {What: "invoice_status", Subject: "F-8", Stored: 1},
+				{What: "credit", Subject: "4 MXN", Stored: 100, Expected: 200}, {What: "payment", Subject: "9", Stored: 100}, {What: "credit_note", Subject: "NC-1", Stored: 100}, {What: "refund", Subject: "2", Stored: 100},
+				{What: "numbering", Subject: "F", Stored: 9, Expected: 8}}},
+			"gateway": reminder.GatewayNotice{Letter: head, Client: client, Amount: "$1,500.00 MXN", Reference: "ch_1", Outcome: "differs", URL: links.BaseURL + "/consola/pasarela/gev_1"},
 		}
 		for name, notice := range notices {
 			m, err := Notice(t.Context(), notice, links)
