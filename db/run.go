@@ -10,7 +10,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
-// Run is a run of reminders that somebody asked for. One that is done at once is not stored and has no id.
+// Run is a run of reminders that somebody asked for. One over a client or an invoice is not stored and has no id.
 type Run struct {
 	bun.BaseModel `bun:"table:reminder_request,alias:run"`
 
@@ -34,6 +34,13 @@ func (s *Store) Run(ctx context.Context, runID id.Run) (Run, error) {
 	var row Run
 	err := s.idb.NewSelect().Model(&row).Where("id = ?", runID).Scan(ctx)
 	return row, translate(err)
+}
+
+// Runs returns the newest runs, at most limit.
+func (s *Store) Runs(ctx context.Context, limit int64) ([]Run, error) {
+	rows := []Run{}
+	err := s.idb.NewSelect().Model(&rows).OrderExpr("id DESC").Limit(limit).Scan(ctx)
+	return rows, translate(err)
 }
 
 // RunGoingOn returns the newest run of the kind that has not finished; found is false when there is none.

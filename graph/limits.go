@@ -261,6 +261,7 @@ func costs() gen.ComplexityRoot {
 	c.Query.ReminderPolicies = func(child int) int { return 10 + 20*child }
 	c.Query.BouncedAddresses = func(child int, _ *string) int { return 10 + 50*child }
 	c.Query.MailTemplates = func(child int) int { return 10 + 20*child }
+	c.Query.ReminderRuns = func(child int) int { return 10 + 50*child }
 	c.Query.MailTemplateVersions = func(child int, _ string, _ int, _ string) int { return 10 + 50*child }
 	c.ReminderDashboard.Outlook = func(child int) int { return 15 * child }
 	c.ReminderDashboard.Days = func(child int) int { return 30 * child }

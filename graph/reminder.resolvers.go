@@ -69,6 +69,11 @@ func (r *queryResolver) ReminderRun(ctx context.Context, id string) (*db.Run, er
 	return pointer(r.Reminder.Run(ctx, key))
 }
 
+func (r *queryResolver) ReminderRuns(ctx context.Context) ([]*db.Run, error) {
+	rows, err := r.Reminder.Runs(ctx)
+	return pointers(rows), err
+}
+
 func (r *queryResolver) Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error) {
 	query, err := deliveryQuery(client, invoice, statuses)
 	if err != nil {

@@ -40,6 +40,7 @@ var reminderDocuments = map[string]string{
 	"Query.mergeValues":               `{ mergeValues }`,
 	"Query.previewMailTemplate":       `{ previewMailTemplate(input: {anchor: DUE, days: 1, language: EN, subject: "", body: ""}, invoice: "{invoice}") { subject } }`,
 	"Query.reminderRun":               `{ reminderRun(id: "run_999999") { planned } }`,
+	"Query.reminderRuns":              `{ reminderRuns { askedBy } }`,
 	"Query.lateFeeRules":              `{ lateFeeRules { id } }`,
 	"Query.reminderDashboard":         `{ reminderDashboard { alerts } }`,
 	"Query.deliveryFailures":          `{ deliveryFailures { reason } }`,

@@ -2246,6 +2246,14 @@ func (ec *executionContext) marshalNReminderPlanStatus2string(ctx context.Contex
 	return res
 }
 
+func (ec *executionContext) marshalNReminderRun2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐRun(ctx context.Context, sel ast.SelectionSet, v *db.Run) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "ReminderRun!")
+		return graphql.Null
+	}
+	return ec._ReminderRun(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNReminderStep2githubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐReminderStep(ctx context.Context, sel ast.SelectionSet, v db.ReminderStep) graphql.Marshaler {
 	return ec._ReminderStep(ctx, sel, &v)
 }
@@ -2368,6 +2376,25 @@ func (ec *executionContext) marshalOReminderPlanEntry2ᚕᚖgithubᚗcomᚋnubed
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return ec.marshalNReminderPlanEntry2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋinternalᚋreminderᚐPlanEntry(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalOReminderRun2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐRunᚄ(ctx context.Context, sel ast.SelectionSet, v []*db.Run) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReminderRun2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐRun(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {

@@ -1191,6 +1191,7 @@ type ComplexityRoot struct {
 		ReminderDashboard     func(childComplexity int) int
 		ReminderPolicies      func(childComplexity int) int
 		ReminderRun           func(childComplexity int, id string) int
+		ReminderRuns          func(childComplexity int) int
 		SatKeys               func(childComplexity int, catalog string, search string, first int) int
 		SecondFactors         func(childComplexity int) int
 		Service               func(childComplexity int, id string) int
@@ -7280,6 +7281,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ReminderRun(childComplexity, args["id"].(string)), true
+	case "Query.reminderRuns":
+		if e.ComplexityRoot.Query.ReminderRuns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ReminderRuns(childComplexity), true
 	case "Query.satKeys":
 		if e.ComplexityRoot.Query.SatKeys == nil {
 			break
@@ -14321,11 +14328,13 @@ type DeliveryEdge {
 }
 
 extend type Query {
-  "A run of reminders that goes on in the background, or did. Staff only."
+  "A run of reminders over the whole company, from ` + "`" + `reminderRuns` + "`" + ` or ` + "`" + `sendReminders` + "`" + `. Staff only."
   reminderRun(
-    "The run's id, from ` + "`" + `sendReminders` + "`" + `."
+    "The run's id."
     id: ID!
   ): ReminderRun
+  "The runs over the whole company that people asked for, the newest first, at most 50. The planner's own runs, every minute, are not among them. Staff only."
+  reminderRuns: [ReminderRun!]
   "The reminders sent and to be sent that the caller may see, the newest first. Needs the permission INVOICES."
   deliveries(
     "Only those of this client."
@@ -14387,7 +14396,7 @@ input SendRemindersInput {
   immediate: Boolean! = false
 }
 
-"A run of reminders that goes on in the background, or did."
+"A run of reminders over the whole company that somebody asked for. It goes on in the background when there is much to plan."
 type ReminderRun implements Node {
   "The global id, ` + "`" + `run_...` + "`" + `."
   id: ID!

@@ -181,6 +181,7 @@ type QueryResolver interface {
 	Product(ctx context.Context, id string) (*db.Product, error)
 	Products(ctx context.Context, first *int, after *string, last *int, before *string) (*model.ProductConnection, error)
 	ReminderRun(ctx context.Context, id string) (*db.Run, error)
+	ReminderRuns(ctx context.Context) ([]*db.Run, error)
 	Deliveries(ctx context.Context, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error)
 	SatKeys(ctx context.Context, catalog string, search string, first int) ([]*model.SatKey, error)
 	Service(ctx context.Context, id string) (*db.Service, error)
@@ -9348,6 +9349,38 @@ func (ec *executionContext) fieldContext_Query_reminderRun(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_reminderRuns(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_reminderRuns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().ReminderRuns(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*db.Run) graphql.Marshaler {
+			return ec.marshalOReminderRun2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐRunᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_reminderRuns(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReminderRun(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_deliveries(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11431,6 +11464,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_reminderRun(ctx, field)
+				})
+		case "reminderRuns":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_reminderRuns(ctx, field)
 				})
 		case "deliveries":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

@@ -28,9 +28,31 @@ func (s *Service) StartRun(ctx context.Context, in RunInput) (db.Run, error) {
 			return s.handOver(ctx, in)
 		}
 	}
+	began := s.Now()
 	result, err := s.SendReminders(ctx, in)
+	if err != nil {
+		return db.Run{}, err
+	}
 	now := s.Now()
-	return db.Run{Immediate: in.Immediate, Planned: result.Planned, Skipped: result.Skipped, CreatedAt: now, FinishedAt: &now}, err
+	row := db.Run{Immediate: in.Immediate, AskedBy: access.From(ctx).Name, Planned: result.Planned, Skipped: result.Skipped, CreatedAt: began, FinishedAt: &now}
+	if in.ClientID != 0 || in.InvoiceID != 0 { // of these the audit log tells
+		return row, nil
+	}
+	return row, s.Store.AddRun(ctx, &row)
+}
+
+// runsShown is how many runs are listed.
+const runsShown = 50
+
+// Runs lists the newest runs over the whole company that people asked for, at most 50. Staff, and whoever may start
+// one.
+func (s *Service) Runs(ctx context.Context) ([]db.Run, error) {
+	if access.RequireCapability(ctx, access.ManageReminders) != nil {
+		if err := access.RequireStaff(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.Store.Runs(ctx, runsShown)
 }
 
 // handOver leaves a run to the background.
@@ -56,7 +78,7 @@ func (s *Service) handOver(ctx context.Context, in RunInput) (row db.Run, err er
 	return row, err
 }
 
-// Run returns a run that goes on, or went on, in the background. Staff, and whoever may start one.
+// Run returns a run over the whole company, which may go on in the background. Staff, and whoever may start one.
 func (s *Service) Run(ctx context.Context, runID id.Run) (db.Run, error) {
 	if access.RequireCapability(ctx, access.ManageReminders) != nil {
 		if err := access.RequireStaff(ctx); err != nil {

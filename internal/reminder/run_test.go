@@ -32,7 +32,7 @@ func TestRunInTheBackground(t *testing.T) {
 	dbtest.Company(t, store, at("2026-01-01 00:00"))
 	client := dbtest.Client(t, store, "Cliente", "cliente@corrida.example")
 	alone := dbtest.Invoice(t, store, client, "2026-03-02", "2026-03-20", at("2026-03-02 08:00"))
-	if row, err := w.rules.StartRun(w.system(), reminder.RunInput{}); err != nil || row.FinishedAt == nil || row.ID != 0 || row.Planned != 1 {
+	if row, err := w.rules.StartRun(w.system(), reminder.RunInput{}); err != nil || row.FinishedAt == nil || row.ID == 0 || row.Planned != 1 {
 		t.Fatalf("a run over one invoice: %+v, %v", row, err)
 	}
 	dbtest.ManyInvoices(t, address, invoices)
@@ -47,11 +47,17 @@ func TestRunInTheBackground(t *testing.T) {
 	if again, err := w.rules.StartRun(w.system(), reminder.RunInput{}); err != nil || again.ID != row.ID {
 		t.Fatalf("asked again: %+v, %v", again, err)
 	}
-	if one, err := w.rules.StartRun(w.system(), reminder.RunInput{InvoiceID: alone.ID}); err != nil || one.FinishedAt == nil || one.Planned != 2 { // for the contacts that were added since
+	if one, err := w.rules.StartRun(w.system(), reminder.RunInput{InvoiceID: alone.ID}); err != nil || one.FinishedAt == nil || one.ID != 0 || one.Planned != 2 { // for the contacts that were added since
 		t.Fatalf("a run of one invoice: %+v, %v", one, err)
 	}
 	if other, err := w.rules.StartRun(w.system(), reminder.RunInput{Immediate: true}); err != nil || other.ID == row.ID {
 		t.Fatalf("a run of another kind: %+v, %v", other, err)
+	}
+	if list, err := w.rules.Runs(w.system()); err != nil || len(list) != 3 || list[1].ID != row.ID || list[1].FinishedAt != nil || list[2].FinishedAt == nil || list[2].Planned != 1 || list[2].AskedBy == "" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if _, err := w.rules.Runs(anonymous()); !fault.Is(err, fault.Unauthenticated) && !fault.Is(err, fault.Forbidden) {
+		t.Fatal(err)
 	}
 	// A worker that planned and did not live to say so.
 	if _, err := store.Plan(t.Context(), db.PlanInput{Now: w.now, Run: row.ID}); err != nil {

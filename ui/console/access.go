@@ -73,6 +73,8 @@ func (c *Console) changeAccess(w http.ResponseWriter, r *http.Request) error {
 		_, err = c.Account.SuspendAccess(ctx, contact)
 	case "reanudar":
 		_, err = c.Account.ResumeAccess(ctx, contact)
+	case "enlaces":
+		err = c.Reminder.RevokeContactLinks(ctx, contact)
 	case "factores":
 		if form.Access.Access == nil || form.Access.Access.LoginID == 0 {
 			return fault.Missing()

@@ -16,6 +16,7 @@ type dashboardView struct {
 	Now      time.Time
 	Failures []db.FailureCount
 	Run      *db.Run
+	Runs     []db.Run
 }
 
 // reminderDashboard says what goes out, what went out and what waits.
@@ -27,6 +28,9 @@ func (c *Console) reminderDashboard(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	if view.Failures, err = c.Reminder.Failures(ctx); err != nil {
+		return err
+	}
+	if view.Runs, err = c.Reminder.Runs(ctx); err != nil {
 		return err
 	}
 	return c.show(w, r, http.StatusOK, t(ctx, "reminders.title"), dashboardPage(view))
@@ -100,4 +104,12 @@ func oldestNote(ctx context.Context, v dashboardView) string {
 		return rt(ctx, "dashboard.oldest.none")
 	}
 	return rt(ctx, "dashboard.oldest", "at", moment(ctx, *v.Queue.Oldest))
+}
+
+// runBy says who asked for a run, and whether it waited for the sending window.
+func runBy(ctx context.Context, run db.Run) string {
+	if run.Immediate {
+		return rt(ctx, "runs.by.immediate", "by", run.AskedBy)
+	}
+	return rt(ctx, "runs.by", "by", run.AskedBy)
 }

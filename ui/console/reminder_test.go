@@ -16,6 +16,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
 // Every text that the pages about reminders ask for exists.
@@ -226,6 +227,51 @@ func TestBouncedAddresses(t *testing.T) {
 	w.post(addressesPath+"/confirmar", url.Values{"verify": {"on"}}).want(t, 303)
 	if company, err := w.store.Company(t.Context()); err != nil || !company.VerifyContacts {
 		t.Error(company.VerifyContacts, err)
+	}
+}
+
+// The runs that people asked for are listed, with who did, what they added and whether they have ended.
+func TestRunsAreListed(t *testing.T) {
+	w := newWorld(t)
+	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
+	dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
+	w.get(remindersPath).want(t, 200, "Nadie ha pedido una todavía")
+	w.post("/consola/recordatorios/enviar", nil).want(t, 303)
+	w.get(remindersPath).want(t, 200, "por "+staff.Name+", sin esperar el horario de envío", "Terminada").lacks(t, "En curso", "Nadie ha pedido")
+	if err := w.store.AddRun(t.Context(), &db.Run{AskedBy: "<b>Otra", Planned: 81_000, CreatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+	p := w.get(remindersPath).want(t, 200, "por <b>Otra", "81000 planeados", "En curso")
+	if len(p.all("li", "data-run", "run_1"))+len(p.all("li", "data-run", "run_2")) != 2 {
+		t.Error("not both runs are listed")
+	}
+}
+
+// Staff can end the personal links of a contact's mails.
+func TestRevokeContactLinks(t *testing.T) {
+	w := newWorld(t)
+	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
+	contact := dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -20), mail.Invoice)
+	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
+	system := access.With(t.Context(), access.SystemActor())
+	token, err := w.rules.NewLink(system, reminder.Link{Kind: reminder.LinkInvoice, ClientID: client.ID, ContactID: contact.ID, InvoiceID: invoice.ID, Email: contact.Email, Made: now.Add(-time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opens := func() bool {
+		_, err := w.rules.OpenLink(t.Context(), token, reminder.LinkInvoice)
+		return err == nil
+	}
+	address := contactPath(contact.ID) + "/acceso"
+	w.get(contactPath(contact.ID)).want(t, 200, "Anular los enlaces")
+	w.actor.Role = access.ReadOnly
+	w.get(contactPath(contact.ID)).want(t, 200).lacks(t, "Anular los enlaces")
+	if w.post(address, url.Values{"accion": {"enlaces"}}).want(t, 403); !opens() {
+		t.Error("who may not has ended the links")
+	}
+	w.actor.Role = access.Admin
+	if w.post(address, url.Values{"accion": {"enlaces"}}).want(t, 303); opens() {
+		t.Error("the link still opens")
 	}
 }
 
