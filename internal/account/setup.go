@@ -30,7 +30,7 @@ func (s *Service) SetUp(ctx context.Context, company db.Company) error {
 		for _, days := range []int{-7, -1, 1, 5, 15} {
 			steps = append(steps, db.ReminderStep{Anchor: db.AnchorDue, Days: days})
 		}
-		return tx.AddPolicy(ctx, &db.ReminderPolicy{Name: "default", SendFrom: "09:00", SendUntil: "18:00", CatchUpDays: 3}, steps)
+		return tx.AddPolicy(ctx, &db.ReminderPolicy{Name: "General", SendFrom: "09:00", SendUntil: "18:00", CatchUpDays: 3}, steps)
 	})
 }
 
