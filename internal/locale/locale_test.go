@@ -89,3 +89,55 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
+
+var (
+	// A function of a package that puts a part of the texts' keys before what it is asked for.
+	prefixed = regexp.MustCompile(`func (\w+)\(ctx context\.Context, key string[^)]*\) string \{\s*return component\.T\(ctx, "([\w.]+)"\+key(?:, args\.\.\.)?\)`)
+	// A call with a whole key.
+	asked = regexp.MustCompile(`\b(component\.T|locale\.T|\w+)\((?:ctx|lang|l\.Language|locale\.\w+), "([\w.]+)"[,)]`)
+)
+
+// Every text that a page or a mail asks for exists.
+func TestPagesHaveTexts(t *testing.T) {
+	found := 0
+	for _, pattern := range []string{"../../ui/*", "../../ui", "../*"} {
+		folders, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, folder := range folders {
+			files, _ := filepath.Glob(filepath.Join(folder, "*.go"))
+			sources := map[string]string{}
+			prefixes := map[string]string{"component.T": "", "locale.T": ""}
+			for _, file := range files {
+				raw, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasSuffix(file, "_test.go") {
+					continue
+				}
+				sources[file] = string(raw)
+				for _, m := range prefixed.FindAllStringSubmatch(sources[file], -1) {
+					prefixes[m[1]] = m[2]
+				}
+			}
+			for file, source := range sources {
+				for _, m := range asked.FindAllStringSubmatch(source, -1) {
+					prefix, ok := prefixes[m[1]]
+					if !ok {
+						continue
+					}
+					found++
+					if !locale.Has(prefix + m[2]) {
+						t.Errorf("%s: the text %s does not exist", file, prefix+m[2])
+					}
+				}
+			}
+		}
+	}
+	if found < 1000 {
+		t.Errorf("%d texts were looked for; the pattern misses how pages ask for them", found)
+	}
+	t.Logf("%d texts", found)
+}
