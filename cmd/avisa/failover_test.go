@@ -36,7 +36,7 @@ func startNode(t *testing.T, settings string, args ...string) redisNode {
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n := redisNode{cmd: exec.Command("redis-server", append([]string{file}, args...)...), port: port} //nolint:gosec // our own settings
+	n := redisNode{cmd: exec.Command("redis-server", append([]string{file}, args...)...), port: port}
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ sentinel failover-timeout principal 5000
 	}
 	eventually(t, "the replica follows", 20*time.Second, func() bool { return strings.Contains(role(), "master_link_status:up") })
 	eventually(t, "the sentinel knows the replica", 30*time.Second, func() bool {
-		out, _ := exec.CommandContext(t.Context(), "redis-cli", "-p", sentinel.port, "-a", "clave-de-centinela", "--no-auth-warning", "sentinel", "replicas", "principal").Output() //nolint:gosec // our own port
+		out, _ := exec.CommandContext(t.Context(), "redis-cli", "-p", sentinel.port, "-a", "clave-de-centinela", "--no-auth-warning", "sentinel", "replicas", "principal").Output()
 		return strings.Contains(string(out), replica.port)
 	})
 
@@ -114,7 +114,7 @@ sentinel failover-timeout principal 5000
 // lost, and no more goes out twice than was in flight when its notes could not be written.
 func TestDiskFullWhileSending(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "avisa-disk-")
+	dir, err := os.MkdirTemp("", "avisa-disk-") //nolint:usetesting // the account that PostgreSQL runs under must reach it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestDiskFullWhileSending(t *testing.T) {
 // fill writes to the file until the disk is full.
 func fill(t *testing.T, path string) {
 	t.Helper()
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestEverythingKilledAtRandom(t *testing.T) {
 	workers := []*exec.Cmd{program(t, o.env, "work"), program(t, o.env, "work")}
 
 	seed := rand.Uint64()
-	dice := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // moments, not secrets
+	dice := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
 	inFlight := 0
 	restart := func() {

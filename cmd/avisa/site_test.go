@@ -24,6 +24,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
+	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
@@ -198,6 +199,15 @@ func (s *site) begin(t *testing.T, n int) *site {
 func (s *site) owe(issued, due int) db.Invoice {
 	s.Helper()
 	return dbtest.Invoice(s.T, s.store, s.client, s.today.AddDays(issued), s.today.AddDays(due), time.Now().AddDate(0, 0, issued))
+}
+
+// draft adds a draft for the client, due so many days from today.
+func (s *site) draft(due int) db.Invoice {
+	s.Helper()
+	row, err := s.billing.SaveDraft(s.system(), billing.SaveDraftInput{IssueInput: billing.IssueInput{ClientID: s.client.ID, DueDate: s.today.AddDays(due),
+		Lines: []billing.LineInput{{Description: "Hospedaje", Quantity: money.Int(1), UnitPrice: money.Int(100)}}}})
+	s.must(err)
+	return row
 }
 
 func (s *site) plan() {
