@@ -12945,7 +12945,7 @@ input SaveLateFeeRuleInput {
   replaces: ID
   "As the client reads it on the charge, at most 100 characters."
   name: String!
-  "The kind of item that it is charged on; empty for any."
+  "The kind of item that it is charged on: ` + "`" + `hosting` + "`" + `, ` + "`" + `domain` + "`" + `, ` + "`" + `server` + "`" + `, ` + "`" + `ssl` + "`" + `, ` + "`" + `email` + "`" + `, ` + "`" + `license` + "`" + `, ` + "`" + `support` + "`" + ` or ` + "`" + `other` + "`" + ` (KIND_UNKNOWN); empty for any."
   kind: String! = ""
   "The ending of the domains that it is charged on, with the kind ` + "`" + `domain` + "`" + `; empty for any."
   tld: String! = ""

@@ -1587,7 +1587,7 @@ type SaveLateFeeRuleInput struct {
 	Replaces *string `json:"replaces,omitempty"`
 	// As the client reads it on the charge, at most 100 characters.
 	Name string `json:"name"`
-	// The kind of item that it is charged on; empty for any.
+	// The kind of item that it is charged on: `hosting`, `domain`, `server`, `ssl`, `email`, `license`, `support` or `other` (KIND_UNKNOWN); empty for any.
 	Kind string `json:"kind"`
 	// The ending of the domains that it is charged on, with the kind `domain`; empty for any.
 	Tld string `json:"tld"`

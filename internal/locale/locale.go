@@ -91,7 +91,15 @@ func T(lang, key string, args ...any) string {
 	return fill(text, args)
 }
 
-// fill puts values into {placeholders}; one without a value stays as it is.
+// grouped writes a count as people do in both languages: "81,000".
+func grouped(digits string) string {
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// fill puts values into {placeholders}; one without a value stays as it is. {n} is a count.
 func fill(text string, args []any) string {
 	start := strings.IndexByte(text, '{')
 	if start < 0 || len(args) == 0 {
@@ -108,11 +116,11 @@ func fill(text string, args []any) string {
 		for i := 0; i+1 < len(args) && !found; i += 2 {
 			if key, ok := args[i].(string); ok && key == name {
 				found = true
-				if value, ok := args[i+1].(string); ok {
-					out.WriteString(value)
-				} else {
-					fmt.Fprint(&out, args[i+1])
+				value := fmt.Sprint(args[i+1])
+				if _, written := args[i+1].(string); name == "n" && !written {
+					value = grouped(value)
 				}
+				out.WriteString(value)
 			}
 		}
 		if !found {

@@ -141,3 +141,12 @@ func TestPagesHaveTexts(t *testing.T) {
 	}
 	t.Logf("%d texts", found)
 }
+
+// Counts have separators of thousands; what else is a number has none.
+func TestCounts(t *testing.T) {
+	for n, want := range map[any]string{1: "1", 999: "999", 1000: "1,000", int64(81_000): "81,000", 1_234_567: "1,234,567", -100: "-100", -1000: "-1,000", "1000": "1000"} {
+		if got := locale.T(locale.Spanish, "console.run.planned", "n", n); got != want+" planeados" {
+			t.Errorf("%v is written %q, want %s", n, got, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package reminder
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -135,12 +136,15 @@ func (in *LateFeeRuleInput) check() error {
 	if in.Name == "" {
 		checks.Add("name", "REQUIRED")
 	}
-	for path, text := range map[string]string{"name": in.Name, "kind": in.Kind, "tld": in.TLD} {
+	for path, text := range map[string]string{"name": in.Name, "tld": in.TLD} {
 		if len([]rune(text)) > 100 {
 			checks.Add(path, "TOO_LONG", "max", 100)
 		}
 	}
-	if in.TLD != "" && in.Kind != "domain" || in.Kind == db.LateFeeKind {
+	switch {
+	case in.Kind != "" && !slices.Contains(billing.Kinds, in.Kind):
+		checks.Add("kind", "KIND_UNKNOWN")
+	case in.TLD != "" && in.Kind != "domain":
 		checks.Add("kind", "VALUE_INVALID")
 	}
 	if !in.Currency.Valid() {

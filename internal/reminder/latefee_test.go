@@ -154,6 +154,7 @@ func TestLateFeeRuleChecks(t *testing.T) {
 		"no name":        {Fixed: 1},
 		"TLD of hosting": {Name: "x", Fixed: 1, Kind: "hosting", TLD: "mx"},
 		"fee on a fee":   {Name: "x", Fixed: 1, Kind: db.LateFeeKind},
+		"no such kind":   {Name: "x", Fixed: 1, Kind: "hospedaje"},
 	} {
 		if _, err := w.rules.SaveLateFeeRule(w.system(), in); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)

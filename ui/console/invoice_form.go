@@ -504,8 +504,9 @@ func productOptions(ctx context.Context, rows []db.Product) []component.Option {
 	return options
 }
 
-func kindOptions(ctx context.Context) []component.Option {
-	options := []component.Option{{Label: bt(ctx, "kind.none")}}
+// kindOptions are the kinds of what is sold, after what the empty one is called.
+func kindOptions(ctx context.Context, empty string) []component.Option {
+	options := []component.Option{{Label: empty}}
 	for _, kind := range billing.Kinds {
 		options = append(options, component.Option{Value: kind, Label: bt(ctx, "kind."+kind)})
 	}

@@ -1178,7 +1178,7 @@ func lineDetails(f *invoiceForm, i int, l lineForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, option := range kindOptions(ctx) {
+		for _, option := range kindOptions(ctx, bt(ctx, "kind.none")) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 97, "<option value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

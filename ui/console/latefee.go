@@ -174,7 +174,7 @@ func feeScope(ctx context.Context, rule db.LateFeeRule) string {
 	case rule.TLD != "":
 		return rt(ctx, "fee.of_tld", "tld", rule.TLD)
 	case rule.Kind != "":
-		return rt(ctx, "fee.of_kind", "kind", rule.Kind)
+		return bt(ctx, "kind."+rule.Kind)
 	}
 	return rt(ctx, "fee.of_all")
 }

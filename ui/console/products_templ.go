@@ -618,7 +618,7 @@ func pricing(f *pricingForm) templ.Component {
 			templ_7745c5c3_Var29 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = component.Select(f.field(ctx, "kind", f.Kind, kindOptions(ctx)[1:])).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = component.Select(f.field(ctx, "kind", f.Kind, kindOptions(ctx, "")[1:])).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

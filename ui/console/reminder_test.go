@@ -241,7 +241,7 @@ func TestRunsAreListed(t *testing.T) {
 	if err := w.store.AddRun(t.Context(), &db.Run{AskedBy: "<b>Otra", Planned: 81_000, CreatedAt: now}); err != nil {
 		t.Fatal(err)
 	}
-	p := w.get(remindersPath).want(t, 200, "por <b>Otra", "81000 planeados", "En curso")
+	p := w.get(remindersPath).want(t, 200, "por <b>Otra", "81,000 planeados", "En curso")
 	if len(p.all("li", "data-run", "run_1"))+len(p.all("li", "data-run", "run_2")) != 2 {
 		t.Error("not both runs are listed")
 	}
