@@ -3,6 +3,7 @@ package reminder_test
 import (
 	"database/sql"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 )
 
 // TestPlanMillion plans 1,000,000 open invoices (or AVISA_PLAN_INVOICES) of 3 recipients each:
-// under 60 s, and a second run that adds nothing under 5 s. It runs when that variable is set,
+// under 60 s, and a second run that adds nothing under 5 s, with the memory that a small number takes. It runs when that variable is set,
 // because it needs some GB of disk; a small number runs always, to keep the statement true.
 func TestPlanMillion(t *testing.T) {
 	invoices, bounded := 3000, false
@@ -41,16 +42,23 @@ func TestPlanMillion(t *testing.T) {
 		{"2026-03-02 10:01", 0, 5 * time.Second},
 		{"2026-03-02 11:30", 0, most(invoices)}, // looks at all of them again
 	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		began := time.Now()
 		got, err := store.Plan(t.Context(), db.PlanInput{Now: at(run.now)})
 		took := time.Since(began)
+		runtime.ReadMemStats(&after)
+		allocated := (after.TotalAlloc - before.TotalAlloc) >> 10
 		measured = append(measured, took)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %d open invoices, %d rows added in %.2f s (%.0f a second)", run.now, invoices, got.Planned, took.Seconds(), float64(got.Planned)/took.Seconds())
+		t.Logf("%s: %d open invoices, %d rows added in %.2f s (%.0f a second), %d kB allocated in all", run.now, invoices, got.Planned, took.Seconds(), float64(got.Planned)/took.Seconds(), allocated)
 		if got.Planned != run.want || got.Skipped != 0 {
 			t.Errorf("%s: %+v, want %d", run.now, got, run.want)
+		}
+		if allocated > 16<<10 { // a row of each would be hundreds of MB
+			t.Errorf("%s: %d kB were allocated", run.now, allocated)
 		}
 		if bounded && took > run.most {
 			t.Errorf("%s: took %s, at most %s", run.now, took, run.most)

@@ -66,6 +66,27 @@ func TestPolicyScopes(t *testing.T) {
 	}
 }
 
+// A policy has as many steps as somebody wants: here one a day for 90 days, each planned on its day.
+func TestManySteps(t *testing.T) {
+	w := newWorld(t, "2026-01-10 08:00")
+	client := dbtest.Client(t, w.store, "Cliente", "cliente@pasos.example")
+	invoice := dbtest.Invoice(t, w.store, client, "2026-01-10", "2026-03-20", at("2026-01-10 08:00"))
+	var days []int
+	for day := -30; day < 60; day++ {
+		days = append(days, day)
+	}
+	in := policy(days...)
+	in.ClientID = client.ID
+	if saved := w.save(in); len(saved.Steps) != len(days) {
+		t.Fatalf("%d steps are kept, want %d", len(saved.Steps), len(days))
+	}
+	for _, day := range days {
+		if planned := w.run(string(invoice.DueDate.AddDays(day))+" 10:00", false).Planned; planned != 1 {
+			t.Fatalf("%d days from the due date %d reminders are planned, want 1", day, planned)
+		}
+	}
+}
+
 func TestSavePolicyKeepsHistory(t *testing.T) {
 	w := newWorld(t, "2026-03-02 08:00")
 	first := w.save(policy(-7, -1, 3))
