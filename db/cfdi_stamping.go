@@ -105,15 +105,19 @@ func (s *Store) WaitingCFDIs(ctx context.Context, now time.Time, only ...id.CFDI
 	return rows, translate(q.Scan(ctx))
 }
 
-// RedraftCFDIs makes drafts of refused documents, these or all (nil), so that they are built anew, and returns id, build
-// and attempts of those that it could: an invoice that is closed or whose sale is in a global invoice has no document
-// any more.
+// CodeStampUncertain is the code of a document that the PAC refused after an answer to the same bytes was lost: it may
+// be stamped, so that only a person who has looked builds it anew, one by one.
+const CodeStampUncertain = "stamp_uncertain"
+
+// RedraftCFDIs makes drafts of refused documents, these or all (nil) but the uncertain, so that they are built anew, and
+// returns id, build and attempts of those that it could: an invoice that is closed or whose sale is in a global invoice
+// has no document any more.
 func (s *Store) RedraftCFDIs(ctx context.Context, only ...id.CFDI) ([]CFDI, error) {
 	rows := []CFDI{}
 	err := s.idb.NewRaw(`UPDATE cfdi AS c SET status = 'draft', code = '', message = '', failure = '', failing_since = NULL, failed_at = NULL, updated_at = now(),
 			metodo_pago = CASE WHEN c.kind = 'ingreso' AND c.replaces_id IS NULL
 				THEN (SELECT CASE i.status WHEN 'paid' THEN 'PUE' ELSE 'PPD' END FROM invoice AS i WHERE i.id = c.invoice_id) ELSE c.metodo_pago END
-		WHERE c.status = 'stamp_failed' AND (?0 OR c.id IN (?1))
+		WHERE c.status = 'stamp_failed' AND (?0 AND c.code <> 'stamp_uncertain' OR c.id IN (?1))
 			AND (c.kind <> 'ingreso' OR EXISTS (SELECT FROM invoice AS i WHERE i.id = c.invoice_id AND i.status NOT IN ('draft', 'cancelled', 'written_off') AND i.credited < i.total)
 				AND NOT EXISTS (SELECT FROM cfdi_coverage AS g WHERE g.invoice_id = c.invoice_id AND g.kind = 'global' AND g.active))
 		RETURNING c.id, c.build, c.attempts`, only == nil, bun.List(append([]id.CFDI{0}, only...))).Scan(ctx, &rows)
@@ -123,7 +127,7 @@ func (s *Store) RedraftCFDIs(ctx context.Context, only ...id.CFDI) ([]CFDI, erro
 // CFDIsRefusedOf are the documents to a fiscal profile that wait for corrected data.
 func (s *Store) CFDIsRefusedOf(ctx context.Context, profile id.FiscalProfile) ([]id.CFDI, error) {
 	var rows []id.CFDI
-	err := s.idb.NewSelect().Table("cfdi").Column("id").Where("profile_id = ?", profile).Where("status = 'stamp_failed'").OrderExpr("id").Scan(ctx, &rows)
+	err := s.idb.NewSelect().Table("cfdi").Column("id").Where("profile_id = ?", profile).Where("status = 'stamp_failed'").Where("code <> ?", CodeStampUncertain).OrderExpr("id").Scan(ctx, &rows)
 	return rows, translate(err)
 }
 

@@ -73,18 +73,18 @@ func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now ti
 	return n > 0, err
 }
 
-// DueLateFees returns fees of open invoices that are due by now and not charged yet, at most limit. A rule
-// does not act on days before it was made, on exempt or closed clients, on fees, or while a pause holds.
-func (s *Store) DueLateFees(ctx context.Context, now time.Time, limit int) ([]LateFee, error) {
-	return s.lateFees(ctx, now, true, nil, limit)
+// DueLateFees returns at most limit fees that are due and not charged, by invoice and rule, that come after another one;
+// the zero value is before the first.
+func (s *Store) DueLateFees(ctx context.Context, now time.Time, after LateFee, limit int) ([]LateFee, error) {
+	return s.lateFees(ctx, now, true, nil, after, limit)
 }
 
 // ComingLateFees returns the fees that open invoices have still to bear if they stay unpaid.
 func (s *Store) ComingLateFees(ctx context.Context, now time.Time, invoices []id.Invoice) ([]LateFee, error) {
-	return s.lateFees(ctx, now, false, pgdialect.Array(invoices), math.MaxInt32)
+	return s.lateFees(ctx, now, false, pgdialect.Array(invoices), LateFee{}, math.MaxInt32)
 }
 
-func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices any, limit int) ([]LateFee, error) {
+func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices any, after LateFee, limit int) ([]LateFee, error) {
 	rows := []LateFee{}
 	err := s.idb.NewRaw(`
 		SELECT i.id AS invoice_id, r.id AS rule_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
@@ -100,7 +100,8 @@ func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices 
 				AND NOT coalesce(greatest(c.paused_until, i.paused_until) > (?0::timestamptz AT TIME ZONE c.timezone)::date, false)
 				ELSE on_day.day >= (?0::timestamptz AT TIME ZONE c.timezone)::date END
 			AND NOT EXISTS (SELECT FROM late_fee AS f WHERE f.invoice_id = i.id AND f.rule_id = r.id)
-		ORDER BY i.id, r.id LIMIT ?3`, now, due, invoices, limit).Scan(ctx, &rows)
+			AND (i.id, r.id) > (?4, ?5)
+		ORDER BY i.id, r.id LIMIT ?3`, now, due, invoices, limit, after.InvoiceID, after.RuleID).Scan(ctx, &rows)
 	return rows, translate(err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -180,15 +181,21 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 		}
 		code, message := describe(failure)
 		kind := KindOf(failure)
+		lost := answerLost(row.Log)
 		s.log(&row, string(kind), code, message, took)
 		row.Code, row.Message = code, message
 		s.failing(&row, kind)
 		switch kind {
 		case KindRejected:
 			row.Status = db.CFDIStampFailed
+			if lost {
+				// Not every PAC looks for the first stamp before it looks at the rest: these bytes may be stamped.
+				row.Code, row.Message = db.CodeStampUncertain, uncertain+code+" "+message
+				return tx.SaveCFDI(ctx, &row)
+			}
 			if code == "401" && StampExpired(row.Fecha, s.Now()) {
-				// It waited so long that it cannot be stamped any more, and the PAC has not stamped it: a
-				// repetition of what it stamped is answered with the first stamp. So it is built anew.
+				// It waited so long that it cannot be stamped any more, and no answer of the PAC was lost: it is
+				// built anew.
 				row.Status, row.Failure, row.FailingSince, row.FailedAt = db.CFDIDraft, "", nil, nil
 				if err := tx.SaveCFDI(ctx, &row); err != nil {
 					return err
@@ -274,6 +281,22 @@ func (s *Service) failing(row *db.CFDI, kind ErrorKind) {
 
 // maxLog is how many attempts a record keeps: the first half and the newest.
 const maxLog = 60
+
+// uncertain begins what staff read of a document that may be stamped although the PAC refuses it now.
+const uncertain = "La respuesta a un intento anterior se perdió, así que puede estar timbrada. Búsquela en el portal del SAT o del proveedor antes de volver a timbrar. Último aviso: "
+
+// answerLost reports whether the PAC's answer to these bytes was lost once: since they were sealed.
+func answerLost(log []db.CFDIAttempt) bool {
+	for _, attempt := range slices.Backward(log) {
+		if attempt.Event == "sealed" {
+			return false
+		}
+		if attempt.Event == string(KindUnknown) {
+			return true
+		}
+	}
+	return false
+}
 
 func (s *Service) log(row *db.CFDI, event, code, message string, took time.Duration) {
 	row.Log = append(row.Log, db.CFDIAttempt{At: s.Now().UTC(), Event: event, Code: code, Message: message, Millis: took.Milliseconds()})

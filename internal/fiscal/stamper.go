@@ -153,8 +153,7 @@ func RetryDelay(attempts int) time.Duration {
 	return retryDelays[min(max(attempts, 1), len(retryDelays))-1]
 }
 
-// StampExpired reports whether a document can no longer be stamped. Its outcome must be asked
-// for (Status) before it is built anew.
+// StampExpired reports whether a document can no longer be stamped.
 func StampExpired(fecha, now time.Time) bool { return now.Sub(fecha) > StampWindow }
 
 // friendly are the SAT's refusals of somebody's data, by ranges of codes CFDI40xxx, said to clients and

@@ -363,6 +363,37 @@ func TestStampedTooLate(t *testing.T) {
 	}
 }
 
+// windowFirst is a PAC that looks at the date before it looks for what it has stamped.
+type windowFirst struct{ fiscal.Stamper }
+
+func (windowFirst) Stamp(context.Context, []byte, string) (*fiscal.StampResult, error) {
+	return nil, &fiscal.PACError{Kind: fiscal.KindRejected, Code: "401", Message: "fecha fuera de rango"}
+}
+
+// A refusal after a lost answer builds nothing anew by itself, whatever the code: the first bytes may be stamped.
+func TestRefusedAfterLostReply(t *testing.T) {
+	o := newOffice(t)
+	row := prepared[db.CFDIIngreso](o)
+	o.fault = sandbox.LostReply
+	_, err := o.attempt(row)
+	o.must(err)
+	o.clock, o.fault = o.clock.Add(73*time.Hour), sandbox.None
+	o.service.PAC = windowFirst{o.service.PAC}
+	for range 2 {
+		_, err := o.attempt(row)
+		o.must(err)
+	}
+	if _, err := o.service.RetryStamps(system(t.Context()), db.UnstampedRefused); err != nil {
+		t.Fatal(err)
+	}
+	o.work()
+	got, err := o.store.CFDI(t.Context(), row.ID)
+	o.must(err)
+	if got.Status != db.CFDIStampFailed || got.Code != db.CodeStampUncertain || got.Build != 1 || o.stamps() != 1 || !strings.Contains(got.Message, "401") {
+		t.Errorf("%s %s build %d, %d stamps: %s", got.Status, got.Code, got.Build, o.stamps(), got.Message)
+	}
+}
+
 // The identity and the stamps survive a restart of the sandbox: the same bytes get the first stamp.
 func TestSandboxRemembers(t *testing.T) {
 	o := newOffice(t)

@@ -82,20 +82,23 @@ func (g *Gate) enter(ctx context.Context, name string) (leave func(error), wait 
 	return func(err error) { g.leave(d, time.Since(began), err) }, 0
 }
 
-// reserve takes a place in both limits and says how long it is until then.
+// reserve takes a place in both limits and says how long it is until then. Nothing is taken when that is
+// longer than a worker waits.
 func (g *Gate) reserve(d *domain, now time.Time) time.Duration {
 	var wait time.Duration
+	var taken []*rate.Reservation
 	for _, limit := range []*rate.Limiter{d.limit, g.all} {
 		if limit == nil {
 			continue
 		}
 		r := limit.ReserveN(now, 1)
-		delay := r.DelayFrom(now)
-		if delay > maxPatience && limit == d.limit {
+		taken = append(taken, r)
+		wait = max(wait, r.DelayFrom(now))
+	}
+	if wait > maxPatience {
+		for _, r := range taken {
 			r.CancelAt(now)
-			return delay
 		}
-		wait = max(wait, min(delay, maxPatience))
 	}
 	return wait
 }

@@ -167,7 +167,9 @@ func (in *LateFeeRuleInput) check() error {
 
 // ChargeLateFees charges every fee that has become due, each as an invoice of its own, and returns how
 // many. The key of the invoice request and the key of the ledger of fees make each exactly one, however
-// often and by however many processes this runs. The system only.
+// often and by however many processes this runs. A fee that the rules of invoices refuse, such as one in
+// dollars without a rate of exchange, holds up no other: the error names the first of them, and they are
+// tried again the next time. The system only.
 func (s *Service) ChargeLateFees(ctx context.Context) (int, error) {
 	if err := access.RequireSystem(ctx); err != nil {
 		return 0, err
@@ -175,19 +177,36 @@ func (s *Service) ChargeLateFees(ctx context.Context) (int, error) {
 	if s.Billing == nil {
 		return 0, nil // this process issues no invoices
 	}
-	charged := 0
-	for {
-		fees, err := s.Store.DueLateFees(ctx, s.Now(), lateFeeBatch)
-		if err != nil || len(fees) == 0 {
+	charged, refused := 0, 0
+	var first error
+	for after := (db.LateFee{}); ; {
+		fees, err := s.Store.DueLateFees(ctx, s.Now(), after, lateFeeBatch)
+		if err != nil {
 			return charged, err
 		}
 		for _, fee := range fees {
-			if err := s.chargeLateFee(ctx, fee); err != nil {
+			err := s.chargeLateFee(ctx, fee)
+			_, isFault := fault.As(err)
+			switch {
+			case isFault:
+				if refused++; first == nil {
+					first = fmt.Errorf("late fee of %s: %w", fee.Number, err)
+				}
+			case err != nil:
 				return charged, fmt.Errorf("late fee of %s: %w", fee.Number, err)
+			default:
+				charged++
 			}
-			charged++
+			after = fee
+		}
+		if len(fees) < lateFeeBatch {
+			break
 		}
 	}
+	if first != nil {
+		return charged, fmt.Errorf("%d refused, the first: %w", refused, first)
+	}
+	return charged, nil
 }
 
 func (s *Service) chargeLateFee(ctx context.Context, fee db.LateFee) error {

@@ -1,6 +1,7 @@
 package reminder_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -142,6 +143,34 @@ func TestLateFeesNotCharged(t *testing.T) {
 				t.Fatalf("charged %v", got)
 			}
 		})
+	}
+}
+
+// A fee that cannot be charged, here for want of a rate of exchange, holds up no other and is not lost.
+func TestLateFeeWithoutRate(t *testing.T) {
+	w, client, _ := newFees(t)
+	w.rule(reminder.LateFeeRuleInput{Percent: money.Must("5"), GraceDays: 3})
+	w.rule(reminder.LateFeeRuleInput{Name: "Late fee", Fixed: 1000, GraceDays: 3, Currency: money.USD})
+	issue := func(currency money.Currency, rate string) {
+		_, err := w.rules.Billing.IssueInvoice(w.system(), billing.IssueInput{ClientID: client.ID, DueDate: "2026-03-20", Currency: currency, ExchangeRate: money.Must(rate),
+			Lines: []billing.LineInput{{Description: "Hospedaje", Quantity: money.Int(1), UnitPrice: money.Int(100)}}})
+		fail(w, err)
+	}
+	issue(money.USD, "18.5")
+	issue(money.MXN, "0")
+	w.now = at("2026-03-24 12:00")
+	for range 2 {
+		if _, err := w.rules.ChargeLateFees(w.system()); err == nil || !strings.Contains(err.Error(), "EXCHANGE_RATE_REQUIRED") {
+			t.Fatalf("the missing rate is not named: %v", err)
+		}
+		if got := w.fees(); len(got) != 2 {
+			t.Fatalf("charged %v, want those of the two invoices in pesos", got)
+		}
+	}
+	_, err := w.rules.Billing.SetExchangeRate(w.system(), billing.ExchangeRateInput{Currency: money.USD, Day: "2026-03-24", Rate: money.Must("18.7"), Source: "Banxico"})
+	fail(w, err)
+	if got := w.charge("2026-03-24 13:00"); len(got) != 3 {
+		t.Fatalf("charged %v, want all three", got)
 	}
 }
 

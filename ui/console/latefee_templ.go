@@ -390,7 +390,7 @@ func lateFeeFields(f lateFeeForm) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = component.Select(component.Field{Name: "kind", Label: rt(ctx, "fee.kind"), Value: f.Kind, Error: f.Errors["kind"], Options: kindOptions(ctx, rt(ctx, "fee.of_all"))}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = component.Select(component.Field{Name: "kind", Label: rt(ctx, "fee.kind"), Value: f.Kind, Error: f.Errors["kind"], Options: kindOptions(ctx, rt(ctx, "fee.kind.any"))}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
