@@ -33,12 +33,14 @@ type LateFeeRule struct {
 	Treatment string         `bun:"treatment"`  // tax treatment of the fee, see billing.TaxTreatment
 	CreatedAt time.Time      `bun:"created_at,nullzero,default:now()"`
 	RetiredAt *time.Time     `bun:"retired_at"`
+	OriginID  id.LateFee     `bun:"origin_id,nullzero"` // the first of the rules that replaced each other; 0: this one
 }
 
 // LateFee is a fee that an invoice has to bear by a rule.
 type LateFee struct {
 	InvoiceID id.Invoice     `bun:"invoice_id"`
 	RuleID    id.LateFee     `bun:"rule_id"`
+	OriginID  id.LateFee     `bun:"origin_id"` // the first of the rules that this one replaced, or itself
 	ClientID  id.Client      `bun:"client_id"`
 	Number    string         `bun:"number"` // of the invoice
 	Name      string         `bun:"name"`   // of the rule
@@ -63,18 +65,20 @@ func (s *Store) AddLateFeeRule(ctx context.Context, row *LateFeeRule) error {
 	return translate(err)
 }
 
-// RetireLateFeeRule ends a rule. It returns false when there is none in force.
-func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now time.Time) (bool, error) {
-	result, err := s.idb.NewUpdate().Table("late_fee_rule").Set("retired_at = ?", now).Where("id = ?", ruleID).Where("retired_at IS NULL").Exec(ctx)
-	if err != nil {
-		return false, translate(err)
+// RetireLateFeeRule ends a rule and returns the first of the rules that it replaced, or itself. found is false when
+// none is in force.
+func (s *Store) RetireLateFeeRule(ctx context.Context, ruleID id.LateFee, now time.Time) (origin id.LateFee, found bool, err error) {
+	rows := []id.LateFee{}
+	err = s.idb.NewRaw("UPDATE late_fee_rule SET retired_at = ? WHERE id = ? AND retired_at IS NULL RETURNING coalesce(origin_id, id)", now, ruleID).Scan(ctx, &rows)
+	if err != nil || len(rows) == 0 {
+		return 0, false, translate(err)
 	}
-	n, err := result.RowsAffected()
-	return n > 0, err
+	return rows[0], true, nil
 }
 
-// DueLateFees returns at most limit fees that are due and not charged, by invoice and rule, that come after another one;
-// the zero value is before the first.
+// DueLateFees returns fees of open invoices that are due by now and not charged yet, at most limit, by invoice
+// and rule, those after the given one. A rule does not act on days before it was made, on exempt or closed
+// clients, on fees, or while a pause holds.
 func (s *Store) DueLateFees(ctx context.Context, now time.Time, after LateFee, limit int) ([]LateFee, error) {
 	return s.lateFees(ctx, now, true, nil, after, limit)
 }
@@ -87,7 +91,7 @@ func (s *Store) ComingLateFees(ctx context.Context, now time.Time, invoices []id
 func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices any, after LateFee, limit int) ([]LateFee, error) {
 	rows := []LateFee{}
 	err := s.idb.NewRaw(`
-		SELECT i.id AS invoice_id, r.id AS rule_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
+		SELECT i.id AS invoice_id, r.id AS rule_id, coalesce(r.origin_id, r.id) AS origin_id, i.client_id, i.number, r.name, i.currency, r.treatment, on_day.day AS on_day, c.language,
 			greatest(CASE WHEN r.fixed > 0 THEN r.fixed ELSE round(items.amount * r.percent / 100) END, r.minimum)::bigint AS amount
 		FROM invoice AS i JOIN client AS c ON c.id = i.client_id AND NOT c.late_fee_exempt AND c.closed_at IS NULL
 		JOIN late_fee_rule AS r ON r.retired_at IS NULL AND r.currency = i.currency
@@ -99,7 +103,8 @@ func (s *Store) lateFees(ctx context.Context, now time.Time, due bool, invoices 
 			AND CASE WHEN ?1 THEN on_day.day < (?0::timestamptz AT TIME ZONE c.timezone)::date
 				AND NOT coalesce(greatest(c.paused_until, i.paused_until) > (?0::timestamptz AT TIME ZONE c.timezone)::date, false)
 				ELSE on_day.day >= (?0::timestamptz AT TIME ZONE c.timezone)::date END
-			AND NOT EXISTS (SELECT FROM late_fee AS f WHERE f.invoice_id = i.id AND f.rule_id = r.id)
+			AND NOT EXISTS (SELECT FROM late_fee AS f JOIN late_fee_rule AS charged ON charged.id = f.rule_id
+				WHERE f.invoice_id = i.id AND coalesce(charged.origin_id, charged.id) = coalesce(r.origin_id, r.id))
 			AND (i.id, r.id) > (?4, ?5)
 		ORDER BY i.id, r.id LIMIT ?3`, now, due, invoices, limit, after.InvoiceID, after.RuleID).Scan(ctx, &rows)
 	return rows, translate(err)

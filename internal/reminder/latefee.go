@@ -44,7 +44,7 @@ func (s *Service) LateFeeRules(ctx context.Context) ([]db.LateFeeRule, error) {
 }
 
 // SaveLateFeeRule adds a rule, or puts one in the place of another. It acts on what becomes overdue
-// from today; nothing is charged for the past. Staff only.
+// from today; nothing is charged for the past, and nothing again that the other has charged. Staff only.
 func (s *Service) SaveLateFeeRule(ctx context.Context, in LateFeeRuleInput) (db.LateFeeRule, error) {
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.LateFeeRule{}, err
@@ -56,13 +56,14 @@ func (s *Service) SaveLateFeeRule(ctx context.Context, in LateFeeRuleInput) (db.
 		GraceDays: in.GraceDays, Treatment: string(in.Treatment), CreatedAt: s.Now()}
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		if in.Replaces != 0 {
-			found, err := tx.RetireLateFeeRule(ctx, in.Replaces, s.Now())
+			origin, found, err := tx.RetireLateFeeRule(ctx, in.Replaces, s.Now())
 			if err == nil && !found {
 				err = fault.Missing()
 			}
 			if err != nil {
 				return err
 			}
+			row.OriginID = origin
 		}
 		if err := tx.AddLateFeeRule(ctx, &row); err != nil {
 			return err
@@ -79,7 +80,7 @@ func (s *Service) RemoveLateFeeRule(ctx context.Context, ruleID id.LateFee) erro
 		return err
 	}
 	return s.audited(ctx, db.AuditEntry{Verb: "latefee.remove", Object: ruleID.String()}, func(tx *db.Store) error {
-		found, err := tx.RetireLateFeeRule(ctx, ruleID, s.Now())
+		_, found, err := tx.RetireLateFeeRule(ctx, ruleID, s.Now())
 		if err == nil && !found {
 			return fault.Missing()
 		}
@@ -220,7 +221,7 @@ func (s *Service) chargeLateFee(ctx context.Context, fee db.LateFee) error {
 	}
 	today := date.Today(s.Now(), client.Timezone)
 	charge, err := s.Billing.IssueInvoice(ctx, billing.IssueInput{ClientID: fee.ClientID, Currency: fee.Currency, IssueDate: today, DueDate: today.AddDays(lateFeeTerm),
-		Kind: db.KindLateFee, OriginID: fee.InvoiceID, RequestKey: fmt.Sprintf("late-fee:%d:%d", fee.InvoiceID, fee.RuleID),
+		Kind: db.KindLateFee, OriginID: fee.InvoiceID, RequestKey: fmt.Sprintf("late-fee:%d:%d", fee.InvoiceID, fee.OriginID),
 		Lines: []billing.LineInput{line}})
 	if err != nil {
 		return err

@@ -174,6 +174,23 @@ func TestLateFeeWithoutRate(t *testing.T) {
 	}
 }
 
+// A rule that is changed after it has charged a fee charges no second one, however often it is changed.
+func TestChangedRuleChargesOnce(t *testing.T) {
+	w, _, _ := newFees(t)
+	rule, err := w.rules.SaveLateFeeRule(w.system(), reminder.LateFeeRuleInput{Name: "Recargo", Fixed: 15000, GraceDays: 3})
+	fail(w, err)
+	if got := w.charge("2026-03-24 12:00"); len(got) != 1 {
+		t.Fatalf("charged %v, want one", got)
+	}
+	for _, grace := range []int{10, 20} {
+		rule, err = w.rules.SaveLateFeeRule(w.system(), reminder.LateFeeRuleInput{Replaces: rule.ID, Name: "Recargo", Fixed: 15000, GraceDays: grace})
+		fail(w, err)
+	}
+	if got := w.charge("2026-04-30 12:00"); len(got) != 1 {
+		t.Fatalf("charged %v after the rule was changed, want the one of before", got)
+	}
+}
+
 func TestLateFeeRuleChecks(t *testing.T) {
 	w, _, _ := newFees(t)
 	for name, in := range map[string]reminder.LateFeeRuleInput{
