@@ -31,10 +31,11 @@ type domain struct {
 }
 
 const (
-	domainFailures = 5               // temporary failures in a row that close a domain
-	domainSlow     = 2 * time.Second // a mail that takes longer makes its domain a slow one
-	domainBusy     = 2               // mails at once to a slow domain
-	maxPatience    = time.Second     // a worker waits so long for a limit; beyond, the mail goes back
+	domainFailures = 5                // temporary failures in a row that close a domain
+	domainSlow     = 2 * time.Second  // a mail that takes longer makes its domain a slow one
+	domainBusy     = 2                // mails at once to a slow domain
+	maxPatience    = time.Second      // a worker waits so long for a domain's limit; beyond, the mail goes back
+	allPatience    = 10 * time.Second // and for the limit of all, where another mail would have to wait as well
 )
 
 // enter asks to send a mail to the domain. wait > 0 means not now. Otherwise leave must be called with the result.
@@ -57,16 +58,16 @@ func (g *Gate) enter(ctx context.Context, name string) (leave func(error), wait 
 		}
 		g.domains[name] = d
 	}
-	now := time.Now()
+	now, back := time.Now(), true
 	switch {
 	case now.Before(d.closed):
 		wait = d.closed.Sub(now)
 	case (d.slow > domainSlow || d.failures > 0) && d.inside >= domainBusy:
 		wait = 5 * time.Second
 	default:
-		wait = g.reserve(d, now)
+		wait, back = g.reserve(d, now)
 	}
-	if wait > maxPatience {
+	if back {
 		g.mu.Unlock()
 		return nil, wait
 	}
@@ -82,25 +83,29 @@ func (g *Gate) enter(ctx context.Context, name string) (leave func(error), wait 
 	return func(err error) { g.leave(d, time.Since(began), err) }, 0
 }
 
-// reserve takes a place in both limits and says how long it is until then. Nothing is taken when that is
-// longer than a worker waits.
-func (g *Gate) reserve(d *domain, now time.Time) time.Duration {
-	var wait time.Duration
+// reserve takes a place in both limits and says how long it is until then. back is true when that is longer
+// than a worker waits; then nothing is taken.
+func (g *Gate) reserve(d *domain, now time.Time) (wait time.Duration, back bool) {
 	var taken []*rate.Reservation
 	for _, limit := range []*rate.Limiter{d.limit, g.all} {
 		if limit == nil {
 			continue
 		}
+		patience := maxPatience
+		if limit == g.all {
+			patience = allPatience
+		}
 		r := limit.ReserveN(now, 1)
 		taken = append(taken, r)
-		wait = max(wait, r.DelayFrom(now))
+		delay := r.DelayFrom(now)
+		wait, back = max(wait, delay), back || delay > patience
 	}
-	if wait > maxPatience {
+	if back {
 		for _, r := range taken {
 			r.CancelAt(now)
 		}
 	}
-	return wait
+	return wait, back
 }
 
 func (g *Gate) leave(d *domain, took time.Duration, err error) {
