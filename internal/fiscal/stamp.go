@@ -190,7 +190,7 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 			row.Status = db.CFDIStampFailed
 			if lost {
 				// Not every PAC looks for the first stamp before it looks at the rest: these bytes may be stamped.
-				row.Code, row.Message = db.CodeStampUncertain, uncertain+code+" "+message
+				row.Code, row.Message = db.CodeStampUncertain, code+" "+message
 				return tx.SaveCFDI(ctx, &row)
 			}
 			if code == "401" && StampExpired(row.Fecha, s.Now()) {
@@ -281,9 +281,6 @@ func (s *Service) failing(row *db.CFDI, kind ErrorKind) {
 
 // maxLog is how many attempts a record keeps: the first half and the newest.
 const maxLog = 60
-
-// uncertain begins what staff read of a document that may be stamped although the PAC refuses it now.
-const uncertain = "La respuesta a un intento anterior se perdió, así que puede estar timbrada. Búsquela en el portal del SAT o del proveedor antes de volver a timbrar. Último aviso: "
 
 // answerLost reports whether the PAC's answer to these bytes was lost once: since they were sealed.
 func answerLost(log []db.CFDIAttempt) bool {

@@ -244,6 +244,9 @@ func documentNote(ctx context.Context, row db.CFDI) string {
 
 // refusal says why a document was not stamped: what to correct where that is known, else the PAC's own words.
 func refusal(ctx context.Context, code, message string) string {
+	if code == db.CodeStampUncertain {
+		return ft(ctx, "console.uncertain", "last", message)
+	}
 	if text, ok := fiscal.FriendlyMessage(code, component.Lang(ctx)); ok {
 		message = text
 	}
