@@ -50,7 +50,7 @@ ready: setup
 UNOPTIMISED := github.com/redis/... github.com/stripe/... github.com/aws/... github.com/nubedigitalmx/avisa/graph/gen github.com/nubedigitalmx/avisa/ui/...
 test slow check: export GOFLAGS := $(GOFLAGS) -gcflags=all=-dwarf=false $(foreach package,$(UNOPTIMISED),'-gcflags=$(package)=-N -l -dwarf=false')
 
-test: ## Run all tests, on real PostgreSQL, Redis and a browser
+test: ## Run the tests, on real PostgreSQL, Redis and a browser
 	@internal/devstack/setup.sh test
 	@$(MAKE) --no-print-directory assets
 	@GOGC=off GOMEMLIMIT=1GiB $(GO) build ./...
@@ -58,7 +58,7 @@ test: ## Run all tests, on real PostgreSQL, Redis and a browser
 
 # Ten thousand random fiscal documents, the SAT's verifier on every one that is made, ten thousand
 # wrong passwords, every page in the browser.
-slow: ## Run what is too long for every make test
+slow: ## Run the tests that are too long for every make test
 	$(GO) test -vet=off ./internal/fiscal/...
 	$(GO) test -vet=off ./ui -run TestTenThousandWrongPasswords
 	$(GO) test -vet=off ./cmd/avisa -run TestEveryPage

@@ -1,9 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -110,6 +115,68 @@ func TestWorkerStoppedWhileSending(t *testing.T) {
 	if err := worker.Wait(); err != nil {
 		t.Fatalf("the worker did not stop well: %v", err)
 	}
+	program(t, o.env, "work")
+	o.settled(t)
+	o.verify(t, 0)
+}
+
+// SIGTERM while a request is being answered: nothing new is taken, the request is answered, and the web server ends well.
+func TestServerStoppedWhileAnswering(t *testing.T) {
+	t.Parallel()
+	server, base := serving(t, newOutside(t))
+	address := strings.TrimPrefix(base, "http://")
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	const body = `{"query": "{ viewer { kind } }"}`
+	// Whoever expects it is told to go on when the answer is begun that needs the body.
+	fmt.Fprintf(conn, "POST /graphql HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
+	reader := bufio.NewReader(conn)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil || response.StatusCode != http.StatusContinue {
+		t.Fatalf("%+v, %v", response, err)
+	}
+	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nothing new is taken", 10*time.Second, func() bool {
+		other, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	})
+	if _, err := fmt.Fprint(conn, body); err != nil {
+		t.Fatal(err)
+	}
+	if response, err = http.ReadResponse(reader, nil); err != nil {
+		t.Fatalf("the request that was taken is not answered: %v", err)
+	}
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(answer), `"ANONYMOUS"`) {
+		t.Errorf("%s %s, %v", response.Status, answer, err)
+	}
+	if err := server.Wait(); err != nil {
+		t.Errorf("the web server did not stop well: %v", err)
+	}
+}
+
+// Without a redis-server the demo's Redis is inside its process, says so, and carries the queue of a worker.
+func TestRedisInProcess(t *testing.T) {
+	t.Parallel()
+	o := newOutside(t)
+	redis, err := devstack.StartRedis(t.Context(), devstack.Options{InProcess: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = redis.Stop(context.Background()) })
+	if line := redisLine(redis.Kind); !strings.Contains(line, "in process, because no redis-server was found") || strings.Contains(redisLine(o.redis.Kind), "in process") {
+		t.Errorf("of this Redis the demo says %q, of an installed one %q", line, redisLine(o.redis.Kind))
+	}
+	o.env = append(o.env, "REDIS_URL="+redis.URL())
+	o.planMany(t, 300)
 	program(t, o.env, "work")
 	o.settled(t)
 	o.verify(t, 0)

@@ -180,11 +180,7 @@ func startStack(ctx context.Context, c *config, log *slog.Logger) (*stack, error
 			return s, err
 		}
 		c.RedisURL = s.redis.URL()
-		note := "private"
-		if s.redis.Kind == devstack.KindInProcess {
-			note = "in process, because no redis-server was found: fine for a demo, not for production"
-		}
-		fmt.Printf("  Redis           %s, %s\n", s.redis.Kind, note)
+		fmt.Printf("  Redis           %s\n", redisLine(s.redis.Kind))
 	} else {
 		fmt.Print("  Redis           at REDIS_URL\n")
 	}
@@ -198,6 +194,14 @@ func startStack(ctx context.Context, c *config, log *slog.Logger) (*stack, error
 	}
 	c.SMTPURL = "smtp://" + s.mailbox.Addr() + "?tls=none"
 	return s, nil
+}
+
+// redisLine says what kind of private Redis runs.
+func redisLine(kind string) string {
+	if kind == devstack.KindInProcess {
+		return kind + ", in process, because no redis-server was found: fine for a demo, not for production"
+	}
+	return kind + ", private"
 }
 
 // lost tells the name of a private server that ends before the context does.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +106,48 @@ sentinel failover-timeout principal 5000
 	eventually(t, "the replica takes over", 30*time.Second, func() bool { return strings.Contains(role(), "role:master") })
 	if before > 900 {
 		t.Fatalf("%d mails had arrived: the test proves nothing", before)
+	}
+	o.settled(t)
+	o.verify(t, 0)
+}
+
+// A Redis Cluster carries the queue, and the counts of sign-ins.
+func TestRedisCluster(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("no redis-server on this machine")
+	}
+	node := startNode(t, "requirepass clave-de-datos\ncluster-enabled yes\ncluster-config-file nodes.conf\n")
+	cluster := func(args ...string) string {
+		out, _ := exec.CommandContext(t.Context(), "redis-cli", append([]string{"-p", node.port, "-a", "clave-de-datos", "--no-auth-warning", "cluster"}, args...)...).CombinedOutput()
+		return string(out)
+	}
+	slots := []string{"addslots"} // all of them: the range has a command of its own since Redis 7 only
+	for slot := range 16384 {
+		slots = append(slots, strconv.Itoa(slot))
+	}
+	cluster(slots...)
+	eventually(t, "the cluster is complete", 20*time.Second, func() bool { return strings.Contains(cluster("info"), "cluster_state:ok") })
+
+	o := newOutside(t)
+	o.env = append(o.env, "REDIS_URL=redis-cluster://:clave-de-datos@127.0.0.1:"+node.port)
+	o.planMany(t, 300)
+	program(t, o.env, "work")
+	_, base := serving(t, o)
+	refused := ""
+	for range 11 { // one more than an account may be tried in a minute
+		var out struct {
+			SignIn struct{ UserErrors userErrors }
+		}
+		if err := (apiClient{base: base}).do(t.Context(), "", `mutation { signIn(input: {email: "nadie@caso.example", password: "x"}) { userErrors { code } } }`, nil, &out); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range out.SignIn.UserErrors {
+			refused += e.Code + " "
+		}
+	}
+	if want := strings.Repeat("SIGN_IN_FAILED ", 10) + "RATE_LIMITED "; refused != want {
+		t.Errorf("the attempts were answered %s, want %s", refused, want)
 	}
 	o.settled(t)
 	o.verify(t, 0)

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -90,6 +92,29 @@ func outsideOf(t *testing.T, dsn string) *outside {
 	o.env = []string{"DATABASE_URL=" + dsn, "REDIS_URL=" + o.redis.URL(), "SMTP_URL=smtp://" + o.mailbox.Addr() + "?tls=none", "BLOB_URL=" + files,
 		"AVISA_ENV=development", "AVISA_LEASE=2s", "AVISA_DATA=" + t.TempDir()}
 	return o
+}
+
+// serving starts a web server and waits until it can work.
+func serving(t *testing.T, o *outside) (cmd *exec.Cmd, base string) {
+	t.Helper()
+	address := freePort(t)
+	cmd = program(t, append(slices.Clone(o.env), "AVISA_ADDR="+address), "serve")
+	base = "http://" + address
+	ready(t, base, 30*time.Second)
+	return cmd, base
+}
+
+// ready waits until a web server can work.
+func ready(t *testing.T, base string, within time.Duration) {
+	t.Helper()
+	eventually(t, base+" answers", within, func() bool {
+		response, err := http.Get(base + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
 }
 
 // freePort is a port that nobody listens on.

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -267,6 +268,33 @@ func TestSignInIsLimitedAndSilent(t *testing.T) {
 	}
 	if _, err := w.SignIn(t.Context(), account.SignInInput{Email: "nadie@uno.example", Password: password}); codes(err) != "SIGN_IN_FAILED" {
 		t.Fatal(codes(err))
+	}
+}
+
+// One network may try sixty times a minute, whatever the accounts; another one, and a browser that an account knows, go on.
+func TestSignInIsLimitedPerNetwork(t *testing.T) {
+	w := newWorld(t)
+	known, err := w.SignIn(t.Context(), account.SignInInput{Email: "dueno@uno.example", Password: password, Address: "2001:db8:1:1::1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(n int, address string) error {
+		_, err := w.SignIn(t.Context(), account.SignInInput{Email: fmt.Sprintf("nadie-%d@uno.example", n), Password: "no es esta", Address: address})
+		return err
+	}
+	for n := range 59 {
+		if err := try(n, fmt.Sprintf("2001:db8:1:1::%x", n+2)); codes(err) != "SIGN_IN_FAILED" {
+			t.Fatalf("attempt %d: %v", n+2, err)
+		}
+	}
+	if err := try(60, "2001:db8:1:1:ffff::1"); !fault.Is(err, fault.RateLimited) {
+		t.Errorf("the 61st from one network: %v", err)
+	}
+	if err := try(60, "2001:db8:1:2::1"); codes(err) != "SIGN_IN_FAILED" {
+		t.Errorf("another network: %v", err)
+	}
+	if _, err := w.SignIn(t.Context(), account.SignInInput{Email: "dueno@uno.example", Password: password, Address: "2001:db8:1:1::1", DeviceKey: known.DeviceKey}); err != nil {
+		t.Errorf("a known browser of that network: %v", err)
 	}
 }
 

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Usage: internal/devstack/setup.sh demo|test
+# Usage: internal/devstack/setup.sh demo|test|browser
 #
 # Checks that this machine has the programs the demo or the tests use. On Debian
 # and Ubuntu, as root or with sudo, it installs what is missing with apt;
 # elsewhere it lists that with the command for it and ends with status 1. It
 # says nothing when everything is there. No service needs to run: Avisa starts
-# its own servers.
+# its own servers. `browser` prints the program that the browser tests drive.
 set -eu
 
 purpose=${1:-demo}
 case $purpose in
-  demo | test) ;;
-  *) echo "usage: $0 demo|test" >&2; exit 2 ;;
+  demo | test | browser) ;;
+  *) echo "usage: $0 demo|test|browser" >&2; exit 2 ;;
 esac
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -37,8 +37,23 @@ has_node() {
   [ "${major:-0}" -ge 18 ]
 }
 
-has_chromium() { has chromium || has chromium-browser || has google-chrome || has google-chrome-stable || [ -x "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" ]; }
+browser() {
+  for name in chromium chromium-browser google-chrome google-chrome-stable "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+    if has "$name"; then
+      command -v "$name"
+      return
+    fi
+  done
+  return 1
+}
+has_chromium() { browser >/dev/null; }
 has_poppler() { has pdftotext; }
+
+if [ "$purpose" = browser ]; then
+  browser && exit
+  echo "this machine lacks Chromium or Chrome: $0 test installs it, or says how" >&2
+  exit 1
+fi
 
 # What the purpose needs: a word per program.
 needed="node"
