@@ -52,7 +52,9 @@ func Open(ctx context.Context, dsn string, maxConns int, opts ...Option) (*Store
 		return nil, fmt.Errorf("DATABASE_URL is not a valid PostgreSQL address")
 	}
 	// bun writes arguments into the text, so prepared statements would pile up, one per value.
+	// The few with parameters are prepared; room for more of them would be kept by each connection.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 32, 0
 	config.RuntimeParams["timezone"] = "UTC"
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "avisa"

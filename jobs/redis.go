@@ -44,6 +44,10 @@ func (silent) Printf(context.Context, string, ...any) {}
 // errAddress says no more, because the address holds a password.
 var errAddress = errors.New("REDIS_URL is not a valid Redis address (redis://, rediss://, redis-sentinel://…?master=name, redis-cluster://)")
 
+// buffer is what each connection reads and writes at once, in bytes: tasks are small and there are many connections,
+// for which go-redis would keep 64 KB each.
+const buffer = 4096
+
 func open(address string) (redis.UniversalClient, error) {
 	scheme, rest, _ := strings.Cut(address, "://")
 	switch scheme {
@@ -52,12 +56,14 @@ func open(address string) (redis.UniversalClient, error) {
 		if err != nil {
 			return nil, errAddress
 		}
+		options.ReadBufferSize, options.WriteBufferSize = buffer, buffer
 		return redis.NewClient(options), nil
 	case "redis-cluster", "rediss-cluster":
 		options, err := redis.ParseClusterURL(strings.TrimSuffix(scheme, "-cluster") + "://" + rest)
 		if err != nil {
 			return nil, errAddress
 		}
+		options.ReadBufferSize, options.WriteBufferSize = buffer, buffer
 		return redis.NewClusterClient(options), nil
 	case "redis-sentinel", "rediss-sentinel":
 		return openSentinel(address, scheme == "rediss-sentinel")
@@ -75,7 +81,8 @@ func openSentinel(address string, encrypted bool) (redis.UniversalClient, error)
 	query := u.Query()
 	password, _ := u.User.Password()
 	options := &redis.FailoverOptions{MasterName: query.Get("master"), SentinelAddrs: strings.Split(u.Host, ","), Username: u.User.Username(), Password: password,
-		SentinelUsername: query.Get("sentinel_username"), SentinelPassword: query.Get("sentinel_password")}
+		SentinelUsername: query.Get("sentinel_username"), SentinelPassword: query.Get("sentinel_password"),
+		ReadBufferSize: buffer, WriteBufferSize: buffer}
 	if number := strings.Trim(u.Path, "/"); number != "" {
 		if options.DB, err = strconv.Atoi(number); err != nil {
 			return nil, errAddress

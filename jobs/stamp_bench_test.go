@@ -59,7 +59,7 @@ func TestStampsPerSecond(t *testing.T) {
 	must(err)
 	t.Cleanup(func() { _ = client.Close() })
 	database := dbtest.URL(t)
-	store, err := db.Open(t.Context(), database, 2*benchWorkers)
+	store, err := db.Open(t.Context(), database, 20)
 	must(err)
 	t.Cleanup(func() { _ = store.Close() })
 	dbtest.Company(t, store, time.Now().AddDate(0, -6, 0))
@@ -98,7 +98,7 @@ func TestStampsPerSecond(t *testing.T) {
 	must(err)
 
 	worker := jobs.New(jobs.Config{Store: store, Redis: client, Fiscal: documents, Billing: ledger, Reminder: &reminder.Service{Store: store, Now: time.Now, Worker: "bench", Lease: time.Minute},
-		Concurrency: benchWorkers, Log: slog.New(slog.DiscardHandler), Now: time.Now})
+		Concurrency: 10, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	running, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	began := time.Now()
@@ -147,7 +147,7 @@ func stampFloor(t *testing.T, client redis.UniversalClient, pool *pgxpool.Pool, 
 	}
 	var done atomic.Int64
 	finished := make(chan struct{})
-	server := asynq.NewServerFromRedisClient(client, asynq.Config{Concurrency: benchWorkers, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.FatalLevel})
+	server := asynq.NewServerFromRedisClient(client, asynq.Config{Concurrency: 10, TaskCheckInterval: 200 * time.Millisecond, LogLevel: asynq.FatalLevel})
 	began := time.Now()
 	must(server.Start(asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 		n, err := strconv.ParseInt(string(task.Payload()), 10, 64)

@@ -24,7 +24,7 @@ var runs = []struct {
 	args []string
 	env  []string
 }{
-	{"sending", []string{"./jobs", "-run", "TestMailsPerSecond"}, []string{"AVISA_BENCH_MAILS=4000"}},
+	{"sending", []string{"./cmd/avisa", "-run", "TestMailsPerSecond"}, []string{"AVISA_BENCH_MAILS=4000"}},
 	{"planning", []string{"./internal/reminder", "-run", "TestPlanMillion"}, []string{"AVISA_PLAN_INVOICES=100000"}},
 	{"stamping", []string{"./jobs", "-run", "TestStampsPerSecond"}, []string{"AVISA_BENCH_STAMPS=1000"}},
 	{"fiscal documents", []string{"./internal/fiscal", "-run", "^$", "-bench", "BareRSA|Seal"}, nil},

@@ -1,16 +1,15 @@
-package jobs_test
+package main
 
 import (
 	"bytes"
 	"context"
 	"fmt"
 	"html/template"
-	"io"
-	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"runtime"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,38 +19,17 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sys/unix"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
-	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
-	"github.com/nubedigitalmx/avisa/internal/reminder"
 	"github.com/nubedigitalmx/avisa/jobs"
-	"github.com/nubedigitalmx/avisa/ui/email"
 )
 
 const benchWorkers = 10
-
-// TestMain is also the worker process that the benchmark measures: a process of its own, so that its
-// CPU time and memory are its own and not the mail server's.
-func TestMain(m *testing.M) {
-	if kind := os.Getenv("AVISA_BENCH_WORKER"); kind != "" {
-		var err error
-		if kind == "floor" {
-			err = floorWorker()
-		} else {
-			err = ourWorker()
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
 
 // floorHTML is a plain mail as long as ours, because encoding and sending cost by the byte: its style
 // sheet makes up for the markup that it lacks.
@@ -64,16 +42,17 @@ var floorHTML = template.Must(template.New("mail").Parse(`<!doctype html><html l
 // reliable: one task per mail, read the row, render with html/template, send over kept connections,
 // note that it was sent.
 func floorWorker() error {
-	ctx := context.Background()
-	pool, err := pgxpool.New(ctx, os.Getenv("BENCH_DB"))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
 	if err != nil {
 		return err
 	}
-	redis, err := jobs.Connect(ctx, os.Getenv("BENCH_REDIS"))
+	redis, err := jobs.Connect(ctx, os.Getenv("REDIS_URL"))
 	if err != nil {
 		return err
 	}
-	smtp, err := mail.NewSMTP(os.Getenv("BENCH_SMTP"), 20*time.Second, benchWorkers)
+	smtp, err := mail.NewSMTP(os.Getenv("SMTP_URL"), 20*time.Second, benchWorkers)
 	if err != nil {
 		return err
 	}
@@ -106,50 +85,9 @@ func floorWorker() error {
 	if err != nil {
 		return err
 	}
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the benchmark closes it
+	<-ctx.Done()
 	server.Shutdown()
 	return nil
-}
-
-// ourWorker is the product's worker with its own mails.
-func ourWorker() error {
-	jobs.TuneMemory()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	store, err := db.Open(ctx, os.Getenv("BENCH_DB"), 2*benchWorkers)
-	if err != nil {
-		return err
-	}
-	redis, err := jobs.Connect(ctx, os.Getenv("BENCH_REDIS"))
-	if err != nil {
-		return err
-	}
-	smtp, err := mail.NewSMTP(os.Getenv("BENCH_SMTP"), 20*time.Second, benchWorkers)
-	if err != nil {
-		return err
-	}
-	if path := os.Getenv("AVISA_BENCH_PROFILE"); path != "" {
-		file, err := os.Create(path)
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(file); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
-	}
-	links := email.Links{BaseURL: "https://clientes.example"}
-	rules := &reminder.Service{Store: store, Now: time.Now, Mailer: smtp, Worker: "bench", Lease: time.Minute,
-		Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
-			return email.Reminder(ctx, r, links)
-		}}
-	worker := jobs.New(jobs.Config{Store: store, Redis: redis, Reminder: rules, Billing: &billing.Service{Store: store, Now: time.Now},
-		Concurrency: benchWorkers, Log: slog.New(slog.DiscardHandler), Now: time.Now})
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	return worker.Run(ctx)
 }
 
 type measured struct {
@@ -160,39 +98,107 @@ type measured struct {
 }
 
 // measure runs a worker process until the mailbox has n mails more.
-func measure(t *testing.T, kind, database, redis string, mailbox *devstack.Mailbox, n int64) measured {
+func measure(t *testing.T, worker *exec.Cmd, database string, mailbox *devstack.Mailbox, n int64) measured {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "AVISA_BENCH_WORKER="+kind, "BENCH_DB="+database+"&application_name=bench", "BENCH_REDIS="+redis, "BENCH_SMTP=smtp://"+mailbox.Addr()+"?tls=none", "GOMEMLIMIT=48MiB")
-	cmd.Stderr = os.Stderr
-	stop, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	worker.Stderr = t.Output()
+	worker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	from := mailbox.Total()
-	if err := cmd.Start(); err != nil {
+	if err := worker.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var began time.Time // the first mail: connecting is no part of the rate
+	var began time.Time // the first mail: starting is no part of the rate, nor of a mail's processor time
+	var started time.Duration
 	for mailbox.Total() < from+n {
 		if began.IsZero() && mailbox.Total() > from {
-			began = time.Now()
+			began, started = time.Now(), processorTime(worker.Process.Pid)
 			from, n = mailbox.Total(), n-(mailbox.Total()-from)
 		}
 		time.Sleep(time.Millisecond)
 	}
-	took := time.Since(began)
-	pg := databaseCPU(t, database)
-	_ = stop.Close()
-	if err := cmd.Wait(); err != nil {
+	took, cpu := time.Since(began), processorTime(worker.Process.Pid)-started
+	peak, pg := peakMemory(t, worker.Process.Pid), databaseCPU(t, database)
+	if err := worker.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		t.Fatal("no resource usage")
+	if err := worker.Wait(); err != nil {
+		t.Fatal(err)
 	}
-	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	return measured{float64(n) / took.Seconds(), cpu / time.Duration(n), usage.Maxrss * 1024, pg / time.Duration(n)}
+	return measured{float64(n) / took.Seconds(), cpu / time.Duration(n), peak, pg / time.Duration(n)}
+}
+
+// processorTime is what a process has spent on processors: the sum of its threads.
+func processorTime(pid int) time.Duration {
+	var total time.Duration
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, thread := range threads {
+		raw, err := os.ReadFile(thread) // nanoseconds on a processor, waiting for one, turns
+		if err != nil {
+			continue // it ended
+		}
+		n, _ := strconv.ParseInt(strings.Fields(string(raw))[0], 10, 64)
+		total += time.Duration(n)
+	}
+	return total
+}
+
+// benchWorker makes commands of the product's worker. Where figures are wanted it is the
+// program as it is built for use, read from the disk as after an installation: what the kernel counts of a program that
+// it has just written differs (docs/performance.md).
+func benchWorker(t *testing.T, built bool) func(env []string) *exec.Cmd {
+	t.Helper()
+	path := os.Args[0]
+	if built {
+		path = filepath.Join(t.TempDir(), "avisa")
+		build := exec.Command("go", "build", "-trimpath", "-o", path, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return func(env []string) *exec.Cmd {
+		if built {
+			forget(t, path)
+		}
+		cmd := exec.Command(path, "work")
+		cmd.Env = append(append(os.Environ(), env...), "AVISA_TEST_RUN=1", "AVISA_LEASE=1m", "AVISA_CONCURRENCY="+strconv.Itoa(benchWorkers))
+		return cmd
+	}
+}
+
+// forget has the kernel drop a file from memory.
+func forget(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	if err := file.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// peakMemory is the most that a process has had in memory, in bytes. What getrusage tells of a child begins with its parent's.
+func peakMemory(t *testing.T, pid int) int64 {
+	t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		if text, found := strings.CutPrefix(line, "VmHWM:"); found {
+			n, err := strconv.ParseInt(strings.Fields(text)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n * 1024
+		}
+	}
+	t.Fatal("the system does not tell a process's peak of memory")
+	return 0
 }
 
 // databaseCPU is the processor time that the database has spent on the worker's connections.
@@ -236,25 +242,12 @@ func TestMailsPerSecond(t *testing.T) {
 		}
 		binding = true
 	}
-	redis, err := devstack.StartRedis(t.Context(), devstack.Options{Ephemeral: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = redis.Stop(context.Background()) })
-	mailbox, err := devstack.StartMailbox("127.0.0.1:0", devstack.EnvelopesOnly())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = mailbox.Close() })
-	database := dbtest.URL(t)
-	store, err := db.Open(t.Context(), database, 4)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	dbtest.Company(t, store, time.Now().AddDate(0, -6, 0))
-	dbtest.ManyInvoices(t, database, (mails+2)/3)
-	pool, err := pgxpool.New(t.Context(), database)
+	o := newOutside(t)
+	env := append(o.env, "DATABASE_URL="+o.dsn+"&application_name=bench")
+	worker := benchWorker(t, binding)
+	dbtest.Company(t, o.store, time.Now().AddDate(0, -6, 0))
+	dbtest.ManyInvoices(t, o.dsn, (mails+2)/3)
+	pool, err := pgxpool.New(t.Context(), o.dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,8 +257,9 @@ func TestMailsPerSecond(t *testing.T) {
 		rounds = rounds[:2]
 	}
 	best := map[string]measured{}
+	var peak int64
 	for round, kind := range rounds {
-		client, err := jobs.Connect(t.Context(), redis.URL())
+		client, err := jobs.Connect(t.Context(), o.redis.URL())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +284,7 @@ func TestMailsPerSecond(t *testing.T) {
 				}
 			}
 		} else {
-			got, err := store.Plan(t.Context(), db.PlanInput{Now: time.Now(), Immediate: true})
+			got, err := o.store.Plan(t.Context(), db.PlanInput{Now: time.Now(), Immediate: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -301,13 +295,21 @@ func TestMailsPerSecond(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		mailbox.Clear()
-		m := measure(t, kind, database, redis.URL(), mailbox, n)
+		o.mailbox.Clear()
+		cmd := worker(env)
+		if kind == "floor" {
+			cmd = exec.Command(os.Args[0])
+			cmd.Env = append(append(os.Environ(), env...), "AVISA_BENCH_FLOOR=1")
+		}
+		m := measure(t, cmd, o.dsn, o.mailbox, n)
+		if kind == "ours" {
+			peak = max(peak, m.rss) // of memory the worst round counts; the floor's says nothing: it is this test's program
+		}
 		if m.perSecond > best[kind].perSecond {
 			best[kind] = m
 		}
 		if kind == "ours" {
-			everyMailOnce(t, pool, mailbox)
+			everyMailOnce(t, pool, o.mailbox)
 		}
 		_ = client.Close()
 		t.Logf("round %d: %-5s %7.0f mails/s %6.3f ms CPU %6.3f ms database %5.1f MB", round+1, kind, m.perSecond, ms(m.cpu), ms(m.database), float64(m.rss)/1e6)
@@ -318,13 +320,13 @@ func TestMailsPerSecond(t *testing.T) {
 	fmt.Fprintf(&table, "%-24s%12.0f%12.0f%8.2f\n", "mails per second", floor.perSecond, ours.perSecond, ours.perSecond/floor.perSecond)
 	fmt.Fprintf(&table, "%-24s%12.3f%12.3f%8.2f\n", "worker CPU ms a mail", ms(floor.cpu), ms(ours.cpu), ms(ours.cpu)/ms(floor.cpu))
 	fmt.Fprintf(&table, "%-24s%12.3f%12.3f%8.2f\n", "database CPU ms a mail", ms(floor.database), ms(ours.database), ms(ours.database)/ms(floor.database))
-	fmt.Fprintf(&table, "%-24s%12.1f%12.1f%8.2f\n", "worker RSS MB (peak)", float64(floor.rss)/1e6, float64(ours.rss)/1e6, float64(ours.rss)/float64(floor.rss))
+	fmt.Fprintf(&table, "%-24s%12s%12.1f\n", "worker RSS MB (peak)", "", float64(peak)/1e6)
 	t.Log("\n" + table.String())
 	t.Logf("figure|reminders sent a second|%.0f|%.0f (%.2f of the floor)|0.8 of the floor|%t", floor.perSecond, ours.perSecond, ours.perSecond/floor.perSecond, ours.perSecond >= 0.8*floor.perSecond)
 	t.Logf("figure|worker CPU a reminder|%.3f ms|%.3f ms|at most 0.35 ms|%t", ms(floor.cpu), ms(ours.cpu), ms(ours.cpu) <= 0.35)
 	t.Logf("figure|database CPU a reminder|%.3f ms|%.3f ms||", ms(floor.database), ms(ours.database))
-	t.Logf("figure|worker memory, peak|%.1f MB|%.1f MB|at most 60 MB|%t", float64(floor.rss)/1e6, float64(ours.rss)/1e6, ours.rss <= 60e6)
-	if binding && (ours.perSecond < 0.8*floor.perSecond || ms(ours.cpu) > 0.35 || ours.rss > 60e6) {
+	t.Logf("figure|worker memory, peak||%.1f MB|at most 60 MB|%t", float64(peak)/1e6, peak <= 60e6)
+	if binding && (ours.perSecond < 0.8*floor.perSecond || ms(ours.cpu) > 0.35 || peak > 60e6) {
 		t.Error("a limit is missed")
 	}
 }
