@@ -35,54 +35,62 @@ const (
 type CFDI struct {
 	bun.BaseModel `bun:"table:cfdi"`
 
-	ID                id.CFDI          `bun:"id,pk,autoincrement"`
-	Kind              string           `bun:"kind"`
-	ClientID          id.Client        `bun:"client_id,nullzero"`  // 0: of a global invoice
-	InvoiceID         id.Invoice       `bun:"invoice_id,nullzero"` // of a receipt: the first of its invoices
-	PaymentID         id.Payment       `bun:"payment_id,nullzero"`
-	CreditNoteID      id.CreditNote    `bun:"credit_note_id,nullzero"`
-	RelatedID         id.CFDI          `bun:"related_id,nullzero"`
-	ReplacesID        id.CFDI          `bun:"replaces_id,nullzero"` // the document that this one substitutes
-	ProfileID         id.FiscalProfile `bun:"profile_id,nullzero"`
-	PeriodStart       date.Date        `bun:"period_start,nullzero"` // of a global invoice
-	Periodicidad      string           `bun:"periodicidad"`          // of a global invoice, c_Periodicidad
-	MetodoPago        string           `bun:"metodo_pago"`
-	Status            string           `bun:"status"`
-	RfcEmisor         string           `bun:"rfc_emisor"`
-	Serie             string           `bun:"serie"`
-	Folio             int64            `bun:"folio,nullzero"`
-	RfcReceptor       string           `bun:"rfc_receptor"`
-	NombreReceptor    string           `bun:"nombre_receptor"`
-	Total             string           `bun:"total"` // as written in the document
-	Moneda            string           `bun:"moneda"`
-	Fecha             time.Time        `bun:"fecha,nullzero"`
-	Build             int              `bun:"build"`
-	Sealed            []byte           `bun:"sealed,nullzero"`
-	UUID              string           `bun:"uuid,nullzero"`
-	XML               []byte           `bun:"xml,nullzero"`
-	XMLSHA256         []byte           `bun:"xml_sha256,nullzero"`
-	StampedAt         *time.Time       `bun:"stamped_at"`
-	LeaseUntil        *time.Time       `bun:"lease_until"`
-	Attempts          int              `bun:"attempts"`
-	Code              string           `bun:"code"`
-	Message           string           `bun:"message"`
-	Failure           string           `bun:"failure"`       // kind of what the last attempt to stamp failed with
-	FailingSince      *time.Time       `bun:"failing_since"` // its first attempt that failed, of those without an answer since
-	FailedAt          *time.Time       `bun:"failed_at"`     // its last one
-	Log               []CFDIAttempt    `bun:"log,type:jsonb"`
-	CancelMotivo      string           `bun:"cancel_motivo"`
-	CancelSustitucion string           `bun:"cancel_sustitucion"`
-	CancelRequestedAt *time.Time       `bun:"cancel_requested_at"`
-	CancelledAt       *time.Time       `bun:"cancelled_at"`
-	CancelState       string           `bun:"cancel_state"`
-	CancelRound       int              `bun:"cancel_round"` // how often it was asked for
-	CancelAttempts    int              `bun:"cancel_attempts"`
-	CancelDeadline    *time.Time       `bun:"cancel_deadline"` // until when the receiver can answer
+	ID             id.CFDI          `bun:"id,pk,autoincrement"`
+	Kind           string           `bun:"kind"`
+	ClientID       id.Client        `bun:"client_id,nullzero"`  // 0: of a global invoice
+	InvoiceID      id.Invoice       `bun:"invoice_id,nullzero"` // of a receipt: the first of its invoices
+	PaymentID      id.Payment       `bun:"payment_id,nullzero"`
+	CreditNoteID   id.CreditNote    `bun:"credit_note_id,nullzero"`
+	RelatedID      id.CFDI          `bun:"related_id,nullzero"`
+	ReplacesID     id.CFDI          `bun:"replaces_id,nullzero"` // the document that this one substitutes
+	ProfileID      id.FiscalProfile `bun:"profile_id,nullzero"`
+	PeriodStart    date.Date        `bun:"period_start,nullzero"` // of a global invoice
+	Periodicidad   string           `bun:"periodicidad"`          // of a global invoice, c_Periodicidad
+	MetodoPago     string           `bun:"metodo_pago"`
+	Status         string           `bun:"status"`
+	RfcEmisor      string           `bun:"rfc_emisor"`
+	Serie          string           `bun:"serie"`
+	Folio          int64            `bun:"folio,nullzero"`
+	RfcReceptor    string           `bun:"rfc_receptor"`
+	NombreReceptor string           `bun:"nombre_receptor"`
+	Total          string           `bun:"total"` // as written in the document
+	Moneda         string           `bun:"moneda"`
+	Fecha          time.Time        `bun:"fecha,nullzero"`
+	Build          int              `bun:"build"`
+	Sealed         []byte           `bun:"sealed,nullzero"`
+	UUID           string           `bun:"uuid,nullzero"`
+	XML            []byte           `bun:"xml,nullzero"`
+	XMLSHA256      []byte           `bun:"xml_sha256,nullzero"`
+	StampedAt      *time.Time       `bun:"stamped_at"`
+	LeaseUntil     *time.Time       `bun:"lease_until"`
+	Attempts       int              `bun:"attempts"`
+	Refusal
+	Failure           string        `bun:"failure"`       // kind of what the last attempt to stamp failed with
+	FailingSince      *time.Time    `bun:"failing_since"` // its first attempt that failed, of those without an answer since
+	FailedAt          *time.Time    `bun:"failed_at"`     // its last one
+	Log               []CFDIAttempt `bun:"log,type:jsonb"`
+	CancelMotivo      string        `bun:"cancel_motivo"`
+	CancelSustitucion string        `bun:"cancel_sustitucion"`
+	CancelRequestedAt *time.Time    `bun:"cancel_requested_at"`
+	CancelledAt       *time.Time    `bun:"cancelled_at"`
+	CancelState       string        `bun:"cancel_state"`
+	CancelRound       int           `bun:"cancel_round"` // how often it was asked for
+	CancelAttempts    int           `bun:"cancel_attempts"`
+	CancelDeadline    *time.Time    `bun:"cancel_deadline"` // until when the receiver can answer
 	SATStatus
 	Acuse     []byte    `bun:"acuse,nullzero"`
 	HasAcuse  bool      `bun:"has_acuse,scanonly"` // in lists, which leave the files out
 	CreatedAt time.Time `bun:"created_at,nullzero,default:now()"`
 	UpdatedAt time.Time `bun:"updated_at,nullzero,default:now()"`
+}
+
+// Refusal is what the last attempt failed with; empty when nothing failed.
+type Refusal struct {
+	Code      string `bun:"code"`       // the SAT's, the PAC's or ours
+	Message   string `bun:"message"`    // the PAC's own words, or ours in Spanish
+	MessageEN string `bun:"message_en"` // ours in English; "" for the PAC's
+	Field     string `bun:"field"`      // of the document, as the SAT names it: Receptor@UsoCFDI; "" where it is not known
+	SATCode   string `bun:"sat_code"`   // what the SAT gives for it; "" where there is none
 }
 
 // SATStatus is what the SAT last said of a document, in its own words.
@@ -106,9 +114,10 @@ const (
 // CFDIAttempt is an entry of a document's log.
 type CFDIAttempt struct {
 	At      time.Time `json:"at"`
-	Event   string    `json:"event"` // sealed, stamped, repeated, rejected, auth, unavailable, unknown, cancelled
+	Event   string    `json:"event"` // sealed, asked, refused_here, stamped, repeated, rejected, auth, unavailable, unknown, clock, cancelled
 	Code    string    `json:"code,omitempty"`
 	Message string    `json:"message,omitempty"`
+	Field   string    `json:"field,omitempty"` // of the document
 	Millis  int64     `json:"millis,omitempty"`
 }
 

@@ -23,8 +23,7 @@ type ReceiptDue struct {
 	Amount     money.Minor    `bun:"amount"`
 	CFDIID     id.CFDI        `bun:"cfdi_id,nullzero"` // of the receipt; 0: it was not asked for yet
 	Status     string         `bun:"status"`           // of the receipt, "" without one
-	Code       string         `bun:"code"`
-	Message    string         `bun:"message"`
+	Refusal                   // of the receipt
 	Failure    string         `bun:"failure"` // of the receipt's last attempt
 	Attempts   int            `bun:"attempts"`
 }
@@ -35,7 +34,8 @@ func (s *Store) ReceiptsDue(ctx context.Context, limit int) ([]ReceiptDue, error
 	err := s.idb.NewRaw(`SELECT e.payment_id, e.invoice_id, i.number, i.client_id, client.name AS client_name, i.currency,
 			coalesce(p.received_on, (max(e.created_at) AT TIME ZONE 'America/Mexico_City')::date) AS received_on,
 			(sum(e.amount) - CASE WHEN e.payment_id IS NULL THEN coalesce((SELECT sum(amount) FROM anticipo_application AS a WHERE a.invoice_id = e.invoice_id), 0) ELSE 0 END)::bigint AS amount,
-			c.id AS cfdi_id, coalesce(c.status, '') AS status, coalesce(c.code, '') AS code, coalesce(c.message, '') AS message, coalesce(c.failure, '') AS failure, coalesce(c.attempts, 0) AS attempts
+			c.id AS cfdi_id, coalesce(c.status, '') AS status, coalesce(c.code, '') AS code, coalesce(c.message, '') AS message,
+			coalesce(c.message_en, '') AS message_en, coalesce(c.field, '') AS field, coalesce(c.sat_code, '') AS sat_code, coalesce(c.failure, '') AS failure, coalesce(c.attempts, 0) AS attempts
 		FROM cfdi AS origin JOIN ledger_entry AS e ON e.invoice_id = origin.invoice_id AND e.credit_note_id IS NULL
 		JOIN invoice AS i ON i.id = e.invoice_id JOIN client ON client.id = i.client_id LEFT JOIN payment AS p ON p.id = e.payment_id
 		LEFT JOIN cfdi_coverage AS part ON part.active AND part.kind = 'pago' AND part.invoice_id = e.invoice_id AND part.payment_id IS NOT DISTINCT FROM e.payment_id

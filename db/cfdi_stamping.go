@@ -74,7 +74,7 @@ type Outage struct {
 	Attempts  int       `bun:"attempts"`  // the most that one of them made
 	Since     time.Time `bun:"since"`     // the first attempt that failed
 	Last      time.Time `bun:"last"`      // and the newest
-	Failure   string    `bun:"failure"`   // kind of the newest: auth, unavailable, unknown
+	Failure   string    `bun:"failure"`   // kind of the newest: auth, clock, unavailable, unknown
 	Code      string    `bun:"code"`
 	Message   string    `bun:"message"`
 }
@@ -83,7 +83,7 @@ type Outage struct {
 func (s *Store) Outage(ctx context.Context) (row Outage, found bool, err error) {
 	err = s.idb.NewRaw(`WITH failing AS (
 			SELECT failing_since, failed_at, failure, code, message, attempts FROM cfdi
-			WHERE status IN ('sealed', 'stamping') AND failure <> '' AND failed_at > coalesce((SELECT max(stamped_at) FROM cfdi WHERE stamped_at IS NOT NULL), '-infinity')
+			WHERE status IN ('draft', 'sealed', 'stamping') AND failure <> '' AND failed_at > coalesce((SELECT max(stamped_at) FROM cfdi WHERE stamped_at IS NOT NULL), '-infinity')
 		)
 		SELECT n.documents, n.attempts, n.since, newest.failed_at AS last, newest.failure, newest.code, newest.message
 		FROM (SELECT count(*) AS documents, max(attempts) AS attempts, min(failing_since) AS since FROM failing) AS n,
@@ -114,7 +114,7 @@ const CodeStampUncertain = "stamp_uncertain"
 // has no document any more.
 func (s *Store) RedraftCFDIs(ctx context.Context, only ...id.CFDI) ([]CFDI, error) {
 	rows := []CFDI{}
-	err := s.idb.NewRaw(`UPDATE cfdi AS c SET status = 'draft', code = '', message = '', failure = '', failing_since = NULL, failed_at = NULL, updated_at = now(),
+	err := s.idb.NewRaw(`UPDATE cfdi AS c SET status = 'draft', code = '', message = '', message_en = '', field = '', sat_code = '', failure = '', failing_since = NULL, failed_at = NULL, updated_at = now(),
 			metodo_pago = CASE WHEN c.kind = 'ingreso' AND c.replaces_id IS NULL
 				THEN (SELECT CASE i.status WHEN 'paid' THEN 'PUE' ELSE 'PPD' END FROM invoice AS i WHERE i.id = c.invoice_id) ELSE c.metodo_pago END
 		WHERE c.status = 'stamp_failed' AND (?0 AND c.code <> 'stamp_uncertain' OR c.id IN (?1))

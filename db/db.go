@@ -99,6 +99,11 @@ func (s *Store) Close() error { return s.bun.Close() }
 // Ping checks that the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.bun.PingContext(ctx) }
 
+// Clock is what time it is for the database.
+func (s *Store) Clock(ctx context.Context) (at time.Time, err error) {
+	return at, translate(s.bun.NewRaw("SELECT clock_timestamp()").Scan(ctx, &at))
+}
+
 // Statements is how many SQL statements were run since Open, for tests that count them.
 func (s *Store) Statements() uint32 { return s.bun.DBStats().Queries }
 

@@ -38,7 +38,7 @@ func TestConsoleFiscalProfile(t *testing.T) {
 	}
 	profile := client + "/fiscal/" + rows[0].ID.String()
 
-	refused := db.CFDI{Kind: db.CFDIIngreso, ClientID: w.client.ID, InvoiceID: w.invoice.ID, ProfileID: rows[0].ID, Status: db.CFDIStampFailed, Code: "CFDI40145", Message: "interno",
+	refused := db.CFDI{Kind: db.CFDIIngreso, ClientID: w.client.ID, InvoiceID: w.invoice.ID, ProfileID: rows[0].ID, Status: db.CFDIStampFailed, Refusal: db.Refusal{Code: "CFDI40145", Message: "interno"},
 		Failure: string(fiscal.KindRejected)}
 	if err := w.store.AddCFDI(t.Context(), &refused); err != nil {
 		t.Fatal(err)

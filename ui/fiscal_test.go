@@ -78,6 +78,12 @@ func TestFiscalPages(t *testing.T) {
 		t.Error(page.text())
 	}
 	page = staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": cer, "key": encrypted}, url.Values{"password": {"secreto-124"}}).want(t, http.StatusUnprocessableEntity)
+	_, fiel := fiscaltest.NewCSD(t, "EKU9003173C9", true)
+	eFirma, _ := fiscaltest.NewCSD(t, "EKU9003173C9", true)
+	refused := staff.upload("/consola/fiscal/csd", map[string][]byte{"cer": eFirma, "key": fiscaltest.KeyFile(t, fiel, "secreto-123")}, url.Values{"password": {"secreto-123"}}).want(t, http.StatusUnprocessableEntity)
+	if got := refused.fieldError("f-cer"); !strings.Contains(got, "e.firma") || !strings.Contains(got, "306") {
+		t.Error(got)
+	}
 	if page.fieldError("f-password") == "" || strings.Contains(page.body, "secreto-124") {
 		t.Error(page.text())
 	}
@@ -99,7 +105,7 @@ func TestFiscalPages(t *testing.T) {
 
 	profile := url.Values{"rfc": {"ure180429tm6"}, "nombre": {"Universidad Robotica Española"}, "domicilioFiscalReceptor": {"8699"}, "regimenFiscalReceptor": {"612"}, "usoCfdi": {"G03"}, "volver": {invoice}}
 	page = v.post(home+"/fiscal/nuevo", profile).want(t, http.StatusUnprocessableEntity)
-	if page.fieldError("f-domicilioFiscalReceptor") != "Escriba los 5 dígitos del código postal." || page.fieldError("f-regimenFiscalReceptor") == "" || page.fieldError("f-rfc") != "" {
+	if page.fieldError("f-domicilioFiscalReceptor") != "Escriba los 5 dígitos del código postal." || !strings.Contains(page.fieldError("f-regimenFiscalReceptor"), "CFDI40158") || page.fieldError("f-rfc") != "" {
 		t.Error(page.text())
 	}
 	profile.Set("domicilioFiscalReceptor", "86991")
@@ -168,7 +174,7 @@ func TestFiscalRefusalAndWarning(t *testing.T) {
 		t.Fatal(rows, err)
 	}
 	v.post(home+"/fiscal/"+rows[0].ID.String(), form).want(t, http.StatusSeeOther)
-	row := db.CFDI{Kind: db.CFDIIngreso, ClientID: w.client.ID, InvoiceID: w.invoice.ID, ProfileID: rows[0].ID, Status: db.CFDIStampFailed, Code: "CFDI40145", Message: "interno"}
+	row := db.CFDI{Kind: db.CFDIIngreso, ClientID: w.client.ID, InvoiceID: w.invoice.ID, ProfileID: rows[0].ID, Status: db.CFDIStampFailed, Refusal: db.Refusal{Code: "CFDI40145", Message: "interno"}}
 	if err := w.store.AddCFDI(t.Context(), &row); err != nil {
 		t.Fatal(err)
 	}

@@ -39,9 +39,9 @@ func TestStampingPage(t *testing.T) {
 	}
 	at := service.Now()
 	since := at.Add(-2 * time.Hour)
-	waiting := add(db.CFDI{Status: db.CFDISealed, Sealed: stamped.Sealed, Build: 1, Attempts: 3, Failure: string(fiscal.KindUnavailable), FailingSince: &since, FailedAt: &at, Code: "http_503", Message: "<b>fuera</b>",
+	waiting := add(db.CFDI{Status: db.CFDISealed, Sealed: stamped.Sealed, Build: 1, Attempts: 3, Failure: string(fiscal.KindUnavailable), FailingSince: &since, FailedAt: &at, Refusal: db.Refusal{Code: "http_503", Message: "<b>fuera</b>"},
 		RfcReceptor: "XAXX010101000", NombreReceptor: "PUBLICO EN GENERAL"})
-	refused := add(db.CFDI{Status: db.CFDIStampFailed, Attempts: 1, Failure: string(fiscal.KindRejected), FailingSince: &since, FailedAt: &at, Code: "CFDI40161", Message: "El uso del CFDI no se permite."})
+	refused := add(db.CFDI{Status: db.CFDIStampFailed, Attempts: 1, Failure: string(fiscal.KindRejected), FailingSince: &since, FailedAt: &at, Refusal: db.Refusal{Code: "CFDI40161", SATCode: "CFDI40161", Field: "Receptor@UsoCFDI", Message: "El uso no se permite.", MessageEN: "The use is not allowed."}})
 	must(w.store.EnqueueAt(t.Context(), fiscal.StampJob{CFDI: waiting.ID, Build: 1, Attempt: 3}, time.Now().Add(10*time.Minute)))
 	left := 7
 	must(w.store.SaveStampCredit(t.Context(), db.StampCredit{Credits: &left, CheckedAt: at}))
@@ -54,9 +54,9 @@ func TestStampingPage(t *testing.T) {
 		}
 	}
 	staff.get("/consola/fiscal/timbrado").want(t, http.StatusOK).shows(t, "Sin servicio", "Todas (2)", "En espera (1)", "Rechazadas (1)", "3 intentos", "próximo intento el", "PUBLICO EN GENERAL",
-		"CFDI40161, El uso del CFDI no se permite.", "Proveedor sin servicio", "Reintentar todas (2)")
+		"CFDI40161 · Receptor@UsoCFDI · El uso no se permite.", "Proveedor sin servicio", "Reintentar todas (2)")
 	staff.get("/consola/fiscal/timbrado?situacion=rechazadas").want(t, http.StatusOK).shows(t, "CFDI40161", "Reintentar todas (1)").hides(t, "próximo intento")
-	staff.get("/consola/fiscal/timbrado?situacion=en-espera").want(t, http.StatusOK).shows(t, "http_503").hides(t, "CFDI40161, ")
+	staff.get("/consola/fiscal/timbrado?situacion=en-espera").want(t, http.StatusOK).shows(t, "http_503").hides(t, "CFDI40161 · ")
 	due := func(row db.CFDI) time.Time {
 		t.Helper()
 		key := fiscal.StampJob{CFDI: row.ID, Build: row.Build, Attempt: row.Attempts}.Key()

@@ -40,6 +40,7 @@ type fiscalConfig struct {
 	Password    string // PAC_PASSWORD
 	Current     string // the first id of AVISA_CSD_KEYS
 	Keys        map[string][]byte
+	Issuers     []*x509.Certificate // AVISA_SAT_CA_FILE; nil: the issuer of a CSD is not checked
 }
 
 func readFiscalConfig(env string) (fiscalConfig, error) {
@@ -67,6 +68,15 @@ func readFiscalConfig(env string) (fiscalConfig, error) {
 	if c.Current, c.Keys, err = readSecret(text); err != nil {
 		wrong = append(wrong, err)
 	}
+	if path := os.Getenv("AVISA_SAT_CA_FILE"); path != "" {
+		raw, err := os.ReadFile(path) //nolint:gosec // the operator names it
+		if err == nil {
+			c.Issuers, err = fiscal.ParseIssuers(raw)
+		}
+		if err != nil || len(c.Issuers) == 0 {
+			wrong = append(wrong, errors.New("AVISA_SAT_CA_FILE must be certificates: one as DER, or several as PEM"))
+		}
+	}
 	return c, errors.Join(wrong...)
 }
 
@@ -92,7 +102,7 @@ func readSecret(text string) (current string, keys map[string][]byte, err error)
 // its identity is in the database, which may not be migrated yet.
 func (a *app) openFiscal(links email.Links, mailer mail.Sender) (*fiscal.Service, error) {
 	c := a.config.Fiscal
-	s := &fiscal.Service{Store: a.store, Now: time.Now, Log: a.log, Mailer: mailer, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
+	s := &fiscal.Service{Store: a.store, Now: time.Now, Clock: a.store.Clock, Issuers: c.Issuers, Log: a.log, Mailer: mailer, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
 		return email.FiscalDocument(ctx, l, links)
 	}, RenderNotice: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	var err error

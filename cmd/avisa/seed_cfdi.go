@@ -16,7 +16,7 @@ import (
 func (a *app) ago(ago time.Duration, down bool) *app {
 	then, b, f := *a, *a.billing, *a.fiscal
 	b.Now = func() time.Time { return a.billing.Now().Add(-ago) }
-	f.Now = b.Now
+	f.Now, f.Clock = b.Now, nil
 	f.PAC = &lazySandbox{store: a.store, now: b.Now, down: down}
 	then.billing, then.fiscal = &b, &f
 	return &then

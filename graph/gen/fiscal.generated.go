@@ -347,6 +347,52 @@ func (ec *executionContext) fieldContext_FiscalDocument_code(_ context.Context, 
 	return graphql.NewScalarFieldContext("FiscalDocument", field, false, false, "String")
 }
 
+func (ec *executionContext) _FiscalDocument_field(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, false, false, "String")
+}
+
+func (ec *executionContext) _FiscalDocument_satCode(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_FiscalDocument_satCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SATCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_FiscalDocument_satCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("FiscalDocument", field, false, false, "String")
+}
+
 func (ec *executionContext) _FiscalDocument_xmlPath(ctx context.Context, field graphql.CollectedField, obj *db.CFDI) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1892,6 +1938,16 @@ func (ec *executionContext) _FiscalDocument(ctx context.Context, sel ast.Selecti
 			}
 		case "code":
 			out.Values[i] = ec._FiscalDocument_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "field":
+			out.Values[i] = ec._FiscalDocument_field(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "satCode":
+			out.Values[i] = ec._FiscalDocument_satCode(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -587,6 +587,7 @@ type ComplexityRoot struct {
 		CancelledAt    func(childComplexity int) int
 		Code           func(childComplexity int) int
 		Downloads      func(childComplexity int) int
+		Field          func(childComplexity int) int
 		Folio          func(childComplexity int) int
 		ID             func(childComplexity int) int
 		InvoiceID      func(childComplexity int) int
@@ -598,6 +599,7 @@ type ComplexityRoot struct {
 		PDFPath        func(childComplexity int) int
 		Related        func(childComplexity int) int
 		RfcReceptor    func(childComplexity int) int
+		SATCode        func(childComplexity int) int
 		SatStatus      func(childComplexity int) int
 		Serie          func(childComplexity int) int
 		StampedAt      func(childComplexity int) int
@@ -3889,6 +3891,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.Downloads(childComplexity), true
+	case "FiscalDocument.field":
+		if e.ComplexityRoot.FiscalDocument.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.Field(childComplexity), true
 	case "FiscalDocument.folio":
 		if e.ComplexityRoot.FiscalDocument.Folio == nil {
 			break
@@ -3955,6 +3963,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FiscalDocument.RfcReceptor(childComplexity), true
+	case "FiscalDocument.satCode":
+		if e.ComplexityRoot.FiscalDocument.SATCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.FiscalDocument.SATCode(childComplexity), true
 	case "FiscalDocument.satStatus":
 		if e.ComplexityRoot.FiscalDocument.SatStatus == nil {
 			break
@@ -11998,6 +12012,10 @@ type FiscalDocument implements Node {
   cancelledAt: DateTime
   "The code of the SAT, or ours, of what the last attempt failed with; empty when nothing failed."
   code: String!
+  "The field of the document that it was about, as the SAT names it, such as Receptor@UsoCFDI; empty when it is not known."
+  field: String!
+  "The SAT's code for it; empty when the SAT has none or nothing failed."
+  satCode: String!
   "Where to download the XML, byte for byte as it was stamped, with the same bearer token; null until it is stamped."
   xmlPath: String
   "Where to download the printed representation; null until it is stamped."
@@ -15031,6 +15049,8 @@ enum StampingFailure {
   REJECTED
   "The account was refused: credentials or contract."
   AUTH
+  "The clock of the server was off: nothing was sent."
+  CLOCK
   "The provider was down."
   UNAVAILABLE
   "The answer was lost: the same bytes are sent again."
@@ -16550,6 +16570,10 @@ func (ec *executionContext) childFields_FiscalDocument(ctx context.Context, fiel
 		return ec.fieldContext_FiscalDocument_cancelledAt(ctx, field)
 	case "code":
 		return ec.fieldContext_FiscalDocument_code(ctx, field)
+	case "field":
+		return ec.fieldContext_FiscalDocument_field(ctx, field)
+	case "satCode":
+		return ec.fieldContext_FiscalDocument_satCode(ctx, field)
 	case "xmlPath":
 		return ec.fieldContext_FiscalDocument_xmlPath(ctx, field)
 	case "pdfPath":

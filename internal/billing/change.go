@@ -38,7 +38,7 @@ func (s *Service) ChangeService(ctx context.Context, in ChangeInput) (Change, er
 	}
 	var checks fault.Checks
 	checkKey(&checks, in.RequestKey)
-	checkText(&checks, "description", &in.Description, false, 900)
+	checkConcept(&checks, "description", &in.Description, false, 900)
 	if in.Price.Sign() < 0 {
 		checks.Add("price", "PRICE_NEGATIVE")
 	}
@@ -114,7 +114,7 @@ func (s *Service) settleChange(ctx context.Context, tx *db.Store, old, row db.Se
 	}
 	line := func(v db.Service, amount money.Minor, text string) (LineInput, error) {
 		price, err := amount.Decimal(v.Currency)
-		return LineInput{Description: locale.T(lang, "document."+text, "service", v.Description), Quantity: money.Int(1), UnitPrice: price,
+		return LineInput{Description: locale.T(lang, "document."+text, "service", withoutPipes(v.Description)), Quantity: money.Int(1), UnitPrice: price,
 			Treatment: TaxTreatment(v.Treatment), PriceIncludesTax: v.PriceIncludesTax, Kind: v.Kind, TLD: v.TLD, ClaveProdServ: v.ClaveProdServ,
 			ClaveUnidad: v.ClaveUnidad, ServiceID: v.ID, PeriodStart: on, PeriodEnd: period.EndsOn}, err
 	}

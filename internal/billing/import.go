@@ -186,7 +186,7 @@ func (im *importer) line(cell func(string) string) error {
 	if len(im.current.rows) >= maxImportLines {
 		return nil
 	}
-	line := LineInput{Description: cell("description"), Quantity: im.number(row, cell, "quantity", money.Int(1)), UnitPrice: im.number(row, cell, "unit_price", money.Decimal{}),
+	line := LineInput{Description: withoutPipes(cell("description")), Quantity: im.number(row, cell, "quantity", money.Int(1)), UnitPrice: im.number(row, cell, "unit_price", money.Decimal{}),
 		Treatment: TaxTreatment(strings.ToLower(cell("treatment"))), Kind: strings.ToLower(cell("kind")), TLD: cell("tld"), ClaveProdServ: cell("clave_prod_serv"), ClaveUnidad: cell("clave_unidad"),
 		RetencionISR: im.number(row, cell, "retencion_isr", money.Decimal{}), RetencionIVA: im.number(row, cell, "retencion_iva", money.Decimal{})}
 	if cell("unit_price") == "" {

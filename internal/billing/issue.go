@@ -149,7 +149,7 @@ func checkLines(checks *fault.Checks, currency money.Currency, input []LineInput
 			line.Treatment = IVA16
 		}
 		at := func(field string) string { return linePath(i, field) }
-		checkText(checks, at("description"), &line.Description, true, 1000)
+		checkConcept(checks, at("description"), &line.Description, true, 1000)
 		if line.Kind != "" && line.Kind != db.LateFeeKind && !slices.Contains(Kinds, line.Kind) {
 			checks.Add(at("kind"), "KIND_UNKNOWN")
 		}

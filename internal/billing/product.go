@@ -83,7 +83,7 @@ func (s *Service) SaveProduct(ctx context.Context, in ProductInput) (db.Product,
 		return db.Product{}, err
 	}
 	var checks fault.Checks
-	checkText(&checks, "name", &in.Name, true, 200)
+	checkConcept(&checks, "name", &in.Name, true, 200)
 	in.check(&checks)
 	if err := checks.Err(); err != nil {
 		return db.Product{}, err

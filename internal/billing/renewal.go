@@ -178,7 +178,7 @@ func (s *Service) renewal(ctx context.Context, tx *db.Store, g group, client db.
 	first := g.services[0]
 	in := IssueInput{ClientID: g.client, Currency: first.Currency, DueDate: max(first.NextOn, date.Today(s.Now(), client.Timezone))}
 	for _, v := range g.services {
-		in.Lines = append(in.Lines, LineInput{Description: v.Description, Quantity: v.Quantity, UnitPrice: v.Price, Treatment: TaxTreatment(v.Treatment),
+		in.Lines = append(in.Lines, LineInput{Description: withoutPipes(v.Description), Quantity: v.Quantity, UnitPrice: v.Price, Treatment: TaxTreatment(v.Treatment),
 			PriceIncludesTax: v.PriceIncludesTax, Kind: v.Kind, TLD: v.TLD, ClaveProdServ: v.ClaveProdServ, ClaveUnidad: v.ClaveUnidad,
 			ServiceID: v.ID, PeriodStart: v.NextOn, PeriodEnd: periodEnd(*v)})
 	}

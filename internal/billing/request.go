@@ -99,6 +99,18 @@ func checkText(checks *fault.Checks, path string, text *string, needed bool, lim
 	}
 }
 
+// checkConcept is checkText of what becomes the Descripcion of a CFDI's Concepto: its schema allows no pipe (SAT 301),
+// and the lines of an issued invoice never change.
+func checkConcept(checks *fault.Checks, path string, text *string, needed bool, limit int) {
+	checkText(checks, path, text, needed, limit)
+	if strings.Contains(*text, "|") && !checks.Has(path) {
+		checks.Add(path, "PIPE", "sat", "301")
+	}
+}
+
+// withoutPipes is a text from elsewhere, or from before pipes were refused, as [checkConcept] takes it.
+func withoutPipes(text string) string { return strings.ReplaceAll(text, "|", "/") }
+
 // deceives reports whether a character has no place in a text that people read: control characters but the
 // ends of lines, marks that turn the direction of what follows, and what stands for bytes that are no text.
 func deceives(r rune) bool {

@@ -71,7 +71,7 @@ func (s *Service) AddService(ctx context.Context, in ServiceInput) (db.Service, 
 
 func (in *ServiceInput) row() (db.Service, error) {
 	var checks fault.Checks
-	checkText(&checks, "description", &in.Description, true, 900)
+	checkConcept(&checks, "description", &in.Description, true, 900)
 	in.check(&checks)
 	if in.Quantity.IsZero() {
 		in.Quantity = money.Int(1)

@@ -97,7 +97,7 @@ func (s *Service) anticipoAgain(ctx context.Context, tx *db.Store, row *db.CFDI,
 	if *row, err = tx.LockCFDI(ctx, earlier); err != nil || row.Status != db.CFDIStampFailed {
 		return err
 	}
-	row.ProfileID, row.Status, row.Code, row.Message = profile, db.CFDIDraft, "", ""
+	row.ProfileID, row.Status, row.Refusal = profile, db.CFDIDraft, db.Refusal{}
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (s *Service) noteCancel(ctx context.Context, claimed db.CFDI, result *Cance
 		}
 		row.LeaseUntil = nil
 		if failure == nil {
-			row.CancelState, row.Code, row.Message = db.CancelRequested, "", ""
+			row.CancelState, row.Refusal = db.CancelRequested, db.Refusal{}
 			if len(result.Acuse) > 0 {
 				row.Acuse = result.Acuse
 			}
@@ -102,7 +102,7 @@ func (s *Service) noteCancel(ctx context.Context, claimed db.CFDI, result *Cance
 		}
 		code, message := describe(failure)
 		kind := KindOf(failure)
-		row.Code, row.Message = code, message
+		row.Refusal = db.Refusal{Code: code, Message: message}
 		if kind == KindRejected && (code != CodigoNoExiste || !s.fresh(row)) {
 			row.Status, row.CancelState = db.CFDIStamped, db.CancelRefused
 			s.log(&row, "cancel_refused", code, message, took)

@@ -66,7 +66,7 @@ func (s *Service) CancelCFDI(ctx context.Context, in CancelInput) (row db.CFDI, 
 func (s *Service) askCancel(ctx context.Context, tx *db.Store, row *db.CFDI, motivo, sustitucion string) error {
 	now := s.Now()
 	row.Status, row.CancelState, row.CancelMotivo, row.CancelSustitucion = db.CFDICancelPending, db.CancelAsked, motivo, sustitucion
-	row.CancelRequestedAt, row.CancelDeadline, row.CancelAttempts, row.Code, row.Message = &now, nil, 0, "", ""
+	row.CancelRequestedAt, row.CancelDeadline, row.CancelAttempts, row.Refusal = &now, nil, 0, db.Refusal{}
 	row.CancelRound++
 	s.log(row, "cancel_asked", motivo, sustitucion, 0)
 	if err := tx.SaveCFDI(ctx, row); err != nil {
@@ -210,7 +210,7 @@ func (s *Service) substituteAgain(ctx context.Context, tx *db.Store, row *db.CFD
 	if err != nil {
 		return err
 	}
-	row.ProfileID, row.Status, row.Code, row.Message = to.ID, db.CFDIDraft, "", ""
+	row.ProfileID, row.Status, row.Refusal = to.ID, db.CFDIDraft, db.Refusal{}
 	row.Failure, row.FailingSince, row.FailedAt = "", nil, nil
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err

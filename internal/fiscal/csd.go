@@ -22,7 +22,7 @@ const (
 	CodeCSDCertificate  = "csd_certificate_invalid"
 	CodeCSDKey          = "csd_key_invalid"
 	CodeCSDPassword     = "csd_password_wrong"
-	CodeCSDMismatch     = "csd_key_mismatch"
+	CodeCSDMismatch     = "csd_key_mismatch"  // SAT 302: every seal would be wrong
 	CodeCSDRfc          = "csd_rfc_mismatch"  // SAT 303
 	CodeCSDNotYetValid  = "csd_not_yet_valid" // SAT 305
 	CodeCSDExpired      = "csd_expired"       // SAT 305
@@ -122,6 +122,25 @@ func (c *Certificado) DaysLeft(at time.Time) int {
 	return int(c.X509.NotAfter.Sub(at) / (24 * time.Hour))
 }
 
+// ParseIssuers reads the certificates of the SAT's certification authorities: one as DER, or any number as PEM.
+func ParseIssuers(data []byte) ([]*x509.Certificate, error) {
+	if block, _ := pem.Decode(data); block == nil {
+		return x509.ParseCertificates(data)
+	}
+	var cas []*x509.Certificate
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return cas, nil
+		}
+		ca, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		cas = append(cas, ca)
+	}
+}
+
 // CheckIssuer checks that one of the given CA certificates of the SAT signed c (308).
 func (c *Certificado) CheckIssuer(cas []*x509.Certificate) error {
 	for _, ca := range cas {
@@ -190,7 +209,7 @@ func RestoreCSD(cer, pkcs8 []byte) (*CSD, error) {
 func pair(c *Certificado, key *rsa.PrivateKey) (*CSD, error) {
 	public, ok := c.X509.PublicKey.(*rsa.PublicKey)
 	if !ok || !key.PublicKey.Equal(public) {
-		return nil, refuse(CodeCSDMismatch, "", "key", "La llave privada no corresponde al certificado.", "The private key does not belong to the certificate.")
+		return nil, refuse(CodeCSDMismatch, "302", "key", "La llave privada no corresponde al certificado.", "The private key does not belong to the certificate.")
 	}
 	return &CSD{Certificado: *c, key: key, base64: base64.StdEncoding.EncodeToString(c.X509.Raw)}, nil
 }

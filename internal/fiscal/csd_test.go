@@ -6,6 +6,8 @@ import (
 	"crypto/cipher"
 	"crypto/des"
 	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
@@ -13,10 +15,12 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"hash"
 	"log/slog"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +163,61 @@ func TestCheckIssuer(t *testing.T) {
 	}
 	if err := own.CheckIssuer([]*x509.Certificate{ca}); !errors.Is(err, &fiscal.Violation{Code: fiscal.CodeCSDIssuer}) {
 		t.Error(err)
+	}
+}
+
+// A CSD that none of the SAT's authorities issued is refused at its upload, where they are known (308).
+func TestUploadOfAnotherAuthority(t *testing.T) {
+	sat, pkcs8 := fiscaltest.NewCSD(t, "EKU9003173C9", false) // self-signed: its own authority
+	key := fiscaltest.KeyFile(t, pkcs8, password)
+	authority := func(name string) []byte {
+		private, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	pemOf := func(ders ...[]byte) (out []byte) {
+		for _, der := range ders {
+			out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+		}
+		return out
+	}
+	other := authority("AC")
+	for name, c := range map[string]struct {
+		authorities []byte
+		refused     bool
+	}{
+		"not known":            {nil, false},
+		"another":              {other, true},
+		"others":               {pemOf(other, authority("AC 2")), true},
+		"the one":              {sat, false},
+		"the one among others": {pemOf(other, sat), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			if c.authorities != nil {
+				var err error
+				o.service.Issuers, err = fiscal.ParseIssuers(c.authorities)
+				o.must(err)
+			}
+			_, err := o.service.UploadCSD(system(t.Context()), fiscal.UploadCSDInput{Cer: sat, Key: key, Password: password})
+			if !c.refused {
+				o.must(err)
+				return
+			}
+			if got := askedOf(t, err); got.field != "cer" || got.sat != "308" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	if cas, err := fiscal.ParseIssuers([]byte("nada")); err == nil && len(cas) > 0 {
+		t.Error(cas)
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *Service) redoAgain(ctx context.Context, tx *db.Store, row *db.CFDI, ear
 	if *row, err = tx.LockCFDI(ctx, earlier.ID); err != nil || row.Status != db.CFDIStampFailed {
 		return err
 	}
-	row.Status, row.Code, row.Message = db.CFDIDraft, "", ""
+	row.Status, row.Refusal = db.CFDIDraft, db.Refusal{}
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 		checks.Add("lugarExpedicion", "FISCAL_CP_UNKNOWN")
 	}
 	if !fits(s.Catalogs(ctx).Regimenes(PersonaOf(row.Rfc), s.day()), row.RegimenFiscal) {
-		checks.Add("regimenFiscal", "FISCAL_REGIMEN")
+		checks.Add("regimenFiscal", "FISCAL_REGIMEN", "sat", "CFDI40141")
 	}
 	series := map[string]string{}
 	for path, value := range map[string]string{"serieIngreso": row.SerieIngreso, "serieEgreso": row.SerieEgreso, "seriePago": row.SeriePago, "serieGlobal": row.SerieGlobal} {
@@ -186,6 +186,9 @@ func (s *Service) UploadCSD(ctx context.Context, in UploadCSDInput) (db.CSD, err
 		return db.CSD{}, err
 	}
 	csd, _, err := OpenCSD(in.Cer, in.Key, in.Password, issuer.Rfc, s.Now())
+	if err == nil && len(s.Issuers) > 0 {
+		err = csd.CheckIssuer(s.Issuers)
+	}
 	if vs, ok := asViolations(err); ok {
 		return db.CSD{}, refusal(vs)
 	}

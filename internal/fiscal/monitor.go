@@ -51,7 +51,7 @@ func (s Stamping) Alerts() []string {
 }
 
 // patience is how many attempts in a row may fail before the PAC counts as down: a call that was lost is no outage.
-// Refused credentials are one at once, because time does not mend them.
+// Refused credentials and a clock that is off are one at once, because time does not mend them.
 const patience = 2
 
 // Stamping says how the stamping goes. Whether the PAC is down is what the attempts say since a document was last
@@ -87,7 +87,7 @@ func (s *Service) stampingAlerts(ctx context.Context) (Stamping, error) {
 	if err != nil {
 		return out, err
 	}
-	if found && (outage.Failure == string(KindAuth) || outage.Documents >= patience || outage.Attempts >= patience) {
+	if found && (outage.Failure == string(KindAuth) || outage.Failure == string(KindClock) || outage.Documents >= patience || outage.Attempts >= patience) {
 		out.Outage = &outage
 	}
 	credits, err := s.Store.StampCredit(ctx)

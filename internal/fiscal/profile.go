@@ -186,9 +186,9 @@ func (s *Service) fill(row *db.FiscalProfile, in ProfileInput, cat *Catalogs, ch
 	}
 	persona := PersonaOf(row.Rfc)
 	if !fits(cat.Regimenes(persona, s.day()), row.RegimenFiscalReceptor) {
-		checks.Add("regimenFiscalReceptor", "FISCAL_REGIMEN")
+		checks.Add("regimenFiscalReceptor", "FISCAL_REGIMEN", "sat", "CFDI40158")
 	} else if !fits(cat.Usos(persona, row.RegimenFiscalReceptor, s.day()), row.UsoCFDI) {
-		checks.Add("usoCfdi", "FISCAL_USO")
+		checks.Add("usoCfdi", "FISCAL_USO", "sat", "CFDI40161")
 	}
 	return warnings
 }
@@ -217,7 +217,7 @@ func checkNombre(checks *fault.Checks, nombre string) {
 	case n > 254:
 		checks.Add("nombre", "TOO_LONG", "max", 254)
 	case strings.ContainsAny(nombre, "|\x00") || strings.ContainsFunc(nombre, func(r rune) bool { return r < ' ' || r == 0xFFFD }):
-		checks.Add("nombre", "FISCAL_CHARACTER")
+		checks.Add("nombre", "FISCAL_CHARACTER", "sat", "301")
 	}
 }
 

@@ -75,7 +75,7 @@ func (s *Service) RequestCFDI(ctx context.Context, in RequestInput) (db.CFDI, er
 			if row, err = tx.LockCFDI(ctx, row.ID); err != nil || row.Status != db.CFDIStampFailed {
 				return err
 			}
-			row.ProfileID, row.MetodoPago, row.Status, row.Code, row.Message = profile.ID, metodo(invoice), db.CFDIDraft, "", ""
+			row.ProfileID, row.MetodoPago, row.Status, row.Refusal = profile.ID, metodo(invoice), db.CFDIDraft, db.Refusal{}
 			row.Failure, row.FailingSince, row.FailedAt = "", nil, nil
 			if err := tx.SaveCFDI(ctx, &row); err != nil {
 				return err

@@ -19,9 +19,6 @@ type Options struct {
 	Catalogs *Catalogs
 }
 
-// StampWindow is how long after Fecha a document can be stamped (Anexo 20, 401).
-const StampWindow = 72 * time.Hour
-
 // Validate holds a document against the SAT's rules: the schemas (301) and the error
 // matrices of CFDI 4.0 (CFDI40xxx) and Pagos 2.0 (CRP20xxx), as far as they can be checked
 // without the SAT's lists of taxpayers. Warnings are included.
@@ -96,9 +93,9 @@ func (k *checker) header() {
 	c := k.c
 	if !k.o.Now.IsZero() {
 		if fecha, err := ParseFecha(c.Fecha, c.LugarExpedicion); err == nil {
-			age := k.o.Now.Sub(fecha)
-			k.chk(age >= 0, "401", "@Fecha", "La fecha %s está en el futuro para la hora del lugar de expedición.", "Date %s is in the future, by the time of the place of issue.", c.Fecha)
-			k.chk(age <= StampWindow, "401", "@Fecha", "La fecha %s es de hace más de 72 horas: ya no se puede timbrar.", "Date %s is more than 72 hours ago: it can no longer be stamped.", c.Fecha)
+			if wrong := outsideWindow(fecha, k.o.Now); wrong != nil {
+				k.vs = append(k.vs, *wrong)
+			}
 		}
 	}
 	_, err := time.Parse(FechaLayout, c.Fecha)

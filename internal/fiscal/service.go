@@ -2,6 +2,7 @@ package fiscal
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"time"
@@ -21,9 +22,13 @@ type Service struct {
 	// CatalogSource has the catalogs in force; nil: the product's own.
 	CatalogSource *CatalogSource
 	Keyring       *Keyring // nil: no CSD can be uploaded or used
-	PAC           Stamper  // nil: documents wait
+	// Issuers are the SAT's certification authorities, of which a CSD must be; nil: that is left to the PAC.
+	Issuers []*x509.Certificate
+	PAC     Stamper // nil: documents wait
 	// SAT answers for the state of documents; nil: the PAC does, where it can.
 	SAT StatusChecker
+	// Clock is the database's, which Now is held against before a document is sent; nil: it is not asked.
+	Clock func(ctx context.Context) (time.Time, error)
 	// Timeout of one call to the PAC; 0 is a minute. A call that takes longer counts as lost, and the
 	// same bytes are sent again.
 	Timeout time.Duration
@@ -49,10 +54,14 @@ func (s *Service) logger() *slog.Logger {
 	return s.Log
 }
 
-// refusal turns what is wrong by the SAT's rules into a fault. A violation speaks both languages itself.
+// refusal turns what is wrong by the SAT's rules into a fault. A violation speaks both languages itself, and names the
+// SAT's code.
 func refusal(vs Violations) error {
 	var checks fault.Checks
 	for _, v := range vs.Refusals() {
+		if v.SAT != "" {
+			v.ES, v.EN = v.ES+" (código "+v.SAT+" del SAT)", v.EN+" (SAT "+v.SAT+")"
+		}
 		checks.Add(v.Path, "FISCAL_RULE", "message", &v)
 	}
 	return checks.Err()

@@ -22,14 +22,19 @@ import (
 //  3. One transaction stores the stamped bytes and asks for the mails.
 //
 // A repetition, after a crash at any point or an answer that was lost, sends the same bytes and key, and the
-// PAC answers with the first stamp (307). A new document is built only after a final refusal.
+// PAC answers with the first stamp (307). A new document is built only after a final refusal, or when bytes that no
+// PAC can have stamped are too old. A machine whose clock is off sends nothing.
 //
 // The returned error means that nothing could be noted; the queue tries again.
 func (s *Service) Stamp(ctx context.Context, job StampJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
 	}
-	row, claimed, err := s.claim(ctx, job.CFDI)
+	clock, err := s.databaseClock(ctx)
+	if err != nil {
+		return err
+	}
+	row, claimed, err := s.claim(ctx, job.CFDI, clock)
 	if err != nil || !claimed {
 		return err
 	}
@@ -44,9 +49,9 @@ func (s *Service) Stamp(ctx context.Context, job StampJob) error {
 // errBusy leaves a document to the worker that is at it.
 var errBusy = fault.New(fault.Unavailable, "FISCAL_BUSY")
 
-// claim makes the document this worker's until the lease ends, sealed and ready to send. It is false when
-// there is nothing to do: stamped already, or refused.
-func (s *Service) claim(ctx context.Context, cfdi id.CFDI) (row db.CFDI, claimed bool, err error) {
+// claim makes the document this worker's until the lease ends, sealed and ready to send, and says in its log that the
+// PAC is asked. It is false when there is nothing to do: stamped already, or refused.
+func (s *Service) claim(ctx context.Context, cfdi id.CFDI, clock time.Time) (row db.CFDI, claimed bool, err error) {
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		if row, err = tx.LockCFDI(ctx, cfdi); err != nil {
 			return err
@@ -57,22 +62,28 @@ func (s *Service) claim(ctx context.Context, cfdi id.CFDI) (row db.CFDI, claimed
 		if row.LeaseUntil != nil && row.LeaseUntil.After(s.Now()) {
 			return errBusy
 		}
+		row.Attempts++
+		if wrong := clockOff(s.Now(), clock); wrong != nil {
+			return s.noteClock(ctx, tx, &row, wrong, clock)
+		}
+		if wrong := outsideWindow(row.Fecha, s.Now()); wrong != nil && row.Status != db.CFDIDraft && !answerLost(row.Log) {
+			row.Status = db.CFDIDraft
+			s.logRefused(&row, wrong)
+		}
 		if row.Status == db.CFDIDraft {
 			wrong, err := s.seal(ctx, tx, &row)
 			if err != nil {
 				return err
 			}
-			row.Attempts++
 			if wrong != nil {
-				row.Status, row.Code, row.Message = db.CFDIStampFailed, wrong.Code, wrong.ES
-				s.failing(&row, KindRejected)
-				s.log(&row, "refused_here", wrong.Code, wrong.ES, 0)
+				row.Status, row.Refusal = db.CFDIStampFailed, wrong.refusal()
+				s.failing(&row, KindRejected, s.Now())
+				s.logRefused(&row, wrong)
 				return tx.SaveCFDI(ctx, &row)
 			}
 			s.log(&row, "sealed", "", "", 0)
-		} else {
-			row.Attempts++
 		}
+		s.log(&row, eventAsked, "", "", 0)
 		// The PAC gets less time than the lease, so that a claim never outlives its worker's call.
 		lease := s.Now().Add(2 * s.timeout())
 		row.Status, row.LeaseUntil, claimed = db.CFDIStamping, &lease, true
@@ -176,6 +187,7 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 			return err // noted by somebody else
 		}
 		row.LeaseUntil = nil
+		answered(&row)
 		if failure == nil {
 			return s.noteStamped(ctx, tx, &row, result, took)
 		}
@@ -183,14 +195,14 @@ func (s *Service) note(ctx context.Context, claimed db.CFDI, result *StampResult
 		kind := KindOf(failure)
 		lost := answerLost(row.Log)
 		s.log(&row, string(kind), code, message, took)
-		row.Code, row.Message = code, message
-		s.failing(&row, kind)
+		row.Refusal = refusedByPAC(code, message)
+		s.failing(&row, kind, s.Now())
 		switch kind {
 		case KindRejected:
 			row.Status = db.CFDIStampFailed
 			if lost {
 				// Not every PAC looks for the first stamp before it looks at the rest: these bytes may be stamped.
-				row.Code, row.Message = db.CodeStampUncertain, code+" "+message
+				row.Refusal = db.Refusal{Code: db.CodeStampUncertain, Message: code + " " + message}
 				return tx.SaveCFDI(ctx, &row)
 			}
 			if code == "401" && StampExpired(row.Fecha, s.Now()) {
@@ -222,7 +234,7 @@ func (s *Service) noteStamped(ctx context.Context, tx *db.Store, row *db.CFDI, r
 	}
 	s.log(row, event, "", result.Timbre.UUID, took)
 	row.Status, row.UUID, row.XML, row.XMLSHA256, row.StampedAt = db.CFDIStamped, result.Timbre.UUID, result.XML, sum[:], &now
-	row.Code, row.Message, row.Failure, row.FailingSince, row.FailedAt = "", "", "", nil, nil
+	row.Refusal, row.Failure, row.FailingSince, row.FailedAt = db.Refusal{}, "", nil, nil
 	if err := tx.SaveCFDI(ctx, row); err != nil {
 		return err
 	}
@@ -271,24 +283,31 @@ func (s *Service) enqueueFollowing(ctx context.Context, tx *db.Store, row db.CFD
 }
 
 // failing notes the kind of failure of an attempt, and since when they fail.
-func (s *Service) failing(row *db.CFDI, kind ErrorKind) {
-	now := s.Now()
+func (s *Service) failing(row *db.CFDI, kind ErrorKind, now time.Time) {
 	if row.FailingSince == nil {
 		row.FailingSince = &now
 	}
 	row.Failure, row.FailedAt = string(kind), &now
 }
 
-// maxLog is how many attempts a record keeps: the first half and the newest.
-const maxLog = 60
+// eventAsked is the entry of a call to the PAC, written before it. The answer takes its place, so that one that stays
+// is a call whose worker died: its answer is lost.
+const eventAsked = "asked"
+
+// answered takes the entry of the call away whose answer is being noted.
+func answered(row *db.CFDI) {
+	if last := len(row.Log) - 1; last >= 0 && row.Log[last].Event == eventAsked {
+		row.Log = row.Log[:last]
+	}
+}
 
 // answerLost reports whether the PAC's answer to these bytes was lost once: since they were sealed.
 func answerLost(log []db.CFDIAttempt) bool {
 	for _, attempt := range slices.Backward(log) {
-		if attempt.Event == "sealed" {
+		switch attempt.Event {
+		case "sealed":
 			return false
-		}
-		if attempt.Event == string(KindUnknown) {
+		case eventAsked, string(KindUnknown):
 			return true
 		}
 	}
@@ -296,10 +315,39 @@ func answerLost(log []db.CFDIAttempt) bool {
 }
 
 func (s *Service) log(row *db.CFDI, event, code, message string, took time.Duration) {
-	row.Log = append(row.Log, db.CFDIAttempt{At: s.Now().UTC(), Event: event, Code: code, Message: message, Millis: took.Milliseconds()})
-	if len(row.Log) > maxLog {
-		row.Log = append(row.Log[:maxLog/2], row.Log[maxLog/2+1:]...)
+	addLog(row, db.CFDIAttempt{At: s.Now().UTC(), Event: event, Code: code, Message: message, Millis: took.Milliseconds()})
+}
+
+func (s *Service) logRefused(row *db.CFDI, wrong *Violation) {
+	addLog(row, db.CFDIAttempt{At: s.Now().UTC(), Event: "refused_here", Code: wrong.Code, Message: wrong.ES, Field: wrong.Path})
+}
+
+// maxLog is how many attempts a record keeps: the first half and the newest.
+const maxLog = 60
+
+// addLog adds an entry. Of too many, one from the middle goes, which nothing hangs on: what [answerLost] reads stays.
+func addLog(row *db.CFDI, entry db.CFDIAttempt) {
+	row.Log = append(row.Log, entry)
+	if len(row.Log) <= maxLog {
+		return
 	}
+	middle := maxLog / 2
+	for i, attempt := range row.Log[middle:maxLog] {
+		if attempt.Event != "sealed" && attempt.Event != eventAsked && attempt.Event != string(KindUnknown) {
+			middle += i
+			break
+		}
+	}
+	row.Log = slices.Delete(row.Log, middle, middle+1)
+}
+
+// refusedByPAC is what is stored of a PAC's answer: the SAT's codes of somebody's data name their field.
+func refusedByPAC(code, message string) db.Refusal {
+	r := db.Refusal{Code: code, Message: message, Field: fieldOf(code)}
+	if satCode.MatchString(code) {
+		r.SATCode = code
+	}
+	return r
 }
 
 func describe(err error) (code, message string) {

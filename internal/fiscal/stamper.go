@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -61,6 +62,8 @@ const (
 	KindAuth ErrorKind = "auth"
 	// KindUnavailable means that nothing happened, as far as is known: retry.
 	KindUnavailable ErrorKind = "unavailable"
+	// KindClock means that this machine's clock is off: nothing was sent.
+	KindClock ErrorKind = "clock"
 	// KindUnknown means that the answer was lost: the document may be stamped. Retry with the
 	// same bytes; the PAC returns the first stamp.
 	KindUnknown ErrorKind = "unknown"
@@ -153,41 +156,56 @@ func RetryDelay(attempts int) time.Duration {
 	return retryDelays[min(max(attempts, 1), len(retryDelays))-1]
 }
 
-// StampExpired reports whether a document can no longer be stamped.
-func StampExpired(fecha, now time.Time) bool { return now.Sub(fecha) > StampWindow }
-
 // friendly are the SAT's refusals of somebody's data, by ranges of codes CFDI40xxx, said to clients and
 // staff.
 var friendly = []struct {
 	from, to int
+	field    string
 	es, en   string
 }{
-	{138, 142, "Los datos fiscales del emisor no coinciden con los registros del SAT: los corrige quien emite.", "The issuer's data do not match the SAT's records: the issuer corrects them."},
-	{143, 143, "El RFC no está en la lista de contribuyentes inscritos del SAT. Revise que esté bien escrito.", "The RFC is not in the SAT's list of taxpayers. Check its spelling."},
-	{144, 146, "El nombre debe ser igual al de la Constancia de Situación Fiscal, sin «S.A. de C.V.» si ahí no aparece.", `The name must be the one in the Constancia de Situación Fiscal, without "S.A. de C.V." unless it is there.`},
-	{147, 149, "El código postal debe ser el del domicilio de la Constancia de Situación Fiscal.", "The postal code must be that of the Constancia de Situación Fiscal."},
-	{157, 159, "El régimen fiscal debe ser uno de los de la Constancia de Situación Fiscal.", "The tax regime must be one of those in the Constancia de Situación Fiscal."},
-	{160, 161, "El uso del CFDI no se permite con ese régimen fiscal.", "The UsoCFDI is not allowed with that tax regime."},
+	{138, 142, "Emisor", "Los datos fiscales del emisor no coinciden con los registros del SAT: los corrige quien emite.", "The issuer's data do not match the SAT's records: the issuer corrects them."},
+	{143, 143, "Receptor@Rfc", "El RFC no está en la lista de contribuyentes inscritos del SAT. Revise que esté bien escrito.", "The RFC is not in the SAT's list of taxpayers. Check its spelling."},
+	{144, 146, "Receptor@Nombre", "El nombre debe ser igual al de la Constancia de Situación Fiscal, sin «S.A. de C.V.» si ahí no aparece.", `The name must be the one in the Constancia de Situación Fiscal, without "S.A. de C.V." unless it is there.`},
+	{147, 149, "Receptor@DomicilioFiscalReceptor", "El código postal debe ser el del domicilio de la Constancia de Situación Fiscal.", "The postal code must be that of the Constancia de Situación Fiscal."},
+	{157, 159, "Receptor@RegimenFiscalReceptor", "El régimen fiscal debe ser uno de los de la Constancia de Situación Fiscal.", "The tax regime must be one of those in the Constancia de Situación Fiscal."},
+	{160, 161, "Receptor@UsoCFDI", "El uso del CFDI no se permite con ese régimen fiscal.", "The UsoCFDI is not allowed with that tax regime."},
 }
 
 // FriendlyMessage says a refusal of the SAT so that a person knows what to correct. ok is false when the code is not
 // about fiscal data of issuer or receiver.
 func FriendlyMessage(code, lang string) (message string, ok bool) {
+	_, es, en, ok := friendlyOf(code)
+	if strings.HasPrefix(strings.ToLower(lang), "en") {
+		return en, ok
+	}
+	return es, ok
+}
+
+// fieldOf is the field of a document that a code of the SAT is about; "" where it is not known.
+func fieldOf(code string) string {
+	if code == "401" {
+		return "@Fecha"
+	}
+	field, _, _, _ := friendlyOf(code)
+	return field
+}
+
+func friendlyOf(code string) (field, es, en string, ok bool) {
 	rest, found := strings.CutPrefix(code, "CFDI40")
 	n, err := strconv.Atoi(rest)
 	if !found || err != nil {
-		return "", false
+		return "", "", "", false
 	}
 	for _, f := range friendly {
 		if f.from <= n && n <= f.to {
-			if strings.HasPrefix(strings.ToLower(lang), "en") {
-				return f.en, true
-			}
-			return f.es, true
+			return f.field, f.es, f.en, true
 		}
 	}
-	return "", false
+	return "", "", "", false
 }
+
+// satCode is how the SAT writes codes: of its error matrices, and those of three digits that every PAC answers.
+var satCode = regexp.MustCompile(`^(CFDI|CRP)[0-9]{5}$|^[34][0-9]{2}$`)
 
 // TestPAC is the RFC that the SAT gives to test PACs; the sandbox stamps with it.
 const TestPAC = "SPR190613I52"

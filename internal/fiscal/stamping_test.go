@@ -370,27 +370,95 @@ func (windowFirst) Stamp(context.Context, []byte, string) (*fiscal.StampResult, 
 	return nil, &fiscal.PACError{Kind: fiscal.KindRejected, Code: "401", Message: "fecha fuera de rango"}
 }
 
-// A refusal after a lost answer builds nothing anew by itself, whatever the code: the first bytes may be stamped.
+// A refusal after a lost answer builds nothing anew by itself, whatever the code: the first bytes may be stamped. An
+// answer is lost too when its worker dies, and however many attempts came before and after.
 func TestRefusedAfterLostReply(t *testing.T) {
+	repeat := func(o *office, row db.CFDI, n int, fault sandbox.Fault) {
+		o.Helper()
+		o.fault = fault
+		for range n {
+			_, err := o.attempt(row)
+			o.must(err)
+		}
+	}
+	killed := func(o *office, row db.CFDI) {
+		o.Helper()
+		o.fault, o.service.PAC = sandbox.None, &crashing{Stamper: o.pac, after: true}
+		if killed, err := o.attempt(row); !killed {
+			o.Fatal("not killed", err)
+		}
+		o.service.PAC, o.clock = o.pac, o.clock.Add(time.Hour) // the lease ends
+	}
+	for name, lose := range map[string]func(o *office, row db.CFDI){
+		"timeout": func(o *office, row db.CFDI) { repeat(o, row, 1, sandbox.LostReply) },
+		"killed":  killed,
+		"killed, and the provider was down after": func(o *office, row db.CFDI) {
+			killed(o, row)
+			repeat(o, row, 3, sandbox.Unavailable)
+		},
+		"timeout amid many failures": func(o *office, row db.CFDI) {
+			repeat(o, row, 35, sandbox.Unavailable)
+			repeat(o, row, 1, sandbox.LostReply)
+			repeat(o, row, 35, sandbox.Unavailable)
+		},
+		"killed amid many failures": func(o *office, row db.CFDI) {
+			repeat(o, row, 35, sandbox.Unavailable)
+			killed(o, row)
+			repeat(o, row, 35, sandbox.Unavailable)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			row := prepared[db.CFDIIngreso](o)
+			lose(o, row)
+			o.clock, o.fault = o.clock.Add(73*time.Hour), sandbox.None
+			o.service.PAC = windowFirst{o.pac}
+			for range 2 {
+				_, err := o.attempt(row)
+				o.must(err)
+			}
+			if _, err := o.service.RetryStamps(system(t.Context()), db.UnstampedRefused); err != nil {
+				t.Fatal(err)
+			}
+			o.work()
+			got, err := o.store.CFDI(t.Context(), row.ID)
+			o.must(err)
+			if got.Status != db.CFDIStampFailed || got.Code != db.CodeStampUncertain || got.Build != 1 || o.stamps() != 1 || !strings.Contains(got.Message, "401") || len(got.Log) > 60 {
+				t.Errorf("%s %s build %d, %d stamps, %d entries: %s", got.Status, got.Code, got.Build, o.stamps(), len(got.Log), got.Message)
+			}
+		})
+	}
+}
+
+// The log says that the PAC is asked before it is, and the answer takes the place of that.
+func TestAskedBeforeTheCall(t *testing.T) {
 	o := newOffice(t)
 	row := prepared[db.CFDIIngreso](o)
-	o.fault = sandbox.LostReply
-	_, err := o.attempt(row)
-	o.must(err)
-	o.clock, o.fault = o.clock.Add(73*time.Hour), sandbox.None
-	o.service.PAC = windowFirst{o.service.PAC}
-	for range 2 {
+	o.service.PAC = &crashing{Stamper: o.pac, before: true}
+	if killed, err := o.attempt(row); !killed {
+		t.Fatal("not killed", err)
+	}
+	events := func() string {
+		got, err := o.store.CFDI(t.Context(), row.ID)
+		o.must(err)
+		var words []string
+		for _, entry := range got.Log {
+			words = append(words, entry.Event)
+		}
+		return strings.Join(words, " ")
+	}
+	if got := events(); got != "sealed asked" {
+		t.Error(got)
+	}
+	o.clock, o.service.PAC, o.fault = o.clock.Add(time.Hour), o.pac, sandbox.Unavailable
+	for _, fault := range []sandbox.Fault{sandbox.Unavailable, sandbox.None} {
+		o.fault = fault
 		_, err := o.attempt(row)
 		o.must(err)
 	}
-	if _, err := o.service.RetryStamps(system(t.Context()), db.UnstampedRefused); err != nil {
-		t.Fatal(err)
-	}
-	o.work()
-	got, err := o.store.CFDI(t.Context(), row.ID)
-	o.must(err)
-	if got.Status != db.CFDIStampFailed || got.Code != db.CodeStampUncertain || got.Build != 1 || o.stamps() != 1 || !strings.Contains(got.Message, "401") {
-		t.Errorf("%s %s build %d, %d stamps: %s", got.Status, got.Code, got.Build, o.stamps(), got.Message)
+	if got := events(); got != "sealed asked unavailable stamped" {
+		t.Error(got)
 	}
 }
 

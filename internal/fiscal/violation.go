@@ -3,6 +3,8 @@ package fiscal
 import (
 	"fmt"
 	"strings"
+
+	"github.com/nubedigitalmx/avisa/db"
 )
 
 // Violation is one thing that is wrong with a document, a certificate or a request: what a
@@ -31,6 +33,11 @@ func (v *Violation) Error() string {
 		s += " at " + v.Path
 	}
 	return s + ": " + v.EN
+}
+
+// refusal is what is stored of it.
+func (v *Violation) refusal() db.Refusal {
+	return db.Refusal{Code: v.Code, Message: v.ES, MessageEN: v.EN, Field: v.Path, SATCode: v.SAT}
 }
 
 // Message is the sentence for a person, in English when lang starts with "en" and in

@@ -127,7 +127,7 @@ func attemptDetail(ctx context.Context, entry db.CFDIAttempt) string {
 	if entry.Event == "cancel_asked" {
 		return strings.TrimSpace(component.T(ctx, "cancellation.motive."+entry.Code) + " " + entry.Message)
 	}
-	return strings.Trim(entry.Code+" · "+entry.Message, " ·")
+	return joined(entry.Code, entry.Field, entry.Message)
 }
 
 func documentPath(cfdi id.CFDI, parts ...string) string {
@@ -231,7 +231,7 @@ func (c *Console) checkDocument(w http.ResponseWriter, r *http.Request) error {
 func documentNote(ctx context.Context, row db.CFDI) string {
 	switch {
 	case row.Status == db.CFDIStampFailed:
-		return refusal(ctx, row.Code, row.Message)
+		return refusal(ctx, row.Refusal)
 	case row.Waiting() && row.Failure != "":
 		return component.T(ctx, "stamping.failure."+row.Failure) + " · " + ft(ctx, "console.attempts", "n", row.Attempts)
 	case row.CancelState == db.CancelInProcess && row.CancelDeadline != nil:
@@ -243,14 +243,31 @@ func documentNote(ctx context.Context, row db.CFDI) string {
 }
 
 // refusal says why a document was not stamped: what to correct where that is known, else the PAC's own words.
-func refusal(ctx context.Context, code, message string) string {
-	if code == db.CodeStampUncertain {
-		return ft(ctx, "console.uncertain", "last", message)
+func refusal(ctx context.Context, r db.Refusal) string {
+	if r.Code == db.CodeStampUncertain {
+		return ft(ctx, "console.uncertain", "last", r.Message)
 	}
-	if text, ok := fiscal.FriendlyMessage(code, component.Lang(ctx)); ok {
-		message = text
+	if text, ok := fiscal.FriendlyMessage(r.Code, component.Lang(ctx)); ok {
+		r.Message, r.MessageEN = text, text
 	}
-	return strings.Trim(code+" · "+message, " ·")
+	return refusalWords(ctx, r)
+}
+
+// refusalWords are the SAT's code, or ours where it has none, the field of the document, and what is wrong with it.
+func refusalWords(ctx context.Context, r db.Refusal) string {
+	code, message := r.Code, r.Message
+	if r.SATCode != "" && r.SATCode != r.Code {
+		code = "SAT " + r.SATCode
+	}
+	if r.MessageEN != "" && component.Lang(ctx) == "en" {
+		message = r.MessageEN
+	}
+	return joined(code, r.Field, message)
+}
+
+// joined are the words that there are, in one line.
+func joined(words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " · ")
 }
 
 func profileOptions(rows []db.FiscalProfile) []component.Option {

@@ -532,7 +532,7 @@ func pendingPage(v pendingView) templ.Component {
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
-						if text := documentNote(ctx, db.CFDI{Status: row.Status, Code: row.Code, Message: row.Message, Failure: row.Failure, Attempts: row.Attempts}); text != "" {
+						if text := documentNote(ctx, db.CFDI{Status: row.Status, Refusal: row.Refusal, Failure: row.Failure, Attempts: row.Attempts}); text != "" {
 							templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 43, "<div class=\"mt-0.5 max-w-72 text-xs text-base-content/75 wrap-anywhere\">")
 							if templ_7745c5c3_Err != nil {
 								return templ_7745c5c3_Err

@@ -171,8 +171,8 @@ func alertTexts(ctx context.Context, s fiscal.Stamping, alert string) (title, de
 	var args []any
 	switch alert {
 	case fiscal.AlertOutage:
-		if s.Outage.Failure == string(fiscal.KindAuth) {
-			key += ".auth"
+		if kind := s.Outage.Failure; kind == string(fiscal.KindAuth) || kind == string(fiscal.KindClock) {
+			key += "." + kind
 		}
 		args = []any{"since", moment(ctx, s.Outage.Since), "cause", cause(s.Outage.Code, s.Outage.Message)}
 	case fiscal.AlertCredit:
@@ -182,6 +182,14 @@ func alertTexts(ctx context.Context, s fiscal.Stamping, alert string) (title, de
 		args = []any{"days", s.Issuer.DaysLeft}
 	}
 	return stampt(ctx, key, args...), stampt(ctx, key+".detail", args...), look, path
+}
+
+// causeOf is why a document has no stamp: what it was refused for, or what its job failed with.
+func causeOf(ctx context.Context, row fiscal.Unstamped) string {
+	if row.Message == "" {
+		return cause(row.Code, row.Cause)
+	}
+	return refusalWords(ctx, row.Refusal)
 }
 
 func cause(code, message string) string {

@@ -15,11 +15,23 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 )
 
 // SATDir is the SAT's reference data beside the checkout: schemas, stylesheets, public test
 // certificates, samples and the verifier. Tests that need it are skipped without it.
 func SATDir(tb testing.TB) string {
+	tb.Helper()
+	dir := satDir(tb)
+	if dir == "" {
+		tb.Skip("SAT reference data not found at ../shared/sat beside the repository")
+	}
+	return dir
+}
+
+// satDir is [SATDir], "" where there is none.
+func satDir(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
@@ -34,7 +46,6 @@ func SATDir(tb testing.TB) string {
 			break
 		}
 	}
-	tb.Skip("SAT reference data not found at ../shared/sat beside the repository")
 	return ""
 }
 
@@ -119,17 +130,28 @@ func Verify(tb testing.TB, files []string, args ...string) {
 
 var verified sync.Map // names of tests
 
-// VerifyAll writes documents to files and runs the verifier over them in batches, as
-// parallel subtests: in short mode over one document per test, because it takes longer than all else that
-// is tested of a document. pacCert is the certificate that stamped them (PEM).
+// VerifyAll holds stamped documents against the project's own checks, every one of them, and then against the verifier
+// where it is: the documents as files in batches, as parallel subtests; in short mode one document per test, because the
+// verifier takes longer than all else that is tested of a document. pacCert is the certificate that stamped them (PEM).
 func VerifyAll(t *testing.T, docs map[string][]byte, pacCert []byte, batches int) {
 	t.Helper()
+	pac, err := fiscal.ParseCertificado(pacCert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(docs)) {
+		if err := ownChecks(docs[name], pac); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if satDir(t) == "" || len(docs) == 0 {
+		return
+	}
 	dir := t.TempDir()
 	cert := filepath.Join(dir, "pac.pem")
 	if err := os.WriteFile(cert, pacCert, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	SATDir(t)
 	var files []string
 	for _, name := range slices.Sorted(maps.Keys(docs)) {
 		file := filepath.Join(dir, name+".xml")
@@ -153,6 +175,18 @@ func VerifyAll(t *testing.T, docs map[string][]byte, pacCert []byte, batches int
 			})
 		}
 	})
+}
+
+// ownChecks are what the project can say of a stamped document without the verifier: structure, rules, seal and stamp.
+func ownChecks(stamped []byte, pac *fiscal.Certificado) error {
+	doc, err := fiscal.Parse(stamped)
+	if err != nil {
+		return err
+	}
+	if bad := doc.Validate(fiscal.Options{Sealed: true}).Refusals(); len(bad) > 0 {
+		return bad
+	}
+	return errors.Join(doc.VerifySello(), doc.VerifyTimbre(pac))
 }
 
 // Verdicts runs the verifier over documents that need not be right, and returns its complaints, by name: "" where it has
