@@ -43,15 +43,30 @@ type AuditEntry struct {
 	Actor  *access.Actor
 }
 
-// Audit writes an entry in the transaction of the change.
-func (s *Store) Audit(ctx context.Context, entry AuditEntry) error {
+// Audit writes entries in the transaction of their changes, in one statement.
+func (s *Store) Audit(ctx context.Context, entries ...AuditEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	rows := make([]AuditRow, len(entries))
+	for i, entry := range entries {
+		var err error
+		if rows[i], err = entry.row(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := s.idb.NewInsert().Model(&rows).Returning("NULL").Exec(ctx)
+	return translate(err)
+}
+
+func (entry AuditEntry) row(ctx context.Context) (AuditRow, error) {
 	actor := access.From(ctx)
 	if entry.Actor != nil {
 		actor = *entry.Actor
 	}
 	before, after, err := differences(entry.Before, entry.After)
 	if err != nil {
-		return err
+		return AuditRow{}, err
 	}
 	row := AuditRow{ClientID: entry.Client, Kind: actor.Kind, LoginID: actor.Login, StaffID: actor.Staff, TokenID: actor.Token,
 		Actor: actor.Name, Address: actor.Address, Device: actor.Device, Request: actor.Request,
@@ -59,8 +74,7 @@ func (s *Store) Audit(ctx context.Context, entry AuditEntry) error {
 	if actor.Staff != 0 {
 		row.Kind = access.Staff // also while seeing as a client
 	}
-	_, err = s.idb.NewInsert().Model(&row).Returning("NULL").Exec(ctx)
-	return translate(err)
+	return row, nil
 }
 
 // noise are fields that say nothing about a change.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -17,22 +18,31 @@ type ExchangeRate struct {
 	Day      date.Date      `bun:"day,pk"`
 	Rate     money.Decimal  `bun:"rate"`
 	Source   string         `bun:"source"`
+	SetBy    string         `bun:"set_by"` // the name of who stored it; "" for what is older than the column
+	SetAt    *time.Time     `bun:"set_at"`
 }
 
-// maxRateAge is how many days old a rate may be: a long weekend and the holidays of a year's end.
-const maxRateAge = 7
+// MaxRateAge is how many days old a rate may be: a long weekend and the holidays of a year's end.
+const MaxRateAge = 7
 
 // RateOn returns the newest rate of the day or the week before it; NotFound when there is none.
 func (s *Store) RateOn(ctx context.Context, currency money.Currency, day date.Date) (ExchangeRate, error) {
 	var row ExchangeRate
-	err := s.idb.NewSelect().Model(&row).Where("currency = ?", currency).Where("day <= ?", day).Where("day >= ?", day.AddDays(-maxRateAge)).
+	err := s.idb.NewSelect().Model(&row).Where("currency = ?", currency).Where("day <= ?", day).Where("day >= ?", day.AddDays(-MaxRateAge)).
 		OrderExpr("day DESC").Limit(1).Scan(ctx)
+	return row, translate(err)
+}
+
+// Rate returns the rate of that very day.
+func (s *Store) Rate(ctx context.Context, currency money.Currency, day date.Date) (ExchangeRate, error) {
+	var row ExchangeRate
+	err := s.idb.NewSelect().Model(&row).Where("currency = ?", currency).Where("day = ?", day).Scan(ctx)
 	return row, translate(err)
 }
 
 // SaveRate writes a day's rate.
 func (s *Store) SaveRate(ctx context.Context, row *ExchangeRate) error {
-	_, err := s.idb.NewInsert().Model(row).On("CONFLICT (currency, day) DO UPDATE").Set("rate = EXCLUDED.rate, source = EXCLUDED.source").Exec(ctx)
+	_, err := s.idb.NewInsert().Model(row).On("CONFLICT (currency, day) DO UPDATE").Set("rate = EXCLUDED.rate, source = EXCLUDED.source, set_by = EXCLUDED.set_by, set_at = EXCLUDED.set_at").Exec(ctx)
 	return translate(err)
 }
 

@@ -282,6 +282,9 @@ type InvoiceDownload struct {
 	StaffID   id.Staff   `bun:"staff_id,nullzero"`
 	Address   string     `bun:"address"`
 	At        time.Time  `bun:"at,nullzero,default:now()"`
+
+	ClientID id.Client `bun:"client_id,scanonly"` // the invoice's
+	Who      string    `bun:"who,scanonly"`       // the login's address or the person's name; "" for a personal link
 }
 
 // LogDownload writes an entry of the download log.
@@ -290,9 +293,19 @@ func (s *Store) LogDownload(ctx context.Context, row *InvoiceDownload) error {
 	return translate(err)
 }
 
-// Downloads returns the download log of an invoice, the newest 100 first.
-func (s *Store) Downloads(ctx context.Context, invoiceID id.Invoice) ([]InvoiceDownload, error) {
+// Downloads returns the download logs of invoices, the newest 100 of each first.
+func (s *Store) Downloads(ctx context.Context, invoices ...id.Invoice) (map[id.Invoice][]InvoiceDownload, error) {
+	found := map[id.Invoice][]InvoiceDownload{}
+	if len(invoices) == 0 {
+		return found, nil
+	}
 	rows := []InvoiceDownload{}
-	err := s.idb.NewSelect().Model(&rows).Where("invoice_id = ?", invoiceID).OrderExpr("id DESC").Limit(100).Scan(ctx)
-	return rows, translate(err)
+	err := s.idb.NewRaw(`SELECT d.*, coalesce(login.email, staff.name, '') AS who, invoice.client_id
+		FROM unnest(ARRAY[?]::bigint[]) AS about (id) JOIN invoice ON invoice.id = about.id
+		JOIN LATERAL (SELECT * FROM invoice_download WHERE invoice_id = about.id ORDER BY id DESC LIMIT 100) AS d ON true
+		LEFT JOIN login ON login.id = d.login_id LEFT JOIN staff ON staff.id = d.staff_id ORDER BY d.invoice_id, d.id DESC`, bun.List(invoices)).Scan(ctx, &rows)
+	for _, row := range rows {
+		found[row.InvoiceID] = append(found[row.InvoiceID], row)
+	}
+	return found, translate(err)
 }

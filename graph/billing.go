@@ -222,7 +222,7 @@ func movementPayload(ctx context.Context, row db.Movement, err error) (*model.Ba
 	return payload, err
 }
 
-func paymentPage(ctx context.Context, list db.List[db.Payment], err error) (*model.PaymentConnection, error) {
+func paymentPage(ctx context.Context, query billing.PaymentQuery, list db.List[db.Payment], err error) (*model.PaymentConnection, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func paymentPage(ctx context.Context, list db.List[db.Payment], err error) (*mod
 	return &model.PaymentConnection{Connection: connection(list, func(row *db.Payment) *model.Payment { return &model.Payment{Payment: *row} },
 		func(cursor string, node *model.Payment) *model.PaymentEdge {
 			return &model.PaymentEdge{Cursor: cursor, Node: node}
-		})}, nil
+		}), Query: query}, nil
 }
 
 func (r *resolver) bookGatewayEvent(ctx context.Context, in model.BookGatewayEventInput) (db.GatewayEvent, error) {

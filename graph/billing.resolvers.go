@@ -11,6 +11,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
 	"github.com/nubedigitalmx/avisa/graph/model"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
@@ -20,6 +21,26 @@ import (
 
 func (r *creditNoteResolver) Invoice(ctx context.Context, obj *model.CreditNote) (*model.Invoice, error) {
 	return found(load(ctx).invoices.Load(ctx, obj.InvoiceID))
+}
+
+func (r *creditNoteResolver) PDFPath(ctx context.Context, obj *model.CreditNote) (*string, error) {
+	if r.NotePath == nil {
+		return nil, nil
+	}
+	path := r.NotePath(obj.ID)
+	return &path, nil
+}
+
+func (r *invoiceResolver) Downloads(ctx context.Context, obj *model.Invoice) ([]*model.InvoiceDownload, error) {
+	if access.RequireOwnerOr(ctx, obj.ClientID, access.ReadBilling) != nil {
+		return nil, nil //nolint:nilerr // null says that the log is not for them
+	}
+	rows, err := load(ctx).log.Load(ctx, obj.ID)
+	list := make([]*model.InvoiceDownload, len(rows))
+	for i, row := range rows {
+		list[i] = &model.InvoiceDownload{Row: row}
+	}
+	return list, err
 }
 
 func (r *mutationResolver) SaveDraftInvoice(ctx context.Context, input model.SaveDraftInvoiceInput) (*model.InvoicePayload, error) {
@@ -112,7 +133,7 @@ func (r *mutationResolver) SetExchangeRate(ctx context.Context, input model.SetE
 	row, err := r.Billing.SetExchangeRate(ctx, billing.ExchangeRateInput{Currency: input.Currency, Day: input.Day, Rate: input.Rate, Source: input.Source})
 	payload := &model.SetExchangeRatePayload{}
 	if err == nil {
-		payload.Rate = &row.Rate
+		payload.Rate, payload.ExchangeRate = &row.Rate, &row
 	}
 	payload.UserErrors, err = userErrors(ctx, err, "", splitPath)
 	return payload, err
@@ -138,6 +159,18 @@ func (r *paymentAllocationResolver) Invoice(ctx context.Context, obj *model.Paym
 	return load(ctx).invoices.Load(ctx, obj.InvoiceID)
 }
 
+func (r *paymentConnectionResolver) Totals(ctx context.Context, obj *model.PaymentConnection) ([]*model.PaymentTotals, error) {
+	rows, more, err := r.Billing.PaymentSums(ctx, obj.Query)
+	if more {
+		return nil, err
+	}
+	list := make([]*model.PaymentTotals, len(rows))
+	for i, row := range rows {
+		list[i] = &model.PaymentTotals{Row: row}
+	}
+	return list, err
+}
+
 func (r *queryResolver) InvoiceQuote(ctx context.Context, currency money.Currency, lines []*model.InvoiceLineInput) (*model.InvoiceQuote, error) {
 	return r.quote(ctx, currency, lines)
 }
@@ -150,7 +183,7 @@ func (r *queryResolver) Payment(ctx context.Context, id string) (*model.Payment,
 	return r.payment(ctx, key)
 }
 
-func (r *queryResolver) Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) (*model.PaymentConnection, error) {
+func (r *queryResolver) Payments(ctx context.Context, client *string, method *string, from *date.Date, to *date.Date, minAmount *money.Decimal, maxAmount *money.Decimal, voided *bool, search *string, first *int, after *string, last *int, before *string) (*model.PaymentConnection, error) {
 	key, err := optional(client, ids.ParseClient)
 	if err != nil {
 		return nil, err
@@ -159,8 +192,20 @@ func (r *queryResolver) Payments(ctx context.Context, client *string, method *st
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.Billing.PaymentList(ctx, billing.PaymentQuery{Client: key, Method: deref(method), From: day(from), To: day(to), Voided: voided, Search: deref(search)}, page)
-	return paymentPage(ctx, list, err)
+	query := billing.PaymentQuery{Client: key, Method: deref(method), From: day(from), To: day(to), Voided: voided, Search: deref(search)}
+	var checks fault.Checks
+	// Every currency has two decimals, so it need not be known.
+	if minAmount != nil {
+		query.MinAmount = minor(&checks, "minAmount", *minAmount, money.MXN)
+	}
+	if maxAmount != nil {
+		query.MaxAmount = minor(&checks, "maxAmount", *maxAmount, money.MXN)
+	}
+	if err := checks.Err(); err != nil {
+		return nil, err
+	}
+	list, err := r.Billing.PaymentList(ctx, query, page)
+	return paymentPage(ctx, query, list, err)
 }
 
 func (r *queryResolver) Aging(ctx context.Context, client *string) ([]*model.Aging, error) {
@@ -185,6 +230,11 @@ func (r *queryResolver) PaidPerMonth(ctx context.Context, from date.Date, to dat
 	return list, err
 }
 
+func (r *queryResolver) ExchangeRates(ctx context.Context, currency money.Currency) ([]*db.ExchangeRate, error) {
+	rows, err := r.Billing.ExchangeRates(ctx, currency)
+	return pointers(rows), err
+}
+
 func (r *queryResolver) LedgerCheck(ctx context.Context) (*db.LedgerCheck, error) {
 	row, err := r.Billing.LedgerCheck(ctx)
 	if fault.Is(err, fault.NotFound) {
@@ -201,8 +251,13 @@ func (r *resolver) PaymentAllocation() gen.PaymentAllocationResolver {
 	return &paymentAllocationResolver{r}
 }
 
+func (r *resolver) PaymentConnection() gen.PaymentConnectionResolver {
+	return &paymentConnectionResolver{r}
+}
+
 type (
 	creditNoteResolver        struct{ *resolver }
 	paymentResolver           struct{ *resolver }
 	paymentAllocationResolver struct{ *resolver }
+	paymentConnectionResolver struct{ *resolver }
 )

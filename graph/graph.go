@@ -31,6 +31,7 @@ type Config struct {
 	CFDIPath      func(cfdi id.CFDI, format string) string    // where a fiscal document is downloaded; nil: its paths are null
 	Introspection bool                                        // whether the schema may be asked for
 	PDFPath       func(id.Invoice) string                     // where the PDF of an invoice is downloaded; nil: pdfPath is null
+	NotePath      func(id.CreditNote) string                  // where the PDF of a credit note is downloaded; nil: pdfPath is null
 	PayPath       func(id.Client, id.Invoice) string          // where a client pays an invoice; nil: payUrl is null
 	Log           *slog.Logger                                // internal errors; nil: slog.Default
 	Now           func() time.Time                            // nil: time.Now

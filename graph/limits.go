@@ -199,7 +199,7 @@ func costs() gen.ComplexityRoot {
 	c.Query.Audit = func(child int, _, _, _, _ *string, _, _ *time.Time, first *int, _ *string, last *int, _ *string) int {
 		return page(child, first, last)
 	}
-	c.Query.Payments = func(child int, _ *string, _ *string, _ *date.Date, _ *date.Date, _ *bool, _ *string, first *int, _ *string, last *int, _ *string) int {
+	c.Query.Payments = func(child int, _, _ *string, _, _ *date.Date, _, _ *money.Decimal, _ *bool, _ *string, first *int, _ *string, last *int, _ *string) int {
 		return page(child, first, last)
 	}
 	c.Query.Products = func(child int, first *int, _ *string, last *int, _ *string) int { return page(child, first, last) }
@@ -240,6 +240,8 @@ func costs() gen.ComplexityRoot {
 	c.Query.FiscalPending = func(child int) int { return 6*statementCost + 100*child }
 	c.Client.CreditBalances = func(child int) int { return statementCost + 3*child }
 	c.Client.Statement = func(child int, _ money.Currency, _, _ *date.Date) int { return 5*statementCost + 50*child }
+	c.Invoice.Downloads = func(child int) int { return 5 * child }
+	c.Query.ExchangeRates = func(child int, _ money.Currency) int { return 10 + 20*child }
 	c.Invoice.CreditNotes = func(child int) int { return 2 * child }
 	c.Invoice.Payments = func(child int) int { return 3 * child }
 	c.Client.Deliveries = func(child int, _ []string, first *int, _ *string, last *int, _ *string) int {

@@ -37,6 +37,7 @@ type loaders struct {
 	steps     *dataloadgen.Loader[id.Step, *db.ReminderStep]
 	fees      *dataloadgen.Loader[id.Invoice, []db.LateFee]
 	plans     *dataloadgen.Loader[id.Invoice, []reminder.PlanEntry]
+	log       *dataloadgen.Loader[id.Invoice, []db.InvoiceDownload]
 	notes     *dataloadgen.Loader[id.Invoice, []db.CreditNote]
 	payments  *dataloadgen.Loader[id.Invoice, []db.Payment]
 	transfers *dataloadgen.Loader[id.Client, *model.TransferInstructions]
@@ -86,6 +87,7 @@ func (r *resolver) newLoaders() *loaders {
 		parts:    mapLoader(r.Billing.PaymentAllocations),
 		payments: mapLoader(r.Billing.InvoicePayments),
 		notes:    mapLoader(r.Billing.InvoiceCreditNotes),
+		log:      mapLoader(r.Billing.InvoiceDownloads),
 		transfers: mapLoader(func(ctx context.Context, ids []id.Client) (map[id.Client]*model.TransferInstructions, error) {
 			found, err := r.Billing.Transfers(ctx, ids)
 			byClient := make(map[id.Client]*model.TransferInstructions, len(found))

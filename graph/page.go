@@ -83,6 +83,7 @@ func invoicePage(ctx context.Context, query billing.InvoiceQuery, list db.List[d
 	ahead(ctx, load(ctx).clients, list.Rows, func(row *db.Invoice) id.Client { return row.ClientID }, "client")
 	ahead(ctx, load(ctx).lines, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "lines")
 	ahead(ctx, load(ctx).payments, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "payments")
+	ahead(ctx, load(ctx).log, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "downloads")
 	ahead(ctx, load(ctx).notes, list.Rows, func(row *db.Invoice) id.Invoice { return row.ID }, "creditNotes")
 	ahead(ctx, load(ctx).transfers, list.Rows, func(row *db.Invoice) id.Client { return row.ClientID }, "transferInstructions")
 	return &model.InvoiceConnection{Connection: connection(list, func(row *db.Invoice) *model.Invoice { return invoice(ctx, *row) },

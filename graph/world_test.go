@@ -75,6 +75,7 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	config := graph.Config{Account: w.account, Billing: w.billing, Reminder: w.reminder, Fiscal: w.fiscal, Now: now, Introspection: true,
 		CFDIPath: func(key id.CFDI, format string) string { return "/files/" + key.String() + "." + format },
 		PayPath:  func(client id.Client, key id.Invoice) string { return "/pay/" + client.String() + "/" + key.String() },
+		NotePath: func(key id.CreditNote) string { return "/notes/" + key.String() + ".pdf" },
 		PDFPath:  func(key id.Invoice) string { return "/files/" + key.String() + ".pdf" },
 		Log:      slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {
@@ -127,6 +128,10 @@ func (w *world) fill() {
 	w.invoice(bakery.ID, "2026-03-01", "2026-04-09", "1000")
 	w.invoice(bakery.ID, "2026-04-01", "2026-04-30", "250.50")
 	w.invoice(hardware.ID, "2026-04-01", "2026-04-30", "99")
+	for _, download := range []db.InvoiceDownload{{Address: "198.51.100.7"}, {StaffID: w.staff.ID, Address: "192.0.2.7"}, {LoginID: w.logins["accountant"], Address: "203.0.113.9"}} {
+		download.InvoiceID = 1
+		w.must(w.store.LogDownload(ctx, &download))
+	}
 	w.emails(bakery, ana, beto)
 }
 

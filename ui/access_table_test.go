@@ -79,9 +79,10 @@ var documents = map[string]string{
 	"Query.tokens":            `{ tokens { id scopes } }`,
 	"Query.invoiceQuote":      `{ invoiceQuote(lines: [{description: "x", unitPrice: "1"}]) { total { amount } } }`,
 	"Query.payment":           `{ payment(id: "{payment}") { id } }`,
-	"Query.payments":          `{ payments(client: "{client}") { nodes { id } } }`,
+	"Query.payments":          `{ payments(client: "{client}") { nodes { id } totals { count } } }`,
 	"Query.aging":             `{ aging(client: "{client}") { currency } }`,
 	"Query.paidPerMonth":      `{ paidPerMonth(from: "2026-01-01", to: "2026-12-31") { month } }`,
+	"Query.exchangeRates":     `{ exchangeRates { day rate source setBy } }`,
 	"Query.ledgerCheck":       `{ ledgerCheck { checkedAt } }`,
 	"Query.product":           `{ product(id: "{product}") { id } }`,
 	"Query.products":          `{ products { nodes { id } } }`,
@@ -176,7 +177,7 @@ func newTable(t *testing.T) *table {
 	w := newWorld(t)
 	fiscalDocuments := &fiscal.Service{Store: w.store, Now: w.account.Now}
 	w.serve(Config{Fiscal: fiscalDocuments, GraphQL: graph.NewHandler(graph.Config{Account: w.account, Billing: w.billing, Fiscal: fiscalDocuments, Reminder: &reminder.Service{Store: w.store, Now: w.account.Now},
-		Introspection: true, PDFPath: PDFPath, Now: w.account.Now})})
+		Introspection: true, PDFPath: PDFPath, NotePath: CreditNotePath, Now: w.account.Now})})
 	w.render(w.invoice)
 	w.addContact("Recibos", bookkeeperless, []mail.Topic{mail.Invoice})
 	tb := &table{world: w, fiscal: fiscalDocuments}
@@ -226,7 +227,7 @@ func newTable(t *testing.T) *table {
 	cfdi := stampedDocument(t, w)
 	tb.fill = strings.NewReplacer("{cfdi}", cfdi.String(), "{profile}", "nuevo", "{payment}", tb.things["/consola/pagos/"], "{movement}", tb.things["/consola/banco/"], "{event}", tb.things["/consola/pasarela/"], "{product}", tb.things["/consola/productos/"],
 		"{service}", tb.things["/consola/servicios/"], "{client}", w.client.ID.String(), "{email}", tb.email.String(), "{contact}", w.contacts[bookkeeperless].ID.String(), "{invoice}", w.invoice.ID.String(),
-		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", "crn_999999", "{page}", "x", "{$}", "")
+		"{file}", w.invoice.ID.String()+".pdf", "{token}", "x", "{checkout}", "chk_999999", "{note}", tb.things["/notas-de-credito/"], "{page}", "x", "{$}", "")
 	return tb
 }
 
@@ -422,6 +423,12 @@ func (tb *table) path(pattern string) string {
 	}
 	if strings.HasPrefix(pattern, "/descargas/cfdi/") {
 		pattern = strings.Replace(pattern, "{file}", "{cfdi}.xml", 1)
+	}
+	if strings.HasPrefix(pattern, "/descargas/notas-de-credito/") {
+		pattern = strings.Replace(pattern, "{file}", "{note}.pdf", 1)
+	}
+	if strings.HasPrefix(pattern, "/descargas/estados-de-cuenta/") {
+		pattern = strings.Replace(pattern, "{file}", "{client}.csv", 1)
 	}
 	if strings.HasPrefix(pattern, "/descargas/fiscal/") {
 		pattern = strings.Replace(pattern, "{file}", now.Format("2006-01")+".zip", 1)

@@ -10,7 +10,6 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
-	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/ui/layout"
 )
@@ -48,23 +47,6 @@ func (p pages) setLanguage(w http.ResponseWriter, r *http.Request) error {
 func explorer(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Security-Policy", explorerPolicy)
 	return layout.WriteFragment(w, r, http.StatusOK, explorerPage())
-}
-
-// PDFPath is where the PDF of an invoice is downloaded.
-func PDFPath(invoice id.Invoice) string { return "/descargas/facturas/" + invoice.String() + ".pdf" }
-
-// invoicePDF streams the PDF of an invoice to whoever may see the invoice.
-func (p pages) invoicePDF(w http.ResponseWriter, r *http.Request) error {
-	name, ok := strings.CutSuffix(r.PathValue("file"), ".pdf")
-	invoice, err := id.ParseInvoice(name)
-	if !ok || err != nil {
-		return fault.Missing()
-	}
-	file, err := p.Billing.OpenInvoicePDF(r.Context(), invoice, access.From(r.Context()).Address)
-	if err != nil {
-		return err
-	}
-	return sendPDF(w, file)
 }
 
 func sendPDF(w http.ResponseWriter, file billing.Download) error {

@@ -90,8 +90,8 @@ func Routes(c Config) []layout.Route {
 		{Method: "GET", Path: "/marca/color.css", Who: layout.Everybody, Handle: pages.brandStyle},
 		{Method: "POST", Path: "/idioma", Who: layout.Everybody, Handle: pages.setLanguage},
 		{Method: "POST", Path: "/consola/idioma", Who: layout.Everybody, Handle: pages.setLanguage},
-		{Method: "GET", Path: "/descargas/facturas/{file}", Who: layout.SignedIn, Handle: pages.invoicePDF},
 	}
+	table = append(table, pages.downloadRoutes()...)
 	table = append(table, maillinks{c.Reminder, c.Now}.routes()...)
 	table = append(table, pages.paymentRoutes()...)
 	table = append(table, pages.bounceRoute())

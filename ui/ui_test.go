@@ -138,7 +138,7 @@ func TestAddContact(t *testing.T) {
 		t.Errorf("no PDF: %s", pdf.Header)
 	}
 	log, err := w.store.Downloads(t.Context(), w.invoice.ID)
-	if err != nil || len(log) != 1 || log[0].Address != "127.0.0.1" || log[0].LoginID == 0 {
+	if rows := log[w.invoice.ID]; err != nil || len(rows) != 1 || rows[0].Address != "127.0.0.1" || rows[0].LoginID == 0 {
 		t.Errorf("download log %+v %v", log, err)
 	}
 }

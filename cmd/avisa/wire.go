@@ -136,7 +136,7 @@ func (a *app) close() {
 // web is the HTTP handler: pages, GraphQL and health.
 func (a *app) web() http.Handler {
 	api := graph.NewHandler(graph.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, Fiscal: a.fiscal,
-		Introspection: a.config.Introspection, PDFPath: ui.PDFPath, PayPath: ui.PayPath, CFDIPath: ui.CFDIPath, ArchivePath: ui.FiscalArchivePath, Log: a.log, Now: time.Now})
+		Introspection: a.config.Introspection, PDFPath: ui.PDFPath, NotePath: ui.CreditNotePath, PayPath: ui.PayPath, CFDIPath: ui.CFDIPath, ArchivePath: ui.FiscalArchivePath, Log: a.log, Now: time.Now})
 	pages := ui.Config{Account: a.account, Billing: a.billing, Reminder: a.reminder, Fiscal: a.fiscal, GraphQL: api, RefuseAPI: api.Refuse, BaseURL: a.config.BaseURL,
 		Outbox: a.billing.PendingWork, Downloads: a.billing.Downloads, Log: a.log, Now: time.Now, TrustedProxies: a.config.TrustedProxies, APIOrigins: a.config.APIOrigins}
 	if a.mailbox != nil {

@@ -32,6 +32,7 @@ type InvoiceResolver interface {
 	ReminderPlan(ctx context.Context, obj *model.Invoice) ([]*reminder.PlanEntry, error)
 	Deliveries(ctx context.Context, obj *model.Invoice, statuses []string, first *int, after *string, last *int, before *string) (*model.DeliveryConnection, error)
 
+	Downloads(ctx context.Context, obj *model.Invoice) ([]*model.InvoiceDownload, error)
 	FiscalDocuments(ctx context.Context, obj *model.Invoice) ([]*db.CFDI, error)
 	FiscalDocumentUntil(ctx context.Context, obj *model.Invoice) (*time.Time, error)
 	InGlobalInvoice(ctx context.Context, obj *model.Invoice) (bool, error)
@@ -930,6 +931,38 @@ func (ec *executionContext) _Invoice_closeReason(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_Invoice_closeReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Invoice", field, false, false, "String")
+}
+
+func (ec *executionContext) _Invoice_downloads(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invoice_downloads(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Invoice().Downloads(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.InvoiceDownload) graphql.Marshaler {
+			return ec.marshalOInvoiceDownload2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐInvoiceDownloadᚄ(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Invoice_downloads(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Invoice",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InvoiceDownload(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Invoice_fiscalDocuments(ctx context.Context, field graphql.CollectedField, obj *model.Invoice) (ret graphql.Marshaler) {
@@ -2471,6 +2504,12 @@ func (ec *executionContext) _Invoice(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "downloads":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Invoice_downloads(ctx, field, obj)
+				})
 		case "fiscalDocuments":
 			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
 				true, true,

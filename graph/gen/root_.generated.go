@@ -48,6 +48,7 @@ type ResolverRoot interface {
 	Mutation() MutationResolver
 	Payment() PaymentResolver
 	PaymentAllocation() PaymentAllocationResolver
+	PaymentConnection() PaymentConnectionResolver
 	Query() QueryResolver
 	ReminderPolicy() ReminderPolicyResolver
 	ReminderPolicyChange() ReminderPolicyChangeResolver
@@ -433,6 +434,7 @@ type ComplexityRoot struct {
 		Invoice   func(childComplexity int) int
 		IssueDate func(childComplexity int) int
 		Number    func(childComplexity int) int
+		PDFPath   func(childComplexity int) int
 		Reason    func(childComplexity int) int
 		Return    func(childComplexity int) int
 		Total     func(childComplexity int) int
@@ -538,6 +540,15 @@ type ComplexityRoot struct {
 
 	EndSessionPayload struct {
 		UserErrors func(childComplexity int) int
+	}
+
+	ExchangeRate struct {
+		Currency func(childComplexity int) int
+		Day      func(childComplexity int) int
+		Rate     func(childComplexity int) int
+		SetAt    func(childComplexity int) int
+		SetBy    func(childComplexity int) int
+		Source   func(childComplexity int) int
 	}
 
 	FailedSignIn struct {
@@ -769,6 +780,7 @@ type ComplexityRoot struct {
 		Currency             func(childComplexity int) int
 		Deliveries           func(childComplexity int, statuses []string, first *int, after *string, last *int, before *string) int
 		Discount             func(childComplexity int) int
+		Downloads            func(childComplexity int) int
 		DueDate              func(childComplexity int) int
 		ExchangeRate         func(childComplexity int) int
 		ExternalRef          func(childComplexity int) int
@@ -807,6 +819,13 @@ type ComplexityRoot struct {
 		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
 		Totals     func(childComplexity int) int
+	}
+
+	InvoiceDownload struct {
+		Address func(childComplexity int) int
+		At      func(childComplexity int) int
+		By      func(childComplexity int) int
+		Who     func(childComplexity int) int
 	}
 
 	InvoiceEdge struct {
@@ -1094,6 +1113,7 @@ type ComplexityRoot struct {
 		Nodes      func(childComplexity int) int
 		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
+		Totals     func(childComplexity int) int
 	}
 
 	PaymentEdge struct {
@@ -1107,6 +1127,11 @@ type ComplexityRoot struct {
 		ClientName func(childComplexity int) int
 		PaymentID  func(childComplexity int) int
 		ReceivedOn func(childComplexity int) int
+	}
+
+	PaymentTotals struct {
+		Amount func(childComplexity int) int
+		Count  func(childComplexity int) int
 	}
 
 	PermissionLabel struct {
@@ -1164,6 +1189,7 @@ type ComplexityRoot struct {
 		Deliveries            func(childComplexity int, client *string, invoice *string, statuses []string, first *int, after *string, last *int, before *string) int
 		DeliveryFailures      func(childComplexity int) int
 		Email                 func(childComplexity int, id string) int
+		ExchangeRates         func(childComplexity int, currency money.Currency) int
 		FailedSignIns         func(childComplexity int, client *string, first *int, after *string, last *int, before *string) int
 		FiscalIssuer          func(childComplexity int) int
 		FiscalPending         func(childComplexity int) int
@@ -1183,7 +1209,7 @@ type ComplexityRoot struct {
 		Nodes                 func(childComplexity int, ids []string) int
 		PaidPerMonth          func(childComplexity int, from date.Date, to date.Date) int
 		Payment               func(childComplexity int, id string) int
-		Payments              func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, voided *bool, search *string, first *int, after *string, last *int, before *string) int
+		Payments              func(childComplexity int, client *string, method *string, from *date.Date, to *date.Date, minAmount *money.Decimal, maxAmount *money.Decimal, voided *bool, search *string, first *int, after *string, last *int, before *string) int
 		Permissions           func(childComplexity int) int
 		PreviewDelivery       func(childComplexity int, id string) int
 		PreviewMailTemplate   func(childComplexity int, input reminder.TemplateInput, invoice string) int
@@ -1617,8 +1643,9 @@ type ComplexityRoot struct {
 	}
 
 	SetExchangeRatePayload struct {
-		Rate       func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		ExchangeRate func(childComplexity int) int
+		Rate         func(childComplexity int) int
+		UserErrors   func(childComplexity int) int
 	}
 
 	SetFiscalRulePayload struct {
@@ -3307,6 +3334,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreditNote.Number(childComplexity), true
+	case "CreditNote.pdfPath":
+		if e.ComplexityRoot.CreditNote.PDFPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreditNote.PDFPath(childComplexity), true
 	case "CreditNote.reason":
 		if e.ComplexityRoot.CreditNote.Reason == nil {
 			break
@@ -3699,6 +3732,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndSessionPayload.UserErrors(childComplexity), true
+
+	case "ExchangeRate.currency":
+		if e.ComplexityRoot.ExchangeRate.Currency == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.Currency(childComplexity), true
+	case "ExchangeRate.day":
+		if e.ComplexityRoot.ExchangeRate.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.Day(childComplexity), true
+	case "ExchangeRate.rate":
+		if e.ComplexityRoot.ExchangeRate.Rate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.Rate(childComplexity), true
+	case "ExchangeRate.setAt":
+		if e.ComplexityRoot.ExchangeRate.SetAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.SetAt(childComplexity), true
+	case "ExchangeRate.setBy":
+		if e.ComplexityRoot.ExchangeRate.SetBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.SetBy(childComplexity), true
+	case "ExchangeRate.source":
+		if e.ComplexityRoot.ExchangeRate.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExchangeRate.Source(childComplexity), true
 
 	case "FailedSignIn.attempts":
 		if e.ComplexityRoot.FailedSignIn.Attempts == nil {
@@ -4631,6 +4701,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invoice.Discount(childComplexity), true
+	case "Invoice.downloads":
+		if e.ComplexityRoot.Invoice.Downloads == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invoice.Downloads(childComplexity), true
 	case "Invoice.dueDate":
 		if e.ComplexityRoot.Invoice.DueDate == nil {
 			break
@@ -4842,6 +4918,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InvoiceConnection.Totals(childComplexity), true
+
+	case "InvoiceDownload.address":
+		if e.ComplexityRoot.InvoiceDownload.Address == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceDownload.Address(childComplexity), true
+	case "InvoiceDownload.at":
+		if e.ComplexityRoot.InvoiceDownload.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceDownload.At(childComplexity), true
+	case "InvoiceDownload.by":
+		if e.ComplexityRoot.InvoiceDownload.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceDownload.By(childComplexity), true
+	case "InvoiceDownload.who":
+		if e.ComplexityRoot.InvoiceDownload.Who == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InvoiceDownload.Who(childComplexity), true
 
 	case "InvoiceEdge.cursor":
 		if e.ComplexityRoot.InvoiceEdge.Cursor == nil {
@@ -6681,6 +6782,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PaymentConnection.TotalCount(childComplexity), true
+	case "PaymentConnection.totals":
+		if e.ComplexityRoot.PaymentConnection.Totals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentConnection.Totals(childComplexity), true
 
 	case "PaymentEdge.cursor":
 		if e.ComplexityRoot.PaymentEdge.Cursor == nil {
@@ -6725,6 +6832,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PaymentOnAccount.ReceivedOn(childComplexity), true
+
+	case "PaymentTotals.amount":
+		if e.ComplexityRoot.PaymentTotals.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentTotals.Amount(childComplexity), true
+	case "PaymentTotals.count":
+		if e.ComplexityRoot.PaymentTotals.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PaymentTotals.Count(childComplexity), true
 
 	case "PermissionLabel.label":
 		if e.ComplexityRoot.PermissionLabel.Label == nil {
@@ -7020,6 +7140,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Email(childComplexity, args["id"].(string)), true
+	case "Query.exchangeRates":
+		if e.ComplexityRoot.Query.ExchangeRates == nil {
+			break
+		}
+
+		args, err := ec.field_Query_exchangeRates_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ExchangeRates(childComplexity, args["currency"].(money.Currency)), true
 	case "Query.failedSignIns":
 		if e.ComplexityRoot.Query.FailedSignIns == nil {
 			break
@@ -7210,7 +7341,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Payments(childComplexity, args["client"].(*string), args["method"].(*string), args["from"].(*date.Date), args["to"].(*date.Date), args["voided"].(*bool), args["search"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+		return e.ComplexityRoot.Query.Payments(childComplexity, args["client"].(*string), args["method"].(*string), args["from"].(*date.Date), args["to"].(*date.Date), args["minAmount"].(*money.Decimal), args["maxAmount"].(*money.Decimal), args["voided"].(*bool), args["search"].(*string), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
 	case "Query.permissions":
 		if e.ComplexityRoot.Query.Permissions == nil {
 			break
@@ -8737,6 +8868,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetEmailPreferencesPayload.UserErrors(childComplexity), true
 
+	case "SetExchangeRatePayload.exchangeRate":
+		if e.ComplexityRoot.SetExchangeRatePayload.ExchangeRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetExchangeRatePayload.ExchangeRate(childComplexity), true
 	case "SetExchangeRatePayload.rate":
 		if e.ComplexityRoot.SetExchangeRatePayload.Rate == nil {
 			break
@@ -9816,6 +9953,8 @@ extend type Invoice {
   exchangeRate: Decimal!
   "Why it was cancelled or written off; empty when it was not."
   closeReason: String!
+  "The newest 100 downloads of its PDF, the newest first. Staff and the client's owner; null for the others."
+  downloads: [InvoiceDownload!]
 }
 
 "What an invoice is."
@@ -9899,6 +10038,46 @@ type CreditNote implements Node {
   reason: String!
   "Whether what was sold came back."
   return: Boolean!
+  "Where to download the PDF, relative to the server, with the same bearer token."
+  pdfPath: String
+}
+
+"What a unit of a currency was worth on a day."
+type ExchangeRate {
+  "The currency."
+  currency: Currency!
+  "The day that it is of. Invoices issued on it, and up to 7 days after it where no newer one is stored, take it."
+  day: Date!
+  "MXN for one unit."
+  rate: Decimal!
+  "Where it is from, such as ` + "`" + `DOF` + "`" + `."
+  source: String!
+  "The name of who stored it; empty for what is older than the note."
+  setBy: String!
+  "When it was stored last; null for what is older than the note."
+  setAt: DateTime
+}
+
+"How somebody came to the PDF of an invoice."
+enum DownloadActor {
+  "A login of the client."
+  LOGIN
+  "A person of the company, or a token in their name."
+  STAFF
+  "The personal link of a mail."
+  LINK
+}
+
+"A download of an invoice's PDF."
+type InvoiceDownload {
+  "When."
+  at: DateTime!
+  "How."
+  by: DownloadActor!
+  "The address of the login, or the name of the person of the company, whom staff alone sees; null for a personal link."
+  who: String
+  "The network address that it was asked from; null where staff alone sees it."
+  address: String
 }
 
 "Money received from a client."
@@ -9943,6 +10122,19 @@ type PaymentConnection {
   pageInfo: PageInfo!
   "How many the whole list has. They are counted only when this is asked for; null for more than 100,000."
   totalCount: Int
+}
+
+extend type PaymentConnection {
+  "The sums of the whole list, not of the page alone, by currency; what was voided counts nothing. Null where a search finds more than 10,000."
+  totals: [PaymentTotals!]
+}
+
+"The sums of a list of payments in one currency."
+type PaymentTotals {
+  "How many payments."
+  count: Int!
+  "What they come to."
+  amount: Money!
 }
 
 "A payment in a list."
@@ -10038,6 +10230,10 @@ extend type Query {
     from: Date
     "Only those received on this day or earlier."
     to: Date
+    "Only those of this amount or more, in units of their currency."
+    minAmount: Decimal
+    "Only those of this amount or less."
+    maxAmount: Decimal
     "Only those that were voided (true) or count (false)."
     voided: Boolean
     "Only those whose reference, or client's name, email or RFC, contains this."
@@ -10063,6 +10259,11 @@ extend type Query {
     "The last day."
     to: Date!
   ): [MonthPaid!]
+  "The newest hundred stored rates of a currency, the newest day first. Staff only."
+  exchangeRates(
+    "The currency, not MXN."
+    currency: Currency! = USD
+  ): [ExchangeRate!]
   "The last nightly comparison of documents, ledger and numbering; null before the first. Staff only."
   ledgerCheck: LedgerCheck
 }
@@ -10279,6 +10480,8 @@ input SetExchangeRateInput {
 type SetExchangeRatePayload {
   "The rate; null when there are errors."
   rate: Decimal
+  "The rate as it is stored; null when there are errors."
+  exchangeRate: ExchangeRate
   "What is wrong."
   userErrors: [UserError!]!
 }
@@ -16252,6 +16455,8 @@ func (ec *executionContext) childFields_CreditNote(ctx context.Context, field gr
 		return ec.fieldContext_CreditNote_reason(ctx, field)
 	case "return":
 		return ec.fieldContext_CreditNote_return(ctx, field)
+	case "pdfPath":
+		return ec.fieldContext_CreditNote_pdfPath(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreditNote", field.Name)
 }
@@ -16458,6 +16663,24 @@ func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, f
 		return ec.fieldContext_EndSessionPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ExchangeRate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "currency":
+		return ec.fieldContext_ExchangeRate_currency(ctx, field)
+	case "day":
+		return ec.fieldContext_ExchangeRate_day(ctx, field)
+	case "rate":
+		return ec.fieldContext_ExchangeRate_rate(ctx, field)
+	case "source":
+		return ec.fieldContext_ExchangeRate_source(ctx, field)
+	case "setBy":
+		return ec.fieldContext_ExchangeRate_setBy(ctx, field)
+	case "setAt":
+		return ec.fieldContext_ExchangeRate_setAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExchangeRate", field.Name)
 }
 
 func (ec *executionContext) childFields_FailedSignIn(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -16960,6 +17183,8 @@ func (ec *executionContext) childFields_Invoice(ctx context.Context, field graph
 		return ec.fieldContext_Invoice_exchangeRate(ctx, field)
 	case "closeReason":
 		return ec.fieldContext_Invoice_closeReason(ctx, field)
+	case "downloads":
+		return ec.fieldContext_Invoice_downloads(ctx, field)
 	case "fiscalDocuments":
 		return ec.fieldContext_Invoice_fiscalDocuments(ctx, field)
 	case "fiscalDocumentUntil":
@@ -16996,6 +17221,20 @@ func (ec *executionContext) childFields_InvoiceConnection(ctx context.Context, f
 		return ec.fieldContext_InvoiceConnection_totals(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InvoiceConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_InvoiceDownload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "at":
+		return ec.fieldContext_InvoiceDownload_at(ctx, field)
+	case "by":
+		return ec.fieldContext_InvoiceDownload_by(ctx, field)
+	case "who":
+		return ec.fieldContext_InvoiceDownload_who(ctx, field)
+	case "address":
+		return ec.fieldContext_InvoiceDownload_address(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InvoiceDownload", field.Name)
 }
 
 func (ec *executionContext) childFields_InvoiceEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -17346,6 +17585,8 @@ func (ec *executionContext) childFields_PaymentConnection(ctx context.Context, f
 		return ec.fieldContext_PaymentConnection_pageInfo(ctx, field)
 	case "totalCount":
 		return ec.fieldContext_PaymentConnection_totalCount(ctx, field)
+	case "totals":
+		return ec.fieldContext_PaymentConnection_totals(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PaymentConnection", field.Name)
 }
@@ -17374,6 +17615,16 @@ func (ec *executionContext) childFields_PaymentOnAccount(ctx context.Context, fi
 		return ec.fieldContext_PaymentOnAccount_amount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PaymentOnAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_PaymentTotals(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_PaymentTotals_count(ctx, field)
+	case "amount":
+		return ec.fieldContext_PaymentTotals_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PaymentTotals", field.Name)
 }
 
 func (ec *executionContext) childFields_PermissionLabel(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -18276,6 +18527,8 @@ func (ec *executionContext) childFields_SetExchangeRatePayload(ctx context.Conte
 	switch field.Name {
 	case "rate":
 		return ec.fieldContext_SetExchangeRatePayload_rate(ctx, field)
+	case "exchangeRate":
+		return ec.fieldContext_SetExchangeRatePayload_exchangeRate(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SetExchangeRatePayload_userErrors(ctx, field)
 	}

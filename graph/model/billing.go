@@ -1,6 +1,8 @@
 package model
 
 import (
+	"time"
+
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -20,6 +22,45 @@ type Payment struct{ db.Payment }
 
 // Amount is how much was received.
 func (p Payment) Amount() Money { return Money{p.Payment.Amount, p.Currency} }
+
+// PaymentTotals are the sums of a list of payments in one currency.
+type PaymentTotals struct{ Row db.PaymentSums }
+
+// Count is how many payments there are.
+func (t PaymentTotals) Count() int64 { return t.Row.Count }
+
+// Amount is what they come to.
+func (t PaymentTotals) Amount() Money { return Money{t.Row.Amount, t.Row.Currency} }
+
+// InvoiceDownload is a download of an invoice's PDF.
+type InvoiceDownload struct{ Row db.InvoiceDownload }
+
+// At is when.
+func (d InvoiceDownload) At() time.Time { return d.Row.At.UTC() }
+
+// By is how somebody came to it.
+func (d InvoiceDownload) By() string {
+	switch {
+	case d.Row.LoginID != 0:
+		return "login"
+	case d.Row.StaffID != 0:
+		return "staff"
+	}
+	return "link"
+}
+
+// Who is the person, nil where the reader may not know or nobody does.
+func (d InvoiceDownload) Who() *string { return given(d.Row.Who) }
+
+// Address is where it was asked from, nil where the reader may not know.
+func (d InvoiceDownload) Address() *string { return given(d.Row.Address) }
+
+func given(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
 
 // PaymentAllocation is a part of a payment with its currency.
 type PaymentAllocation struct {

@@ -24,7 +24,7 @@ func (c Connection[Node, Edge]) TotalCount(ctx context.Context) (*int64, error) 
 	return &n, nil
 }
 
-// The connections of the schema. That of invoices knows its list, for its sums.
+// The connections of the schema. Those of invoices and payments know their list, for its sums.
 type (
 	// AuditConnection is a page of the audit.
 	AuditConnection struct {
@@ -65,6 +65,7 @@ type (
 	// PaymentConnection is a page of payments.
 	PaymentConnection struct {
 		Connection[*Payment, *PaymentEdge]
+		Query billing.PaymentQuery
 	}
 	// ProductConnection is a page of products.
 	ProductConnection struct {

@@ -1817,6 +1817,8 @@ type SetExchangeRateInput struct {
 type SetExchangeRatePayload struct {
 	// The rate; null when there are errors.
 	Rate *money.Decimal `json:"rate,omitempty"`
+	// The rate as it is stored; null when there are errors.
+	ExchangeRate *db.ExchangeRate `json:"exchangeRate,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }

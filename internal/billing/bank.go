@@ -52,6 +52,9 @@ func (s *Service) importStatement(ctx context.Context, rows *sheet.Sheet) (State
 		if err := im.checks.Err(); err != nil {
 			return err // undoes everything
 		}
+		if im.result.Added == 0 {
+			return nil
+		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "import.statement", After: map[string]any{"added": im.result.Added, "known": im.result.Known, "withdrawn": im.result.Withdrawn}})
 	})
 	if err != nil {

@@ -144,7 +144,30 @@ func (s *Service) Downloads(ctx context.Context, invoiceID id.Invoice) ([]db.Inv
 	if err := access.RequireOwnerOr(ctx, row.ClientID, access.ReadBilling); err != nil {
 		return nil, err
 	}
-	return s.Store.Downloads(ctx, invoiceID)
+	found, err := s.InvoiceDownloads(ctx, []id.Invoice{invoiceID})
+	return found[invoiceID], err
+}
+
+// InvoiceDownloads returns the download logs of those of the invoices whose client the actor owns, or of all for staff,
+// the newest 100 of each first; for loaders. A login does not read which person of the company it was, and from where.
+func (s *Service) InvoiceDownloads(ctx context.Context, invoices []id.Invoice) (map[id.Invoice][]db.InvoiceDownload, error) {
+	if err := access.RequireSignedIn(ctx); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Downloads(ctx, invoices...)
+	login := access.From(ctx).Kind == access.Login
+	for invoice, rows := range found {
+		if access.RequireOwnerOr(ctx, rows[0].ClientID, access.ReadBilling) != nil {
+			delete(found, invoice)
+			continue
+		}
+		for i := range rows {
+			if login && rows[i].StaffID != 0 {
+				rows[i].Who, rows[i].Address = "", ""
+			}
+		}
+	}
+	return found, err
 }
 
 // PendingWork sums up the background work that waits or is being tried again. Staff only.

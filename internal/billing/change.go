@@ -124,8 +124,12 @@ func (s *Service) settleChange(ctx context.Context, tx *db.Store, old, row db.Se
 		if err != nil {
 			return err
 		}
+		before := invoice
 		note, err := s.creditNote(ctx, tx, &invoice, CreditNoteInput{Lines: []LineInput{back}, Reason: back.Description}, &checks)
 		if err != nil {
+			return err
+		}
+		if err := auditCreditNote(ctx, tx, before, invoice, note); err != nil {
 			return err
 		}
 		change.CreditNote = &note
@@ -153,6 +157,9 @@ func (s *Service) settleChange(ctx context.Context, tx *db.Store, old, row db.Se
 		return err
 	}
 	if err := tx.AddInvoice(ctx, &made, d.lines); err != nil {
+		return err
+	}
+	if err := auditIssue(ctx, tx, made); err != nil {
 		return err
 	}
 	change.Invoice = &made

@@ -40,7 +40,7 @@ func (s *Service) IssueCreditNote(ctx context.Context, in CreditNoteInput) (db.C
 		if err != nil {
 			return 0, err
 		}
-		if err := auditState(ctx, tx, "credit_note.issue", before, invoice, map[string]any{"creditNote": note.ID, "reason": in.Reason}); err != nil {
+		if err := auditCreditNote(ctx, tx, before, invoice, note); err != nil {
 			return 0, err
 		}
 		return int64(note.ID), s.saveStates(ctx, tx, &invoice)
@@ -49,6 +49,12 @@ func (s *Service) IssueCreditNote(ctx context.Context, in CreditNoteInput) (db.C
 		return db.CreditNote{}, err
 	}
 	return s.Store.CreditNote(ctx, id.CreditNote(noteID))
+}
+
+// auditCreditNote writes what a note did to its invoice.
+func auditCreditNote(ctx context.Context, tx *db.Store, before, after db.Invoice, note db.CreditNote) error {
+	return auditState(ctx, tx, "credit_note.issue", before, after, map[string]any{"creditNote": note.ID, "number": note.Number,
+		"total": note.Total, "currency": note.Currency, "reason": note.Reason})
 }
 
 // creditNote issues a note on a locked invoice and settles it; the caller saves the invoice.

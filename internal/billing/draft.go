@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -36,7 +37,7 @@ func (s *Service) SaveDraft(ctx context.Context, in SaveDraftInput) (db.Invoice,
 			if err := tx.AddInvoice(ctx, &row, d.lines); err != nil {
 				return 0, err
 			}
-			return int64(row.ID), auditDraft(ctx, tx, "invoice.draft", db.Invoice{}, row)
+			return int64(row.ID), tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "invoice.draft", Object: row.ID.String(), After: draftState(row, d.lines)})
 		})
 		if err != nil {
 			return db.Invoice{}, err
@@ -56,8 +57,15 @@ func (s *Service) SaveDraft(ctx context.Context, in SaveDraftInput) (db.Invoice,
 			return err
 		}
 		row.ID = old.ID
-		if err := auditDraft(ctx, tx, "invoice.edit", old, row); err != nil {
+		oldLines, err := tx.InvoiceLines(ctx, old.ID)
+		if err != nil {
 			return err
+		}
+		before, after := draftState(old, oldLines), draftState(row, d.lines)
+		if !reflect.DeepEqual(before, after) {
+			if err := tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "invoice.edit", Object: row.ID.String(), Before: before, After: after}); err != nil {
+				return err
+			}
 		}
 		return tx.SaveDraft(ctx, &row, d.lines)
 	})
@@ -67,20 +75,13 @@ func (s *Service) SaveDraft(ctx context.Context, in SaveDraftInput) (db.Invoice,
 	return s.Store.Invoice(ctx, in.InvoiceID)
 }
 
-// auditDraft writes what a draft was and is; one of them may be none.
-func auditDraft(ctx context.Context, tx *db.Store, verb string, before, after db.Invoice) error {
-	entry := db.AuditEntry{Verb: verb}
-	state := func(row db.Invoice) map[string]any {
-		entry.Client, entry.Object = row.ClientID, row.ID.String()
-		return map[string]any{"total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate}
+// draftState is what the audit log keeps of a draft.
+func draftState(row db.Invoice, lines []db.InvoiceLine) map[string]any {
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = line.Description + ": " + line.Quantity.String() + " × " + line.UnitPrice.String()
 	}
-	if before.ID != 0 {
-		entry.Before = state(before)
-	}
-	if after.ID != 0 {
-		entry.After = state(after)
-	}
-	return tx.Audit(ctx, entry)
+	return map[string]any{"total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate, "notes": row.Notes, "lines": texts}
 }
 
 func lockDraft(ctx context.Context, tx *db.Store, invoiceID id.Invoice) (db.Invoice, error) {
@@ -101,7 +102,11 @@ func (s *Service) DeleteDraft(ctx context.Context, invoiceID id.Invoice) error {
 		if err != nil {
 			return err
 		}
-		if err := auditDraft(ctx, tx, "invoice.delete", row, db.Invoice{}); err != nil {
+		lines, err := tx.InvoiceLines(ctx, row.ID)
+		if err != nil {
+			return err
+		}
+		if err := tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "invoice.delete", Object: row.ID.String(), Before: draftState(row, lines)}); err != nil {
 			return err
 		}
 		return tx.DeleteDraft(ctx, invoiceID)

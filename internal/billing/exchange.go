@@ -18,8 +18,9 @@ type ExchangeRateInput struct {
 	Source   string        // "DOF", "Banxico FIX"
 }
 
-// SetExchangeRate stores a day's rate for the invoices that are issued from then on; what was issued
-// keeps the rate it had. Staff only.
+// SetExchangeRate stores a day's rate for the invoices that are issued from then on: on that day and, where no newer
+// one is stored, the db.MaxRateAge days after it. What was issued keeps the rate it had. The same rate again changes
+// nothing. Staff only. Field faults: CURRENCY_UNKNOWN (currency), REQUIRED (day, source), EXCHANGE_RATE_INVALID (rate).
 func (s *Service) SetExchangeRate(ctx context.Context, in ExchangeRateInput) (db.ExchangeRate, error) {
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.ExchangeRate{}, err
@@ -38,13 +39,32 @@ func (s *Service) SetExchangeRate(ctx context.Context, in ExchangeRateInput) (db
 	if err := checks.Err(); err != nil {
 		return db.ExchangeRate{}, err
 	}
-	row := db.ExchangeRate{Currency: in.Currency, Day: in.Day, Rate: in.Rate, Source: in.Source}
+	now := s.Now()
+	row := db.ExchangeRate{Currency: in.Currency, Day: in.Day, Rate: in.Rate, Source: in.Source, SetBy: access.From(ctx).Name, SetAt: &now}
 	return row, s.Store.InTx(ctx, func(tx *db.Store) error {
-		if err := tx.Audit(ctx, db.AuditEntry{Verb: "exchange_rate.set", Object: string(row.Currency), After: row}); err != nil {
+		if err := tx.Lock(ctx, "exchange_rate:"+string(row.Currency)); err != nil {
+			return err
+		}
+		entry := db.AuditEntry{Verb: "exchange_rate.set", Object: string(row.Currency) + " " + string(row.Day), After: rateState(row)}
+		switch old, err := tx.Rate(ctx, row.Currency, row.Day); {
+		case fault.Is(err, fault.NotFound):
+		case err != nil:
+			return err
+		case old.Rate == row.Rate && old.Source == row.Source:
+			row = old
+			return nil
+		default:
+			entry.Before = rateState(old)
+		}
+		if err := tx.Audit(ctx, entry); err != nil {
 			return err
 		}
 		return tx.SaveRate(ctx, &row)
 	})
+}
+
+func rateState(row db.ExchangeRate) map[string]any {
+	return map[string]any{"rate": row.Rate, "source": row.Source}
 }
 
 // ExchangeRates lists the newest hundred rates of a currency. Staff only.

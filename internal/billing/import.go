@@ -64,10 +64,11 @@ func (s *Service) ImportInvoices(ctx context.Context, file io.Reader) (ImportRes
 		if err := im.checks.Err(); err != nil {
 			return err // undoes everything
 		}
-		if im.result.Invoices > 0 {
-			if err := tx.Enqueue(ctx, im.folios); err != nil {
-				return err
-			}
+		if im.result.Invoices == 0 {
+			return nil
+		}
+		if err := tx.Enqueue(ctx, im.folios); err != nil {
+			return err
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "import.invoices", After: map[string]any{"invoices": im.result.Invoices, "existing": im.result.Existing}})
 	})
@@ -324,7 +325,10 @@ func (im *importer) flush() error {
 	}
 	im.folios.Last = first + int64(kept) - 1
 	im.result.Invoices += kept
-	return im.tx.AddInvoices(im.ctx, rows, lines)
+	if err := im.tx.AddInvoices(im.ctx, rows, lines); err != nil {
+		return err
+	}
+	return auditIssue(im.ctx, im.tx, rows...)
 }
 
 // satKeys reads the SAT's keys that the lines of a batch name.

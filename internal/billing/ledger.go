@@ -190,23 +190,38 @@ func (s *Service) ApplyCredit(ctx context.Context, in CreditInput) (db.Invoice, 
 // ReleaseCredit takes credit that was applied to an invoice back to its client. Staff only.
 func (s *Service) ReleaseCredit(ctx context.Context, in CreditInput) (db.Invoice, error) {
 	return s.moveCredit(ctx, in, "release_credit", func(tx *db.Store, row *db.Invoice) error {
-		settling, err := tx.Settling(ctx, row.ID)
+		applied, err := appliedCredit(ctx, tx, row.ID)
 		if err != nil {
 			return err
 		}
-		var applied money.Minor
-		for _, part := range settling {
-			if part.PaymentID == 0 {
-				applied = part.Amount
-			}
-		}
 		if in.Amount > applied {
-			return fault.New(fault.Conflict, "CREDIT_TOO_LOW")
+			var checks fault.Checks
+			checks.Add("amount", "CREDIT_ABOVE_APPLIED")
+			return checks.Err()
 		}
 		_, err = tx.AddEntries(ctx, moveEntries(ctx, *row, db.EntryCreditReleased, -in.Amount, 0))
 		s.settle(row, -in.Amount, 0)
 		return err
 	})
+}
+
+// AppliedCredit returns how much of an invoice its client's credit has paid, in minor units of its currency: as much
+// as ReleaseCredit can take back. Staff only.
+func (s *Service) AppliedCredit(ctx context.Context, invoiceID id.Invoice) (money.Minor, error) {
+	if err := access.RequireCapability(ctx, access.ReadBilling); err != nil {
+		return 0, err
+	}
+	return appliedCredit(ctx, s.Store, invoiceID)
+}
+
+func appliedCredit(ctx context.Context, store *db.Store, invoiceID id.Invoice) (applied money.Minor, err error) {
+	settling, err := store.Settling(ctx, invoiceID)
+	for _, part := range settling {
+		if part.PaymentID == 0 {
+			applied = part.Amount
+		}
+	}
+	return applied, err
 }
 
 func (s *Service) moveCredit(ctx context.Context, in CreditInput, verb string, move func(*db.Store, *db.Invoice) error) (db.Invoice, error) {

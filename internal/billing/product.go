@@ -100,6 +100,9 @@ func (s *Service) SaveProduct(ctx context.Context, in ProductInput) (db.Product,
 			if err != nil {
 				return err
 			}
+			if row.CreatedAt, row.UpdatedAt = old.CreatedAt, old.UpdatedAt; row == old {
+				return nil
+			}
 			before = old
 		}
 		if err := tx.SaveProduct(ctx, &row); err != nil {

@@ -145,6 +145,9 @@ func (s *Service) invoiceServices(ctx context.Context, tx *db.Store, services []
 	if err := tx.AddInvoices(ctx, rows, lines); err != nil {
 		return 0, err
 	}
+	if err := auditIssue(ctx, tx, rows...); err != nil {
+		return 0, err
+	}
 	periods, moved, jobs := []db.ServicePeriod{}, []*db.Service{}, []db.Job{}
 	for i, g := range owners {
 		jobs = append(jobs, s.renderJob(rows[i]), Changed(rows[i]))

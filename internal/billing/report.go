@@ -36,10 +36,19 @@ func (s *Service) PaidPerMonth(ctx context.Context, from, to date.Date) ([]db.Mo
 	return s.Store.PaidPerMonth(ctx, from, to)
 }
 
+// fileFilter is filter for a file: who reaches no client's invoices is refused, rather than given a file without any.
+func (s *Service) fileFilter(ctx context.Context, query InvoiceQuery) (db.InvoiceFilter, error) {
+	filter, err := s.filter(ctx, query)
+	if err == nil && !filter.Reach.All && len(filter.Reach.Clients) == 0 {
+		err = fault.New(fault.Forbidden, "PERMISSION_REQUIRED").With("permission", string(access.Invoices))
+	}
+	return filter, err
+}
+
 // ExportInvoices writes the invoices of a list as CSV while it reads them, so that any number needs
 // constant memory. Cells that a spreadsheet would take for a formula begin with an apostrophe.
 func (s *Service) ExportInvoices(ctx context.Context, query InvoiceQuery, w io.Writer) error {
-	filter, err := s.filter(ctx, query)
+	filter, err := s.fileFilter(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -89,7 +98,7 @@ const maxZip = 5000
 // WriteZIP writes the PDF files of a list of invoices (a month, a selection) as a ZIP while it reads
 // them; one that is not rendered yet is rendered on the way. Each goes into the download log.
 func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer, address string) error {
-	filter, err := s.filter(ctx, query)
+	filter, err := s.fileFilter(ctx, query)
 	if err != nil {
 		return err
 	}

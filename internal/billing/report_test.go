@@ -150,9 +150,24 @@ func TestExport(t *testing.T) {
 	if err != nil || len(archive.File) != 2 || archive.File[0].Name != "F-1.pdf" {
 		t.Fatalf("%v %v", archive, err)
 	}
-	log := must(t, func() ([]db.InvoiceDownload, error) { return w.store.Downloads(t.Context(), row.ID) })
-	if len(log) != 1 {
-		t.Fatalf("%d downloads logged", len(log))
+	log := must(t, func() ([]db.InvoiceDownload, error) { return w.Downloads(w.staff(), row.ID) })
+	if len(log) != 1 || log[0].LoginID != 1 || log[0].StaffID != 0 || log[0].Address != "192.0.2.1" || log[0].Who != "persona@cliente.example" || log[0].At.IsZero() {
+		t.Fatalf("logged: %+v", log)
+	}
+	if _, err := w.Downloads(w.login(access.Invoices), row.ID); !fault.Is(err, fault.Forbidden) {
+		t.Errorf("a sub-account reads who downloaded: %v", err)
+	}
+	if seen := must(t, func() (map[id.Invoice][]db.InvoiceDownload, error) {
+		return w.InvoiceDownloads(w.login(access.Invoices), []id.Invoice{row.ID})
+	}); len(seen) != 0 {
+		t.Errorf("a sub-account reads who downloaded: %+v", seen)
+	}
+	owner := access.With(t.Context(), access.Actor{Kind: access.Login, Login: 1, Grants: []access.Grant{{Client: w.client.ID, Owner: true}}})
+	file := must(t, func() (billing.Download, error) { return w.OpenInvoicePDF(w.staff(), row.ID, "192.0.2.9") })
+	_ = file.Close()
+	log = must(t, func() ([]db.InvoiceDownload, error) { return w.Downloads(owner, row.ID) })
+	if len(log) != 2 || log[0].StaffID != 1 || log[0].Who != "" || log[0].Address != "" || log[1].Who == "" {
+		t.Errorf("the owner reads %+v", log)
 	}
 }
 

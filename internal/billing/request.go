@@ -68,10 +68,14 @@ func auditState(ctx context.Context, tx *db.Store, verb string, before, after db
 	return tx.Audit(ctx, db.AuditEntry{Client: after.ClientID, Verb: verb, Object: after.ID.String(), Before: state(before), After: now})
 }
 
-// auditIssue writes that an invoice became final.
-func auditIssue(ctx context.Context, tx *db.Store, row db.Invoice) error {
-	return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "invoice.issue", Object: row.ID.String(), After: map[string]any{
-		"number": row.Number, "total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate}})
+// auditIssue writes that invoices became final, whoever or whatever issued them.
+func auditIssue(ctx context.Context, tx *db.Store, rows ...db.Invoice) error {
+	entries := make([]db.AuditEntry, len(rows))
+	for i, row := range rows {
+		entries[i] = db.AuditEntry{Client: row.ClientID, Verb: "invoice.issue", Object: row.ID.String(), After: map[string]any{
+			"number": row.Number, "total": row.Total, "currency": row.Currency, "issueDate": row.IssueDate, "dueDate": row.DueDate}}
+	}
+	return tx.Audit(ctx, entries...)
 }
 
 // actorName names who acts, for the ledger.

@@ -160,6 +160,9 @@ func (s *Service) SetServiceState(ctx context.Context, in ServiceStateInput) (db
 		if row.Status == db.ServiceEnded || row.EndsOn != "" && row.NextOn >= row.EndsOn {
 			row.NextOn = ""
 		}
+		if row == before {
+			return nil
+		}
 		if err := auditService(ctx, tx, "service."+serviceVerbs[row.Status], before, row); err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ var shapes = map[string]string{
 	"download": "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14",
 	"upload":   "M12 15V4M7.5 8.5L12 4l4.5 4.5M5 20h14",
 	"chart":    "M4 20h16M7 16v-4M12 16V7M17 16v-7",
+	"exchange": "M4 8h14.5l-3.5-3.5M20 16H5.5l3.5 3.5",
 	"cash":     "M3 7h18v10H3zM12 14.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM6.5 10v4M17.5 10v4",
 	"box":      "M4 8l8-4 8 4v8l-8 4-8-4zM4 8l8 4 8-4M12 12v8",
 	"mail":     "M3.5 6h17v12h-17zM3.5 7l8.5 6.5L20.5 7",
@@ -97,7 +98,7 @@ func Icon(name, class string) templ.Component {
 		var templ_7745c5c3_Var4 string
 		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(shapes[name])
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 48, Col: 24}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/component/icon.templ`, Line: 49, Col: 24}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {

@@ -66,6 +66,7 @@ func (c *Console) Routes() []layout.Route {
 		c.productTable(),
 		c.serviceTable(),
 		c.reportTable(),
+		c.rateTable(),
 		c.fiscalTable(),
 		c.satKeyRoutes(),
 		c.documentRoutes(),
@@ -187,7 +188,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, title
 }
 
 // sections are where the pages belong that have an address of their own below another section's.
-var sections = map[string]string{"renovaciones": "productos", "servicios": "clientes", "contactos": "clientes", "banco": "pagos", "pasarela": "pagos"}
+var sections = map[string]string{"renovaciones": "productos", "servicios": "clientes", "contactos": "clientes", "tipos-de-cambio": "informes", "banco": "pagos", "pasarela": "pagos"}
 
 // marked notes which of the links leads to where the reader is.
 func marked(address string, links []layout.Link) []layout.Link {

@@ -20,8 +20,10 @@ type settlement struct {
 	LateFees    []db.Invoice
 	Origin      *db.Invoice // of a late fee: the invoice that was late
 	Credit      money.Minor // of the client, in the invoice's currency
+	Applied     money.Minor // of the client's credit to the invoice
 	Close       closeForm
 	Apply       creditForm
+	Release     creditForm
 }
 
 // closeForm is the form that cancels an invoice or writes it off, as it was sent.
@@ -31,7 +33,7 @@ type closeForm struct {
 	Errors fieldErrors
 }
 
-// creditForm is the form that pays an invoice from the client's credit, as it was sent.
+// creditForm is a form that moves the client's credit to an invoice or back, as it was sent.
 type creditForm struct {
 	Amount     string
 	RequestKey string
@@ -44,6 +46,7 @@ type invoiceForms struct {
 	pause   *pauseForm
 	close   *closeForm
 	credit  *creditForm
+	release *creditForm
 }
 
 func (c *Console) settlement(ctx context.Context, row db.Invoice, forms invoiceForms) (settlement, error) {
@@ -76,6 +79,13 @@ func (c *Console) settlement(ctx context.Context, row db.Invoice, forms invoiceF
 	out.Apply = creditForm{Amount: money.FormatPlain(min(out.Credit, row.Balance), row.Currency), RequestKey: rand.Text()}
 	if forms.credit != nil {
 		out.Apply = *forms.credit
+	}
+	if out.Applied, err = c.Billing.AppliedCredit(ctx, row.ID); err != nil {
+		return out, err
+	}
+	out.Release = creditForm{Amount: money.FormatPlain(out.Applied, row.Currency), RequestKey: rand.Text()}
+	if forms.release != nil {
+		out.Release = *forms.release
 	}
 	if forms.close != nil {
 		out.Close = *forms.close
@@ -189,9 +199,9 @@ func (c *Console) moveCredit(w http.ResponseWriter, r *http.Request) error {
 	}
 	form := creditForm{Amount: r.PostFormValue("amount"), RequestKey: r.PostFormValue("requestKey")}
 	in := billing.CreditInput{InvoiceID: row.ID, RequestKey: form.RequestKey}
-	verb := c.Billing.ApplyCredit
+	verb, forms, done := c.Billing.ApplyCredit, invoiceForms{credit: &form}, "billing.flash.credit"
 	if r.PostFormValue("accion") == "liberar" {
-		verb = c.Billing.ReleaseCredit
+		verb, forms, done = c.Billing.ReleaseCredit, invoiceForms{release: &form}, "billing.flash.released"
 	}
 	if in.Amount, err = money.ParseMinor(form.Amount, row.Currency); err != nil {
 		var checks fault.Checks
@@ -202,12 +212,12 @@ func (c *Console) moveCredit(w http.ResponseWriter, r *http.Request) error {
 	}
 	if errs, ok := invalid(ctx, err); ok {
 		form.Errors = errs
-		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, invoiceForms{credit: &form})
+		return c.showInvoice(w, r, http.StatusUnprocessableEntity, row, forms)
 	}
 	if err != nil {
 		return err
 	}
-	layout.Flash(w, r, "billing.flash.credit")
+	layout.Flash(w, r, done)
 	return layout.Redirect(w, r, invoicePath(row.ID))
 }
 

@@ -78,7 +78,7 @@ func newWorld(tb testing.TB) *world {
 	w.account = &account.Service{Store: store, Now: clock, Limiter: unlimited{}, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: secrets}
 	c := New(Config{
 		Account: w.account, Billing: bills,
-		Reminder: w.rules, Outbox: store.OutboxState, Downloads: store.Downloads, Mailbox: true, Now: clock,
+		Reminder: w.rules, Outbox: store.OutboxState, Downloads: w.billing.Downloads, Mailbox: true, Now: clock,
 	})
 	if err := store.AddStaff(tb.Context(), &db.Staff{Name: staff.Name, Email: "cobranza@hospedaje.example", PasswordHash: "x", Language: locale.Spanish, Role: access.Admin, Active: true}); err != nil {
 		tb.Fatal(err)
