@@ -31,7 +31,7 @@ type Company struct {
 	Language       string     `bun:"language,nullzero,default:'es-MX'" json:"-"` // of pages for who has chosen none
 	StaffFactor    bool       `bun:"staff_second_factor" json:"-"`               // staff must prove a second factor
 	VerifyContacts bool       `bun:"verify_contacts" json:"-"`                   // new contacts are mailed once they confirmed their address
-	VerifySince    *time.Time `bun:"verify_since" json:"-"`                      // contacts added before need no confirmation
+	VerifySince    *time.Time `bun:"verify_since" json:"-"`                      // addresses given before need no confirmation
 	UpdatedAt      time.Time  `bun:"updated_at" json:"-"`
 }
 
@@ -96,7 +96,15 @@ func (s *Store) StaffSecondFactor(ctx context.Context) (bool, error) {
 	return required, translate(err)
 }
 
-// Unverified reports whether the contact must confirm its address before it is mailed.
+// Unverified reports whether the contact must confirm its address before it is reminded: the company wants
+// it of addresses that were given or changed since then.
 func (c Company) Unverified(k Contact) bool {
-	return c.VerifyContacts && c.VerifySince != nil && !k.CreatedAt.Before(*c.VerifySince) && !strings.EqualFold(k.VerifiedEmail, k.Email)
+	given := k.CreatedAt
+	if k.AddressChangedAt != nil {
+		given = *k.AddressChangedAt
+	}
+	return c.VerifyContacts && c.VerifySince != nil && !given.Before(*c.VerifySince) && !strings.EqualFold(k.VerifiedEmail, k.Email)
 }
+
+// unverified is [Company.Unverified] of the contact k in SQL.
+const unverified = "company.verify_contacts AND coalesce(k.address_changed_at, k.created_at) >= company.verify_since AND lower(k.verified_email) <> lower(k.email)"

@@ -33,11 +33,12 @@ type Contact struct {
 	Timezone    string       `bun:"timezone"`
 	Topics      []mail.Topic `bun:"topics,array"`
 	Bounce
-	VerifiedEmail string     `bun:"verified_email"` // the address that the person confirmed; another one is not confirmed
-	VerifiedAt    *time.Time `bun:"verified_at"`
-	CreatedAt     time.Time  `bun:"created_at,nullzero,default:now()"`
-	UpdatedAt     time.Time  `bun:"updated_at,nullzero,default:now()"`
-	DeletedAt     *time.Time `bun:"deleted_at"`
+	VerifiedEmail    string     `bun:"verified_email"` // the address that the person confirmed; another one is not confirmed
+	VerifiedAt       *time.Time `bun:"verified_at"`
+	AddressChangedAt *time.Time `bun:"address_changed_at"` // nil: the address is the first one
+	CreatedAt        time.Time  `bun:"created_at,nullzero,default:now()"`
+	UpdatedAt        time.Time  `bun:"updated_at,nullzero,default:now()"`
+	DeletedAt        *time.Time `bun:"deleted_at"`
 }
 
 // Name is how the contact is shown: the person, else the company, else the address.

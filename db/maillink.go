@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -46,6 +47,22 @@ func (s *Store) VerifyAddress(ctx context.Context, contactID id.Contact, email s
 	_, err := s.idb.NewUpdate().Table("contact").Set("verified_email = ?", email).Set("verified_at = ?", now).Where("id = ?", contactID).
 		Where("lower(email) = lower(?)", email).Exec(ctx)
 	return translate(err)
+}
+
+// UnverifiedContacts returns those of the contacts that must confirm their address before they are reminded,
+// with their clients.
+func (s *Store) UnverifiedContacts(ctx context.Context, ids []id.Contact) (map[id.Contact]id.Client, error) {
+	found := map[id.Contact]id.Client{}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	rows := []Contact{}
+	err := s.idb.NewSelect().Model(&rows).ModelTableExpr("contact AS k").Column("k.id", "k.client_id").Join("JOIN company ON true").
+		Where("k.id IN (?)", bun.List(ids)).Where("k.deleted_at IS NULL").Where(unverified).Scan(ctx)
+	for _, row := range rows {
+		found[row.ID] = row.ClientID
+	}
+	return found, translate(err)
 }
 
 // SetVerifyContacts turns the confirmation of new contacts' addresses on, from the moment, or off.

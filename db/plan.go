@@ -256,7 +256,7 @@ WITH calendar AS MATERIALIZED (
 	UNION ALL
 	SELECT j.invoice_id, j.step_id, j.anchor, j.days, k.id, j.client_id, j.send_at, k.email, k.language,
 		CASE WHEN j.reason <> '' THEN j.reason WHEN k.bounced_email <> '' AND lower(k.bounced_email) = lower(k.email) THEN 'bounced'
-			WHEN company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email) THEN 'unverified' ELSE '' END
+			WHEN ` + unverified + ` THEN 'unverified' ELSE '' END
 	FROM judged AS j JOIN contact AS k ON k.client_id = j.client_id AND k.deleted_at IS NULL AND 'invoice' = ANY (k.topics)
 		AND j.base >= (k.created_at AT TIME ZONE j.timezone)::date
 	LEFT JOIN company ON true

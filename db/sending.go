@@ -99,7 +99,7 @@ SELECT d.id, d.invoice_id, d.step_id, d.contact_id, d.client_id, d.send_at, d.at
 	CASE WHEN k.id IS NULL THEN c.name ELSE coalesce(nullif(trim(k.firstname || ' ' || k.lastname), ''), nullif(k.companyname, ''), k.email) END,
 	coalesce(k.email, c.email), coalesce(k.language, c.language), k.deleted_at IS NOT NULL, 'invoice' = ANY (coalesce(k.topics, c.topics)),
 	lower(coalesce(k.bounced_email, c.bounced_email)) = lower(coalesce(k.email, c.email)),
-	coalesce(company.verify_contacts AND k.created_at >= company.verify_since AND lower(k.verified_email) <> lower(k.email), false),
+	coalesce(` + unverified + `, false),
 	s.anchor, s.days, p.send_from::text, p.send_until::text, p.business_days, p.attach_pdf, p.consolidate, p.catch_up_days, f.xml, coalesce(f.uuid::text, ''),
 	EXISTS (SELECT FROM delivery AS n JOIN reminder_step AS ns ON ns.id = n.step_id WHERE n.invoice_id = d.invoice_id AND coalesce(n.contact_id, 0) = d.contact_id
 		AND (CASE ns.anchor WHEN 'issue' THEN i.issue_date ELSE i.due_date END + ns.days, n.id) > (CASE s.anchor WHEN 'issue' THEN i.issue_date ELSE i.due_date END + s.days, d.id)

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/gen"
@@ -17,6 +18,16 @@ import (
 
 func (r *contactResolver) Client(ctx context.Context, obj *db.Contact) (*db.Client, error) {
 	return found(load(ctx).clients.Load(ctx, obj.ClientID))
+}
+
+func (r *contactResolver) AddressState(ctx context.Context, obj *db.Contact) (model.AddressState, error) {
+	if obj.VerifiedEmail != "" && strings.EqualFold(obj.VerifiedEmail, obj.Email) {
+		return model.AddressStateConfirmed, nil
+	}
+	if waits, err := load(ctx).waiting.Load(ctx, obj.ID); waits || err != nil {
+		return model.AddressStateWaiting, err
+	}
+	return model.AddressStateNotNeeded, nil
 }
 
 func (r *contactResolver) SubAccount(ctx context.Context, obj *db.Contact) (*account.Access, error) {
@@ -43,6 +54,12 @@ func (r *mutationResolver) DeleteContact(ctx context.Context, input model.Delete
 		payload.ContactID = &input.ContactID
 	}
 	return payload, err
+}
+
+func (r *mutationResolver) RequestContactVerification(ctx context.Context, input model.RequestContactVerificationInput) (*model.RequestContactVerificationPayload, error) {
+	row, err := r.changeAccess(ctx, input.ContactID, r.Account.RequestVerification)
+	wrong, err := userErrors(ctx, err, "contactId", splitPath)
+	return &model.RequestContactVerificationPayload{Contact: row, UserErrors: wrong}, err
 }
 
 func (r *mutationResolver) SetSubAccount(ctx context.Context, input model.SetSubAccountInput) (*model.SetSubAccountPayload, error) {

@@ -81,7 +81,15 @@ func (r *mutationResolver) ClearBounce(ctx context.Context, input model.ClearBou
 
 func (r *mutationResolver) SetVerifyContacts(ctx context.Context, input model.SetVerifyContactsInput) (*model.SetVerifyContactsPayload, error) {
 	wrong, err := userErrors(ctx, r.Reminder.SetVerifyContacts(ctx, input.Required), "", splitPath)
-	return &model.SetVerifyContactsPayload{UserErrors: wrong}, err
+	payload := &model.SetVerifyContactsPayload{UserErrors: wrong}
+	if len(wrong) == 0 {
+		payload.Required = &input.Required
+	}
+	return payload, err
+}
+
+func (r *queryResolver) VerifyContacts(ctx context.Context) (*bool, error) {
+	return pointer(r.Reminder.VerifiesContacts(ctx))
 }
 
 func (r *queryResolver) ReminderDashboard(ctx context.Context) (*model.ReminderDashboard, error) {

@@ -25,6 +25,7 @@ type loaders struct {
 	clients   *dataloadgen.Loader[id.Client, *db.Client]
 	contacts  *dataloadgen.Loader[id.Contact, *db.Contact]
 	access    *dataloadgen.Loader[id.Contact, *account.Access]
+	waiting   *dataloadgen.Loader[id.Contact, bool] // whose address is not confirmed
 	owners    *dataloadgen.Loader[id.Client, *account.Access]
 	invoices  *dataloadgen.Loader[id.Invoice, *model.Invoice]
 	lines     *dataloadgen.Loader[id.Invoice, []db.InvoiceLine]
@@ -67,6 +68,7 @@ func (r *resolver) newLoaders() *loaders {
 			}
 			return byID, err
 		}),
+		waiting: mapLoader(r.Account.UnverifiedContacts),
 		access: mapLoader(func(ctx context.Context, ids []id.Contact) (map[id.Contact]*account.Access, error) {
 			found, err := r.Account.AccessByContact(ctx, ids)
 			byID := make(map[id.Contact]*account.Access, len(found))

@@ -68,7 +68,7 @@ func newWorld(tb testing.TB, change ...func(*graph.Config)) *world {
 	w.must(err)
 	w.account = &account.Service{Store: w.store, Now: now, Limiter: &limiter{counts: map[string]int{}}, Argon: account.Argon{Memory: 64, Passes: 1}, Secrets: secrets, Passkeys: passkeys}
 	w.billing = &billing.Service{Store: w.store, Now: now, Files: files}
-	w.reminder = &reminder.Service{Store: w.store, Now: now}
+	w.reminder = &reminder.Service{Store: w.store, Now: now, LinkURL: func(kind, token string) string { return "/" + kind + "/" + token }}
 	ring, err := fiscal.NewKeyring("k", map[string][]byte{"k": bytes.Repeat([]byte{1}, 32)})
 	w.must(err)
 	w.fiscal = &fiscal.Service{Store: w.store, Now: now, Keyring: ring}

@@ -43,11 +43,11 @@ var (
 
 // forPeople are the jobs that a person waits for: invitations, passwords, alerts, confirmations.
 var forPeople = map[string]bool{
-	account.LinkJob{}.Kind():    true,
-	account.AlertJob{}.Kind():   true,
-	account.AccessJob{}.Kind():  true,
-	account.ResetJob{}.Kind():   true,
-	reminder.VerifyJob{}.Kind(): true,
+	account.LinkJob{}.Kind():   true,
+	account.AlertJob{}.Kind():  true,
+	account.AccessJob{}.Kind(): true,
+	account.ResetJob{}.Kind():  true,
+	account.VerifyJob{}.Kind(): true,
 }
 
 // Config is what a worker process needs.
@@ -100,7 +100,7 @@ func New(config Config) *Worker {
 		account.AccessJob{}.Kind():   handle(w.Account.SendAccess),
 		account.ResetJob{}.Kind():    handle(w.Account.SendReset),
 		reminder.NoticeJob{}.Kind():  handle(w.Reminder.SendNotice),
-		reminder.VerifyJob{}.Kind():  handle(w.Reminder.SendVerification),
+		account.VerifyJob{}.Kind():   handle(w.Reminder.SendVerification),
 		reminder.RunJob{}.Kind():     handle(w.Reminder.FinishRun),
 		billing.ChangedJob{}.Kind():  handle(w.Fiscal.Follow),
 		billing.RefundedJob{}.Kind(): handle(w.Fiscal.FollowRefund),

@@ -140,7 +140,7 @@ func TestPeopleDoNotWaitForReminders(t *testing.T) {
 		}
 		return false
 	})
-	if err := o.store.Enqueue(t.Context(), reminder.VerifyJob{ContactID: contact.ID, Ref: "1"}); err != nil {
+	if err := o.store.Enqueue(t.Context(), account.VerifyJob{ContactID: contact.ID, Email: contact.Email, Ref: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	o.eventually(8*time.Second, "the confirmation has arrived", func() bool { return o.arrived("aurora.example") == 1 })

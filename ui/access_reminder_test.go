@@ -43,6 +43,7 @@ var reminderDocuments = map[string]string{
 	"Query.reminderRuns":              `{ reminderRuns { askedBy } }`,
 	"Query.lateFeeRules":              `{ lateFeeRules { id } }`,
 	"Query.reminderDashboard":         `{ reminderDashboard { alerts } }`,
+	"Query.verifyContacts":            `{ verifyContacts }`,
 	"Query.deliveryFailures":          `{ deliveryFailures { reason } }`,
 	"Query.previewDelivery":           `{ previewDelivery(id: "del_999999") { subject } }`,
 	"Query.bouncedAddresses":          `{ bouncedAddresses(client: "{client}") { email } }`,

@@ -26,6 +26,8 @@ import (
 type ContactResolver interface {
 	Client(ctx context.Context, obj *db.Contact) (*db.Client, error)
 
+	AddressState(ctx context.Context, obj *db.Contact) (model.AddressState, error)
+
 	SubAccount(ctx context.Context, obj *db.Contact) (*account.Access, error)
 }
 type SubAccountResolver interface {
@@ -504,6 +506,29 @@ func (ec *executionContext) fieldContext_Contact_timezone(_ context.Context, fie
 	return graphql.NewScalarFieldContext("Contact", field, false, false, "String")
 }
 
+func (ec *executionContext) _Contact_addressState(ctx context.Context, field graphql.CollectedField, obj *db.Contact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Contact_addressState(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Contact().AddressState(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AddressState) graphql.Marshaler {
+			return ec.marshalNAddressState2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐAddressState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Contact_addressState(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Contact", field, true, true, "AddressState")
+}
+
 func (ec *executionContext) _Contact_topics(ctx context.Context, field graphql.CollectedField, obj *db.Contact) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -824,6 +849,70 @@ func (ec *executionContext) _DeleteContactPayload_userErrors(ctx context.Context
 func (ec *executionContext) fieldContext_DeleteContactPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "DeleteContactPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RequestContactVerificationPayload_contact(ctx context.Context, field graphql.CollectedField, obj *model.RequestContactVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RequestContactVerificationPayload_contact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contact, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *db.Contact) graphql.Marshaler {
+			return ec.marshalOContact2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐContact(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RequestContactVerificationPayload_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RequestContactVerificationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Contact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RequestContactVerificationPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.RequestContactVerificationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RequestContactVerificationPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RequestContactVerificationPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RequestContactVerificationPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -1699,6 +1788,48 @@ func UnmarshalDeleteContactInput(ctx context.Context, raw any) (model.DeleteCont
 	return out, err
 }
 
+func (ec *executionContext) unmarshalInputRequestContactVerificationInput(ctx context.Context, obj any) (model.RequestContactVerificationInput, error) {
+	var it model.RequestContactVerificationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"contactId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "contactId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("contactId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ContactID = data
+		}
+	}
+	return it, nil
+}
+
+// UnmarshalRequestContactVerificationInput unmarshals raw into the RequestContactVerificationInput input type, using the
+// unmarshaler bound to ctx's request. Call it from a resolver to decode an input
+// object that was not passed as a field argument.
+//
+// ctx must come from a gqlgen request; outside one there is no unmarshaler to use
+// and the returned error says so.
+func UnmarshalRequestContactVerificationInput(ctx context.Context, raw any) (model.RequestContactVerificationInput, error) {
+	var out model.RequestContactVerificationInput
+	err := graphql.UnmarshalNamedInputFromContext(ctx, "RequestContactVerificationInput", raw, &out)
+	return out, err
+}
+
 func (ec *executionContext) unmarshalInputSetEmailPreferencesInput(ctx context.Context, obj any) (model.SetEmailPreferencesInput, error) {
 	var it model.SetEmailPreferencesInput
 	if obj == nil {
@@ -2097,6 +2228,12 @@ func (ec *executionContext) _Contact(ctx context.Context, sel ast.SelectionSet, 
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "addressState":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Contact_addressState(ctx, field, obj)
+				})
 		case "topics":
 			out.Values[i] = ec._Contact_topics(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2240,6 +2377,44 @@ func (ec *executionContext) _DeleteContactPayload(ctx context.Context, sel ast.S
 			}
 		case "userErrors":
 			out.Values[i] = ec._DeleteContactPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	if n := len(deferred.Defers); n > 0 {
+		atomic.AddInt32(&ec.Deferred, int32(min(n, math.MaxInt32)))
+		ec.ProcessDeferredGroup(deferred)
+	}
+
+	return out
+}
+
+var requestContactVerificationPayloadImplementors = []string{"RequestContactVerificationPayload"}
+
+func (ec *executionContext) _RequestContactVerificationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RequestContactVerificationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, requestContactVerificationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := graphql.NewDeferredGroup(ctx)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RequestContactVerificationPayload")
+		case "contact":
+			out.Values[i] = ec._RequestContactVerificationPayload_contact(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._RequestContactVerificationPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2508,6 +2683,16 @@ func (ec *executionContext) marshalNAddContactPayload2ᚖgithubᚗcomᚋnubedigi
 	return ec._AddContactPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNAddressState2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐAddressState(ctx context.Context, v any) (model.AddressState, error) {
+	var res model.AddressState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAddressState2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐAddressState(ctx context.Context, sel ast.SelectionSet, v model.AddressState) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNContact2ᚕᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋdbᚐContactᚄ(ctx context.Context, sel ast.SelectionSet, v []*db.Contact) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -2572,6 +2757,19 @@ func (ec *executionContext) marshalNDeleteContactPayload2ᚖgithubᚗcomᚋnubed
 		return graphql.Null
 	}
 	return ec._DeleteContactPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRequestContactVerificationInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestContactVerificationInput(ctx context.Context, v any) (model.RequestContactVerificationInput, error) {
+	res, err := ec.unmarshalInputRequestContactVerificationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRequestContactVerificationPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestContactVerificationPayload(ctx context.Context, sel ast.SelectionSet, v *model.RequestContactVerificationPayload) graphql.Marshaler {
+	if v == nil {
+		graphql.AddInvalidNullError(ctx, "RequestContactVerificationPayload!")
+		return graphql.Null
+	}
+	return ec._RequestContactVerificationPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSetEmailPreferencesInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐSetEmailPreferencesInput(ctx context.Context, v any) (model.SetEmailPreferencesInput, error) {

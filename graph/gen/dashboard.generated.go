@@ -869,6 +869,29 @@ func (ec *executionContext) fieldContext_SendDeliveryToMePayload_userErrors(_ co
 	return fc, nil
 }
 
+func (ec *executionContext) _SetVerifyContactsPayload_required(ctx context.Context, field graphql.CollectedField, obj *model.SetVerifyContactsPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SetVerifyContactsPayload_required(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Required, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SetVerifyContactsPayload_required(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SetVerifyContactsPayload", field, false, false, "Boolean")
+}
+
 func (ec *executionContext) _SetVerifyContactsPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.SetVerifyContactsPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1553,6 +1576,11 @@ func (ec *executionContext) _SetVerifyContactsPayload(ctx context.Context, sel a
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("SetVerifyContactsPayload")
+		case "required":
+			out.Values[i] = ec._SetVerifyContactsPayload_required(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._SetVerifyContactsPayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

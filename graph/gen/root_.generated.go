@@ -394,27 +394,28 @@ type ComplexityRoot struct {
 	}
 
 	Contact struct {
-		Address1    func(childComplexity int) int
-		Address2    func(childComplexity int) int
-		City        func(childComplexity int) int
-		Client      func(childComplexity int) int
-		Companyname func(childComplexity int) int
-		Country     func(childComplexity int) int
-		CreatedAt   func(childComplexity int) int
-		Email       func(childComplexity int) int
-		Firstname   func(childComplexity int) int
-		ID          func(childComplexity int) int
-		Language    func(childComplexity int) int
-		Lastname    func(childComplexity int) int
-		Name        func(childComplexity int) int
-		Phonenumber func(childComplexity int) int
-		Postcode    func(childComplexity int) int
-		State       func(childComplexity int) int
-		SubAccount  func(childComplexity int) int
-		TaxID       func(childComplexity int) int
-		Timezone    func(childComplexity int) int
-		Topics      func(childComplexity int) int
-		UpdatedAt   func(childComplexity int) int
+		Address1     func(childComplexity int) int
+		Address2     func(childComplexity int) int
+		AddressState func(childComplexity int) int
+		City         func(childComplexity int) int
+		Client       func(childComplexity int) int
+		Companyname  func(childComplexity int) int
+		Country      func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Email        func(childComplexity int) int
+		Firstname    func(childComplexity int) int
+		ID           func(childComplexity int) int
+		Language     func(childComplexity int) int
+		Lastname     func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Phonenumber  func(childComplexity int) int
+		Postcode     func(childComplexity int) int
+		State        func(childComplexity int) int
+		SubAccount   func(childComplexity int) int
+		TaxID        func(childComplexity int) int
+		Timezone     func(childComplexity int) int
+		Topics       func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
 	}
 
 	ContactConnection struct {
@@ -960,114 +961,115 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		AcceptHandover           func(childComplexity int, input model.AcceptHandoverInput) int
-		AcceptInvitation         func(childComplexity int, input model.AcceptInvitationInput) int
-		AddClient                func(childComplexity int, input model.AddClientInput) int
-		AddClientGroup           func(childComplexity int, input model.AddClientGroupInput) int
-		AddContact               func(childComplexity int, input model.AddContactInput) int
-		AddHoliday               func(childComplexity int, input model.AddHolidayInput) int
-		AddPasskey               func(childComplexity int, input model.AddPasskeyInput) int
-		AddService               func(childComplexity int, input model.AddServiceInput) int
-		AddStaff                 func(childComplexity int, input model.AddStaffInput) int
-		AddToken                 func(childComplexity int, input model.AddTokenInput) int
-		ApplyCredit              func(childComplexity int, input model.MoveCreditInput) int
-		BeginPasskey             func(childComplexity int, input model.BeginPasskeyInput) int
-		BeginPasskeySignIn       func(childComplexity int, input model.BeginPasskeySignInInput) int
-		BeginTotp                func(childComplexity int, input model.BeginTotpInput) int
-		BookGatewayEvent         func(childComplexity int, input model.BookGatewayEventInput) int
-		CancelDelivery           func(childComplexity int, input model.DeliveryInput) int
-		CancelFiscalDocument     func(childComplexity int, input model.CancelFiscalDocumentInput) int
-		CancelInvitation         func(childComplexity int, input model.CancelInvitationInput) int
-		CancelInvoice            func(childComplexity int, input model.CloseInvoiceInput) int
-		ChangePassword           func(childComplexity int, input model.ChangePasswordInput) int
-		ChangeService            func(childComplexity int, input model.ChangeServiceInput) int
-		CheckFiscalDocument      func(childComplexity int, input model.CheckFiscalDocumentInput) int
-		ClearBounce              func(childComplexity int, input model.ClearBounceInput) int
-		CloseClient              func(childComplexity int, input model.CloseClientInput) int
-		CompletePasswordReset    func(childComplexity int, input model.CompletePasswordResetInput) int
-		ConfirmBankMovement      func(childComplexity int, input model.ConfirmBankMovementInput) int
-		ConfirmTotp              func(childComplexity int, input model.ConfirmTotpInput) int
-		DeleteContact            func(childComplexity int, input model.DeleteContactInput) int
-		DeleteDraftInvoice       func(childComplexity int, input model.DeleteDraftInvoiceInput) int
-		DismissGatewayEvent      func(childComplexity int, input model.DismissGatewayEventInput) int
-		EndHandover              func(childComplexity int, input model.EndHandoverInput) int
-		EndSession               func(childComplexity int, input model.EndSessionInput) int
-		FinishPasskeySignIn      func(childComplexity int, input model.FinishPasskeySignInInput) int
-		IgnoreBankMovement       func(childComplexity int, input model.IgnoreBankMovementInput) int
-		ImportBankStatement      func(childComplexity int, input model.ImportBankStatementInput) int
-		ImportClients            func(childComplexity int, input model.ImportClientsInput) int
-		ImportInvoices           func(childComplexity int, input model.ImportInvoicesInput) int
-		InviteOwner              func(childComplexity int, input model.InviteOwnerInput) int
-		InvoiceRenewals          func(childComplexity int) int
-		IssueCreditNote          func(childComplexity int, input model.IssueCreditNoteInput) int
-		IssueDraftInvoices       func(childComplexity int, input model.IssueDraftInvoicesInput) int
-		IssueInvoice             func(childComplexity int, input model.IssueInvoiceInput) int
-		OfferHandover            func(childComplexity int, input model.OfferHandoverInput) int
-		ProveFactor              func(childComplexity int, input model.ProveFactorInput) int
-		ReceivePayment           func(childComplexity int, input model.ReceivePaymentInput) int
-		RecordPayment            func(childComplexity int, input model.RecordPaymentInput) int
-		RecordRefund             func(childComplexity int, input model.RecordRefundInput) int
-		RedoGlobalDocument       func(childComplexity int, input model.RedoGlobalDocumentInput) int
-		ReleaseCredit            func(childComplexity int, input model.MoveCreditInput) int
-		RemoveHoliday            func(childComplexity int, input model.RemoveHolidayInput) int
-		RemoveLateFeeRule        func(childComplexity int, input model.RemoveLateFeeRuleInput) int
-		RemovePasskey            func(childComplexity int, input model.RemovePasskeyInput) int
-		RemoveReminderPolicy     func(childComplexity int, input model.RemoveReminderPolicyInput) int
-		RemoveTotp               func(childComplexity int, input model.RemoveTotpInput) int
-		RenamePasskey            func(childComplexity int, input model.RenamePasskeyInput) int
-		RenewRecoveryCodes       func(childComplexity int, input model.RenewRecoveryCodesInput) int
-		ReopenClient             func(childComplexity int, input model.ReopenClientInput) int
-		ReplayDelivery           func(childComplexity int, input model.DeliveryInput) int
-		ReplayFailedDeliveries   func(childComplexity int, input model.ReplayFailedDeliveriesInput) int
-		RequestAnticipo          func(childComplexity int, input model.RequestAnticipoInput) int
-		RequestFiscalDocument    func(childComplexity int, input model.RequestFiscalDocumentInput) int
-		RequestInvoicePDF        func(childComplexity int, input model.RequestInvoicePDFInput) int
-		RequestPasswordReset     func(childComplexity int, input model.RequestPasswordResetInput) int
-		ResendInvitation         func(childComplexity int, input model.ResendInvitationInput) int
-		ResetLoginFactors        func(childComplexity int, input model.ResetLoginFactorsInput) int
-		ResetMailTemplate        func(childComplexity int, input model.ResetMailTemplateInput) int
-		ResetStaffFactors        func(childComplexity int, input model.ResetStaffFactorsInput) int
-		RestoreMailTemplate      func(childComplexity int, input model.RestoreMailTemplateInput) int
-		ResumeAccess             func(childComplexity int, input model.ResumeAccessInput) int
-		RetryFiscalDocument      func(childComplexity int, input model.RetryFiscalDocumentInput) int
-		RetryFiscalDocuments     func(childComplexity int, input model.RetryFiscalDocumentsInput) int
-		RevokeLinks              func(childComplexity int, input model.RevokeLinksInput) int
-		RevokeToken              func(childComplexity int, input model.RevokeTokenInput) int
-		SaveDraftInvoice         func(childComplexity int, input model.SaveDraftInvoiceInput) int
-		SaveFiscalIssuer         func(childComplexity int, input model.SaveFiscalIssuerInput) int
-		SaveFiscalProfile        func(childComplexity int, input model.SaveFiscalProfileInput) int
-		SaveLateFeeRule          func(childComplexity int, input model.SaveLateFeeRuleInput) int
-		SaveMailTemplate         func(childComplexity int, input reminder.TemplateInput) int
-		SaveProduct              func(childComplexity int, input model.SaveProductInput) int
-		SaveReminderPolicy       func(childComplexity int, input model.SaveReminderPolicyInput) int
-		SendDeliveryToMe         func(childComplexity int, input model.DeliveryInput) int
-		SendReminders            func(childComplexity int, input model.SendRemindersInput) int
-		SendTestMail             func(childComplexity int, input model.SendTestMailInput) int
-		SetClientGroup           func(childComplexity int, input model.SetClientGroupInput) int
-		SetClientSecondFactor    func(childComplexity int, input model.SetClientSecondFactorInput) int
-		SetCompanyLogo           func(childComplexity int, input model.SetCompanyLogoInput) int
-		SetEmailPreferences      func(childComplexity int, input model.SetEmailPreferencesInput) int
-		SetExchangeRate          func(childComplexity int, input model.SetExchangeRateInput) int
-		SetFiscalRule            func(childComplexity int, input model.SetFiscalRuleInput) int
-		SetLateFeeExempt         func(childComplexity int, input model.SetLateFeeExemptInput) int
-		SetReminderPause         func(childComplexity int, input model.SetReminderPauseInput) int
-		SetServiceStatus         func(childComplexity int, input model.SetServiceStatusInput) int
-		SetStaffSecondFactor     func(childComplexity int, input model.SetStaffSecondFactorInput) int
-		SetSubAccount            func(childComplexity int, input model.SetSubAccountInput) int
-		SetVerifyContacts        func(childComplexity int, input model.SetVerifyContactsInput) int
-		SignIn                   func(childComplexity int, input model.SignInInput) int
-		SignOut                  func(childComplexity int) int
-		SignOutEverywhere        func(childComplexity int) int
-		StartCheckout            func(childComplexity int, input model.StartCheckoutInput) int
-		SubstituteFiscalDocument func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
-		SuspendAccess            func(childComplexity int, input model.SuspendAccessInput) int
-		UpdateClient             func(childComplexity int, input model.UpdateClientInput) int
-		UpdateCompany            func(childComplexity int, input model.UpdateCompanyInput) int
-		UpdateContact            func(childComplexity int, input model.UpdateContactInput) int
-		UpdateStaff              func(childComplexity int, input model.UpdateStaffInput) int
-		ViewAs                   func(childComplexity int, input model.ViewAsInput) int
-		VoidPayment              func(childComplexity int, input model.VoidPaymentInput) int
-		WriteOffInvoice          func(childComplexity int, input model.CloseInvoiceInput) int
+		AcceptHandover             func(childComplexity int, input model.AcceptHandoverInput) int
+		AcceptInvitation           func(childComplexity int, input model.AcceptInvitationInput) int
+		AddClient                  func(childComplexity int, input model.AddClientInput) int
+		AddClientGroup             func(childComplexity int, input model.AddClientGroupInput) int
+		AddContact                 func(childComplexity int, input model.AddContactInput) int
+		AddHoliday                 func(childComplexity int, input model.AddHolidayInput) int
+		AddPasskey                 func(childComplexity int, input model.AddPasskeyInput) int
+		AddService                 func(childComplexity int, input model.AddServiceInput) int
+		AddStaff                   func(childComplexity int, input model.AddStaffInput) int
+		AddToken                   func(childComplexity int, input model.AddTokenInput) int
+		ApplyCredit                func(childComplexity int, input model.MoveCreditInput) int
+		BeginPasskey               func(childComplexity int, input model.BeginPasskeyInput) int
+		BeginPasskeySignIn         func(childComplexity int, input model.BeginPasskeySignInInput) int
+		BeginTotp                  func(childComplexity int, input model.BeginTotpInput) int
+		BookGatewayEvent           func(childComplexity int, input model.BookGatewayEventInput) int
+		CancelDelivery             func(childComplexity int, input model.DeliveryInput) int
+		CancelFiscalDocument       func(childComplexity int, input model.CancelFiscalDocumentInput) int
+		CancelInvitation           func(childComplexity int, input model.CancelInvitationInput) int
+		CancelInvoice              func(childComplexity int, input model.CloseInvoiceInput) int
+		ChangePassword             func(childComplexity int, input model.ChangePasswordInput) int
+		ChangeService              func(childComplexity int, input model.ChangeServiceInput) int
+		CheckFiscalDocument        func(childComplexity int, input model.CheckFiscalDocumentInput) int
+		ClearBounce                func(childComplexity int, input model.ClearBounceInput) int
+		CloseClient                func(childComplexity int, input model.CloseClientInput) int
+		CompletePasswordReset      func(childComplexity int, input model.CompletePasswordResetInput) int
+		ConfirmBankMovement        func(childComplexity int, input model.ConfirmBankMovementInput) int
+		ConfirmTotp                func(childComplexity int, input model.ConfirmTotpInput) int
+		DeleteContact              func(childComplexity int, input model.DeleteContactInput) int
+		DeleteDraftInvoice         func(childComplexity int, input model.DeleteDraftInvoiceInput) int
+		DismissGatewayEvent        func(childComplexity int, input model.DismissGatewayEventInput) int
+		EndHandover                func(childComplexity int, input model.EndHandoverInput) int
+		EndSession                 func(childComplexity int, input model.EndSessionInput) int
+		FinishPasskeySignIn        func(childComplexity int, input model.FinishPasskeySignInInput) int
+		IgnoreBankMovement         func(childComplexity int, input model.IgnoreBankMovementInput) int
+		ImportBankStatement        func(childComplexity int, input model.ImportBankStatementInput) int
+		ImportClients              func(childComplexity int, input model.ImportClientsInput) int
+		ImportInvoices             func(childComplexity int, input model.ImportInvoicesInput) int
+		InviteOwner                func(childComplexity int, input model.InviteOwnerInput) int
+		InvoiceRenewals            func(childComplexity int) int
+		IssueCreditNote            func(childComplexity int, input model.IssueCreditNoteInput) int
+		IssueDraftInvoices         func(childComplexity int, input model.IssueDraftInvoicesInput) int
+		IssueInvoice               func(childComplexity int, input model.IssueInvoiceInput) int
+		OfferHandover              func(childComplexity int, input model.OfferHandoverInput) int
+		ProveFactor                func(childComplexity int, input model.ProveFactorInput) int
+		ReceivePayment             func(childComplexity int, input model.ReceivePaymentInput) int
+		RecordPayment              func(childComplexity int, input model.RecordPaymentInput) int
+		RecordRefund               func(childComplexity int, input model.RecordRefundInput) int
+		RedoGlobalDocument         func(childComplexity int, input model.RedoGlobalDocumentInput) int
+		ReleaseCredit              func(childComplexity int, input model.MoveCreditInput) int
+		RemoveHoliday              func(childComplexity int, input model.RemoveHolidayInput) int
+		RemoveLateFeeRule          func(childComplexity int, input model.RemoveLateFeeRuleInput) int
+		RemovePasskey              func(childComplexity int, input model.RemovePasskeyInput) int
+		RemoveReminderPolicy       func(childComplexity int, input model.RemoveReminderPolicyInput) int
+		RemoveTotp                 func(childComplexity int, input model.RemoveTotpInput) int
+		RenamePasskey              func(childComplexity int, input model.RenamePasskeyInput) int
+		RenewRecoveryCodes         func(childComplexity int, input model.RenewRecoveryCodesInput) int
+		ReopenClient               func(childComplexity int, input model.ReopenClientInput) int
+		ReplayDelivery             func(childComplexity int, input model.DeliveryInput) int
+		ReplayFailedDeliveries     func(childComplexity int, input model.ReplayFailedDeliveriesInput) int
+		RequestAnticipo            func(childComplexity int, input model.RequestAnticipoInput) int
+		RequestContactVerification func(childComplexity int, input model.RequestContactVerificationInput) int
+		RequestFiscalDocument      func(childComplexity int, input model.RequestFiscalDocumentInput) int
+		RequestInvoicePDF          func(childComplexity int, input model.RequestInvoicePDFInput) int
+		RequestPasswordReset       func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation           func(childComplexity int, input model.ResendInvitationInput) int
+		ResetLoginFactors          func(childComplexity int, input model.ResetLoginFactorsInput) int
+		ResetMailTemplate          func(childComplexity int, input model.ResetMailTemplateInput) int
+		ResetStaffFactors          func(childComplexity int, input model.ResetStaffFactorsInput) int
+		RestoreMailTemplate        func(childComplexity int, input model.RestoreMailTemplateInput) int
+		ResumeAccess               func(childComplexity int, input model.ResumeAccessInput) int
+		RetryFiscalDocument        func(childComplexity int, input model.RetryFiscalDocumentInput) int
+		RetryFiscalDocuments       func(childComplexity int, input model.RetryFiscalDocumentsInput) int
+		RevokeLinks                func(childComplexity int, input model.RevokeLinksInput) int
+		RevokeToken                func(childComplexity int, input model.RevokeTokenInput) int
+		SaveDraftInvoice           func(childComplexity int, input model.SaveDraftInvoiceInput) int
+		SaveFiscalIssuer           func(childComplexity int, input model.SaveFiscalIssuerInput) int
+		SaveFiscalProfile          func(childComplexity int, input model.SaveFiscalProfileInput) int
+		SaveLateFeeRule            func(childComplexity int, input model.SaveLateFeeRuleInput) int
+		SaveMailTemplate           func(childComplexity int, input reminder.TemplateInput) int
+		SaveProduct                func(childComplexity int, input model.SaveProductInput) int
+		SaveReminderPolicy         func(childComplexity int, input model.SaveReminderPolicyInput) int
+		SendDeliveryToMe           func(childComplexity int, input model.DeliveryInput) int
+		SendReminders              func(childComplexity int, input model.SendRemindersInput) int
+		SendTestMail               func(childComplexity int, input model.SendTestMailInput) int
+		SetClientGroup             func(childComplexity int, input model.SetClientGroupInput) int
+		SetClientSecondFactor      func(childComplexity int, input model.SetClientSecondFactorInput) int
+		SetCompanyLogo             func(childComplexity int, input model.SetCompanyLogoInput) int
+		SetEmailPreferences        func(childComplexity int, input model.SetEmailPreferencesInput) int
+		SetExchangeRate            func(childComplexity int, input model.SetExchangeRateInput) int
+		SetFiscalRule              func(childComplexity int, input model.SetFiscalRuleInput) int
+		SetLateFeeExempt           func(childComplexity int, input model.SetLateFeeExemptInput) int
+		SetReminderPause           func(childComplexity int, input model.SetReminderPauseInput) int
+		SetServiceStatus           func(childComplexity int, input model.SetServiceStatusInput) int
+		SetStaffSecondFactor       func(childComplexity int, input model.SetStaffSecondFactorInput) int
+		SetSubAccount              func(childComplexity int, input model.SetSubAccountInput) int
+		SetVerifyContacts          func(childComplexity int, input model.SetVerifyContactsInput) int
+		SignIn                     func(childComplexity int, input model.SignInInput) int
+		SignOut                    func(childComplexity int) int
+		SignOutEverywhere          func(childComplexity int) int
+		StartCheckout              func(childComplexity int, input model.StartCheckoutInput) int
+		SubstituteFiscalDocument   func(childComplexity int, input model.SubstituteFiscalDocumentInput) int
+		SuspendAccess              func(childComplexity int, input model.SuspendAccessInput) int
+		UpdateClient               func(childComplexity int, input model.UpdateClientInput) int
+		UpdateCompany              func(childComplexity int, input model.UpdateCompanyInput) int
+		UpdateContact              func(childComplexity int, input model.UpdateContactInput) int
+		UpdateStaff                func(childComplexity int, input model.UpdateStaffInput) int
+		ViewAs                     func(childComplexity int, input model.ViewAsInput) int
+		VoidPayment                func(childComplexity int, input model.VoidPaymentInput) int
+		WriteOffInvoice            func(childComplexity int, input model.CloseInvoiceInput) int
 	}
 
 	OfferHandoverPayload struct {
@@ -1231,6 +1233,7 @@ type ComplexityRoot struct {
 		Tokens                func(childComplexity int) int
 		Topics                func(childComplexity int) int
 		UpcomingRenewals      func(childComplexity int, until date.Date, first *int, after *string, last *int, before *string) int
+		VerifyContacts        func(childComplexity int) int
 		Viewer                func(childComplexity int) int
 	}
 
@@ -1416,6 +1419,11 @@ type ComplexityRoot struct {
 	RequestAnticipoPayload struct {
 		FiscalDocument func(childComplexity int) int
 		UserErrors     func(childComplexity int) int
+	}
+
+	RequestContactVerificationPayload struct {
+		Contact    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	RequestFiscalDocumentPayload struct {
@@ -1679,6 +1687,7 @@ type ComplexityRoot struct {
 	}
 
 	SetVerifyContactsPayload struct {
+		Required   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -3157,6 +3166,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Contact.Address2(childComplexity), true
+	case "Contact.addressState":
+		if e.ComplexityRoot.Contact.AddressState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Contact.AddressState(childComplexity), true
 	case "Contact.city":
 		if e.ComplexityRoot.Contact.City == nil {
 			break
@@ -6096,6 +6111,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RequestAnticipo(childComplexity, args["input"].(model.RequestAnticipoInput)), true
+	case "Mutation.requestContactVerification":
+		if e.ComplexityRoot.Mutation.RequestContactVerification == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestContactVerification_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestContactVerification(childComplexity, args["input"].(model.RequestContactVerificationInput)), true
 	case "Mutation.requestFiscalDocument":
 		if e.ComplexityRoot.Mutation.RequestFiscalDocument == nil {
 			break
@@ -7518,6 +7544,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.UpcomingRenewals(childComplexity, args["until"].(date.Date), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.verifyContacts":
+		if e.ComplexityRoot.Query.VerifyContacts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.VerifyContacts(childComplexity), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -8169,6 +8201,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RequestAnticipoPayload.UserErrors(childComplexity), true
+
+	case "RequestContactVerificationPayload.contact":
+		if e.ComplexityRoot.RequestContactVerificationPayload.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestContactVerificationPayload.Contact(childComplexity), true
+	case "RequestContactVerificationPayload.userErrors":
+		if e.ComplexityRoot.RequestContactVerificationPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RequestContactVerificationPayload.UserErrors(childComplexity), true
 
 	case "RequestFiscalDocumentPayload.fiscalDocument":
 		if e.ComplexityRoot.RequestFiscalDocumentPayload.FiscalDocument == nil {
@@ -8965,6 +9010,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SetSubAccountPayload.UserErrors(childComplexity), true
 
+	case "SetVerifyContactsPayload.required":
+		if e.ComplexityRoot.SetVerifyContactsPayload.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SetVerifyContactsPayload.Required(childComplexity), true
 	case "SetVerifyContactsPayload.userErrors":
 		if e.ComplexityRoot.SetVerifyContactsPayload.UserErrors == nil {
 			break
@@ -9734,6 +9785,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			graphql.NewInputUnmarshaler("ReopenClientInput", ec.unmarshalInputReopenClientInput),
 			graphql.NewInputUnmarshaler("ReplayFailedDeliveriesInput", ec.unmarshalInputReplayFailedDeliveriesInput),
 			graphql.NewInputUnmarshaler("RequestAnticipoInput", ec.unmarshalInputRequestAnticipoInput),
+			graphql.NewInputUnmarshaler("RequestContactVerificationInput", ec.unmarshalInputRequestContactVerificationInput),
 			graphql.NewInputUnmarshaler("RequestFiscalDocumentInput", ec.unmarshalInputRequestFiscalDocumentInput),
 			graphql.NewInputUnmarshaler("RequestInvoicePdfInput", ec.unmarshalInputRequestInvoicePdfInput),
 			graphql.NewInputUnmarshaler("RequestPasswordResetInput", ec.unmarshalInputRequestPasswordResetInput),
@@ -11134,6 +11186,8 @@ type Contact implements Node {
   language: Language!
   "The contact's IANA time zone."
   timezone: String!
+  "Whether the contact confirmed its address, where the company wants that; until then it is not reminded."
+  addressState: AddressState!
   "What the contact is sent. It opens nothing: see ` + "`" + `subAccount` + "`" + `."
   topics: [Topic!]!
   "The contact's own login for this client; null when it has none. It sends nothing: see ` + "`" + `topics` + "`" + `."
@@ -11172,6 +11226,16 @@ type SentInvitation {
   mailError: String!
   "Until when it can be accepted."
   expiresAt: DateTime!
+}
+
+"Whether an address was confirmed by its person."
+enum AddressState {
+  "Confirmed with the link that was mailed to it, or by accepting an invitation."
+  CONFIRMED
+  "Not confirmed, and not reminded until it is: see ` + "`" + `requestContactVerification` + "`" + `."
+  WAITING
+  "Not confirmed, and need not be: the company does not ask for it, or the address was there before it did."
+  NOT_NEEDED
 }
 
 "The state of a contact's access."
@@ -11362,6 +11426,20 @@ type DeleteContactPayload {
   userErrors: [UserError!]!
 }
 
+"Whose address is to be confirmed."
+input RequestContactVerificationInput {
+  "The contact's id."
+  contactId: ID!
+}
+
+"The result of requestContactVerification."
+type RequestContactVerificationPayload {
+  "The contact; null when there are errors."
+  contact: Contact
+  "What is wrong: ADDRESS_NOT_WAITING."
+  userErrors: [UserError!]!
+}
+
 "A contact's login, permissions and last day."
 input SetSubAccountInput {
   "The contact's id."
@@ -11414,6 +11492,11 @@ extend type Mutation {
     "The contact."
     input: DeleteContactInput!
   ): DeleteContactPayload!
+  "Mails a contact another link to confirm its address; at most ten an hour. Needs the permission CONTACTS."
+  requestContactVerification(
+    "Which contact."
+    input: RequestContactVerificationInput!
+  ): RequestContactVerificationPayload!
   "Gives a contact a login, changes it or takes it away. Email preferences stay. Needs the permission CONTACTS."
   setSubAccount(
     "The login."
@@ -11505,6 +11588,8 @@ type BouncedAddress {
 }
 
 extend type Query {
+  "Whether contacts that are added, or given another address, must confirm it before they are reminded. Staff only."
+  verifyContacts: Boolean
   "What goes out, what went out and what waits. Staff only."
   reminderDashboard: ReminderDashboard
   "What failed and was not tried again since, by reason. Staff only."
@@ -11581,12 +11666,14 @@ type ClearBouncePayload {
 
 "Whether new contacts must confirm their address."
 input SetVerifyContactsInput {
-  "True: contacts added from now on are mailed once they confirmed their address."
+  "True: contacts that are added, or given another address, from now on are mailed a link and reminded once they confirmed it. Those there are stay as they are."
   required: Boolean!
 }
 
 "The result of the setting."
 type SetVerifyContactsPayload {
+  "The setting in force; null when there are errors."
+  required: Boolean
   "What is wrong."
   userErrors: [UserError!]!
 }
@@ -11617,7 +11704,7 @@ extend type Mutation {
     "Whose address."
     input: ClearBounceInput!
   ): ClearBouncePayload!
-  "Decides whether contacts added from now on must confirm their address. Needs clients:write."
+  "Decides whether contacts that are added, or given another address, from now on must confirm it. Needs clients:write."
   setVerifyContacts(
     "The setting."
     input: SetVerifyContactsInput!
@@ -12795,7 +12882,7 @@ type IgnoreBankMovementPayload {
 }
 
 extend type Mutation {
-  "Adds the clients of a CSV file with their contacts; with any error nothing is saved, and a reference that is there already is left alone. Nobody is mailed. Staff and tokens with the scope clients:write."
+  "Adds the clients of a CSV file with their contacts; with any error nothing is saved, and a reference that is there already is left alone. Nobody is invited; contacts are mailed the link to confirm their address where the company wants that. Staff and tokens with the scope clients:write."
   importClients(
     "The file."
     input: ImportClientsInput!
@@ -16403,6 +16490,8 @@ func (ec *executionContext) childFields_Contact(ctx context.Context, field graph
 		return ec.fieldContext_Contact_language(ctx, field)
 	case "timezone":
 		return ec.fieldContext_Contact_timezone(ctx, field)
+	case "addressState":
+		return ec.fieldContext_Contact_addressState(ctx, field)
 	case "topics":
 		return ec.fieldContext_Contact_topics(ctx, field)
 	case "subAccount":
@@ -18075,6 +18164,16 @@ func (ec *executionContext) childFields_RequestAnticipoPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type RequestAnticipoPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_RequestContactVerificationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contact":
+		return ec.fieldContext_RequestContactVerificationPayload_contact(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RequestContactVerificationPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RequestContactVerificationPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_RequestFiscalDocumentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fiscalDocument":
@@ -18597,6 +18696,8 @@ func (ec *executionContext) childFields_SetSubAccountPayload(ctx context.Context
 
 func (ec *executionContext) childFields_SetVerifyContactsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "required":
+		return ec.fieldContext_SetVerifyContactsPayload_required(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_SetVerifyContactsPayload_userErrors(ctx, field)
 	}

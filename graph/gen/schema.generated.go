@@ -54,6 +54,7 @@ type MutationResolver interface {
 	AddContact(ctx context.Context, input model.AddContactInput) (*model.AddContactPayload, error)
 	UpdateContact(ctx context.Context, input model.UpdateContactInput) (*model.UpdateContactPayload, error)
 	DeleteContact(ctx context.Context, input model.DeleteContactInput) (*model.DeleteContactPayload, error)
+	RequestContactVerification(ctx context.Context, input model.RequestContactVerificationInput) (*model.RequestContactVerificationPayload, error)
 	SetSubAccount(ctx context.Context, input model.SetSubAccountInput) (*model.SetSubAccountPayload, error)
 	SetEmailPreferences(ctx context.Context, input model.SetEmailPreferencesInput) (*model.SetEmailPreferencesPayload, error)
 	ReplayDelivery(ctx context.Context, input model.DeliveryInput) (*model.ReplayDeliveryPayload, error)
@@ -155,6 +156,7 @@ type QueryResolver interface {
 	Clients(ctx context.Context, search *string, externalRef *string, status *string, first *int, after *string, last *int, before *string) (*model.ClientConnection, error)
 	Company(ctx context.Context) (*db.Company, error)
 	Contact(ctx context.Context, id string) (*db.Contact, error)
+	VerifyContacts(ctx context.Context) (*bool, error)
 	ReminderDashboard(ctx context.Context) (*model.ReminderDashboard, error)
 	DeliveryFailures(ctx context.Context) ([]*db.FailureCount, error)
 	PreviewDelivery(ctx context.Context, id string) (*mail.Message, error)
@@ -1020,6 +1022,20 @@ func (ec *executionContext) field_Mutation_requestAnticipo_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.RequestAnticipoInput, error) {
 			return ec.unmarshalNRequestAnticipoInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestAnticipoInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_requestContactVerification_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestContactVerificationInput, error) {
+			return ec.unmarshalNRequestContactVerificationInput2githubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestContactVerificationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -3949,6 +3965,50 @@ func (ec *executionContext) fieldContext_Mutation_deleteContact(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteContact_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestContactVerification(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestContactVerification(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestContactVerification(ctx, fc.Args["input"].(model.RequestContactVerificationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RequestContactVerificationPayload) graphql.Marshaler {
+			return ec.marshalNRequestContactVerificationPayload2ᚖgithubᚗcomᚋnubedigitalmxᚋavisaᚋgraphᚋmodelᚐRequestContactVerificationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestContactVerification(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RequestContactVerificationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestContactVerification_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -8365,6 +8425,29 @@ func (ec *executionContext) fieldContext_Query_contact(ctx context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_verifyContacts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_verifyContacts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().VerifyContacts(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *bool) graphql.Marshaler {
+			return ec.marshalOBoolean2ᚖbool(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_verifyContacts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, "Boolean")
+}
+
 func (ec *executionContext) _Query_reminderDashboard(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10585,6 +10668,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "requestContactVerification":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestContactVerification(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "setSubAccount":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setSubAccount(ctx, field)
@@ -11383,6 +11473,12 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_contact(ctx, field)
+				})
+		case "verifyContacts":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_verifyContacts(ctx, field)
 				})
 		case "reminderDashboard":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,

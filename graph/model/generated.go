@@ -1285,6 +1285,20 @@ type RequestAnticipoPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Whose address is to be confirmed.
+type RequestContactVerificationInput struct {
+	// The contact's id.
+	ContactID string `json:"contactId"`
+}
+
+// The result of requestContactVerification.
+type RequestContactVerificationPayload struct {
+	// The contact; null when there are errors.
+	Contact *db.Contact `json:"contact,omitempty"`
+	// What is wrong: ADDRESS_NOT_WAITING.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // An invoice whose fiscal document is wanted.
 type RequestFiscalDocumentInput struct {
 	// The invoice's id.
@@ -1919,12 +1933,14 @@ type SetSubAccountPayload struct {
 
 // Whether new contacts must confirm their address.
 type SetVerifyContactsInput struct {
-	// True: contacts added from now on are mailed once they confirmed their address.
+	// True: contacts that are added, or given another address, from now on are mailed a link and reminded once they confirmed it. Those there are stay as they are.
 	Required bool `json:"required"`
 }
 
 // The result of the setting.
 type SetVerifyContactsPayload struct {
+	// The setting in force; null when there are errors.
+	Required *bool `json:"required,omitempty"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -2229,6 +2245,67 @@ type VoidPaymentInput struct {
 	PaymentID string `json:"paymentId"`
 	// Why, at most 500 characters.
 	Reason string `json:"reason"`
+}
+
+// Whether an address was confirmed by its person.
+type AddressState string
+
+const (
+	// Confirmed with the link that was mailed to it, or by accepting an invitation.
+	AddressStateConfirmed AddressState = "CONFIRMED"
+	// Not confirmed, and not reminded until it is: see `requestContactVerification`.
+	AddressStateWaiting AddressState = "WAITING"
+	// Not confirmed, and need not be: the company does not ask for it, or the address was there before it did.
+	AddressStateNotNeeded AddressState = "NOT_NEEDED"
+)
+
+var AllAddressState = []AddressState{
+	AddressStateConfirmed,
+	AddressStateWaiting,
+	AddressStateNotNeeded,
+}
+
+func (e AddressState) IsValid() bool {
+	switch e {
+	case AddressStateConfirmed, AddressStateWaiting, AddressStateNotNeeded:
+		return true
+	}
+	return false
+}
+
+func (e AddressState) String() string {
+	return string(e)
+}
+
+func (e *AddressState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AddressState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AddressState", str)
+	}
+	return nil
+}
+
+func (e AddressState) MarshalGQL(w io.Writer) {
+	_, _ = fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AddressState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AddressState) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // What a policy that is about to be saved would change about a mail.

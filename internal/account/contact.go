@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -27,8 +28,12 @@ func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contac
 	topics := cleanTopics(&checks, in.Topics)
 	s.checkSubAccount(ctx, &checks, in.SubAccount, in.ClientID, in.Details.Email, nil)
 
+	company, err := s.verifying(ctx, 0)
+	if err != nil {
+		return db.Contact{}, err
+	}
 	row := db.Contact{ClientID: in.ClientID, Topics: topics}
-	err := s.Store.InTx(ctx, func(tx *db.Store) error {
+	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		client, err := tx.LockClient(ctx, in.ClientID)
 		if err != nil {
 			return err
@@ -47,6 +52,9 @@ func (s *Service) AddContact(ctx context.Context, in AddContactInput) (db.Contac
 			return err
 		}
 		if err := s.saveSubAccount(ctx, tx, row, in.SubAccount); err != nil {
+			return err
+		}
+		if err := tx.EnqueueAll(ctx, verifications(company, s.Now(), row)); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "contact.add", Object: row.ID.String(), After: row})
@@ -68,6 +76,12 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 			return db.Contact{}, err
 		}
 	}
+	var company db.Company
+	if in.Details != nil && !strings.EqualFold(strings.TrimSpace(in.Details.Email), row.Email) {
+		if company, err = s.verifying(ctx, row.ID); err != nil {
+			return db.Contact{}, err
+		}
+	}
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
 		// The client's row is locked, so that two changes of its contacts come one after the other.
 		client, err := tx.LockClient(ctx, row.ClientID)
@@ -85,6 +99,9 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 				in.Details.Timezone = client.Timezone
 			}
 			in.Details.apply(&row)
+			if !strings.EqualFold(row.Email, before.Email) {
+				row.AddressChangedAt = new(s.Now())
+			}
 		}
 		if in.Topics != nil {
 			row.Topics = cleanTopics(&checks, *in.Topics)
@@ -129,6 +146,11 @@ func (s *Service) UpdateContact(ctx context.Context, in UpdateContactInput) (db.
 		}
 		if err := s.saveSubAccount(ctx, tx, row, in.SubAccount); err != nil {
 			return err
+		}
+		if row.AddressChangedAt != before.AddressChangedAt {
+			if err := tx.EnqueueAll(ctx, verifications(company, s.Now(), row)); err != nil {
+				return err
+			}
 		}
 		return tx.Audit(ctx, db.AuditEntry{Client: row.ClientID, Verb: "contact.update", Object: row.ID.String(), Before: before, After: row})
 	})

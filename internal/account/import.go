@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -37,8 +38,8 @@ type ImportResult struct {
 
 // ImportClients adds the clients of a CSV file with their contacts: the rows of a client follow one another and share its reference,
 // and each may name a contact. contact_topics are keys separated by spaces, invoice where it is left out; with
-// contact_permissions the contact has access that waits for its invitation. Nobody is mailed: InviteOwner and ResendInvitation
-// do that, when the clients are to come. The file is read as a stream, in one transaction: with any error nothing is saved, and the
+// contact_permissions the contact has access that waits for its invitation. Nobody is invited: InviteOwner and ResendInvitation
+// do that, when the clients are to come. Where the company wants addresses confirmed, contacts are mailed the link. The file is read as a stream, in one transaction: with any error nothing is saved, and the
 // returned fault names rows and columns (the first hundred). A reference that is there already is left alone, so the same file can be
 // sent again. Staff only.
 func (s *Service) ImportClients(ctx context.Context, file io.Reader) (ImportResult, error) {
@@ -49,8 +50,11 @@ func (s *Service) ImportClients(ctx context.Context, file io.Reader) (ImportResu
 	if err != nil {
 		return ImportResult{}, err
 	}
-	im := &importer{rows: rows}
+	im := &importer{rows: rows, now: s.Now()}
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		if im.company, err = tx.Company(ctx); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
 		if err := im.run(ctx, tx); err != nil {
 			return err
 		}
@@ -68,13 +72,15 @@ func (s *Service) ImportClients(ctx context.Context, file io.Reader) (ImportResu
 
 // importer is one import on its way.
 type importer struct {
-	rows   *sheet.Sheet
-	result ImportResult
-	checks fault.Checks
-	batch  []*db.ImportedClient
-	last   map[string]string // the first row of the current client, by column
-	seen   map[string]bool   // addresses of the current client's contacts
-	refs   map[string]bool   // references of the current batch
+	rows    *sheet.Sheet
+	company db.Company
+	now     time.Time
+	result  ImportResult
+	checks  fault.Checks
+	batch   []*db.ImportedClient
+	last    map[string]string // the first row of the current client, by column
+	seen    map[string]bool   // addresses of the current client's contacts
+	refs    map[string]bool   // references of the current batch
 }
 
 func (im *importer) fail(column, code string, args ...any) {
@@ -216,6 +222,7 @@ func (im *importer) flush(ctx context.Context, tx *db.Store) error {
 	if err := tx.AddClients(ctx, batch); err != nil {
 		return err
 	}
+	jobs := []db.Job{}
 	for _, one := range batch {
 		if one.Client.ID == 0 {
 			im.result.Existing++
@@ -223,6 +230,7 @@ func (im *importer) flush(ctx context.Context, tx *db.Store) error {
 		}
 		im.result.Clients++
 		im.result.Contacts += len(one.Contacts)
+		jobs = append(jobs, verifications(im.company, im.now, one.Contacts...)...)
 	}
-	return nil
+	return tx.EnqueueAll(ctx, jobs)
 }

@@ -38,15 +38,20 @@ func inviter(ctx context.Context, tx *db.Store) (string, error) {
 	return company.Name, err
 }
 
-// limitInvitations bounds the mail that people of clients can make us send.
+// limitInvitations bounds the invitations that people of clients can make us send.
 func (s *Service) limitInvitations(ctx context.Context, contact id.Contact) error {
+	return s.limitMails(ctx, "invite", contact)
+}
+
+// limitMails bounds the mails of a kind that people of clients can make us send, to a contact and in all.
+func (s *Service) limitMails(ctx context.Context, what string, contact id.Contact) error {
 	actor := access.From(ctx)
 	if actor.Kind == access.System {
 		return nil
 	}
-	buckets := []bucket{{key: "invite:by:" + actor.Login.String() + actor.Staff.String(), n: invitationsPerActor, hourly: true}}
+	buckets := []bucket{{key: what + ":by:" + actor.Login.String() + actor.Staff.String(), n: mailsPerActor, hourly: true}}
 	if contact != 0 {
-		buckets = append(buckets, bucket{key: "invite:" + contact.String(), n: invitationsPerContact, hourly: true})
+		buckets = append(buckets, bucket{key: what + ":" + contact.String(), n: mailsPerContact, hourly: true})
 	}
 	return s.limited(ctx, buckets...)
 }
@@ -318,6 +323,11 @@ func (s *Service) accept(ctx context.Context, tx *db.Store, link db.Link, sub db
 	sub.LoginID, sub.Status = login.ID, db.SubAccountActive
 	if err := tx.UpdateSubAccount(ctx, &sub); err != nil {
 		return err
+	}
+	if !sub.Owner { // the link came to the contact's address, which is what confirming it proves
+		if err := tx.VerifyAddress(ctx, sub.ContactID, link.Email, s.Now()); err != nil {
+			return err
+		}
 	}
 	return tx.Audit(ctx, db.AuditEntry{Client: sub.ClientID, Verb: "invitation.accept", Object: invitedObject(sub),
 		Before: map[string]any{"status": db.SubAccountInvited}, After: map[string]any{"status": db.SubAccountActive, "email": login.Email}})

@@ -20,11 +20,11 @@ const (
 
 // Requests per hour that send mail or try a link.
 const (
-	resetsPerAccount      = 5
-	resetsPerNetwork      = 30
-	linksPerNetwork       = 60
-	invitationsPerContact = 10
-	invitationsPerActor   = 200
+	resetsPerAccount = 5
+	resetsPerNetwork = 30
+	linksPerNetwork  = 60
+	mailsPerContact  = 10 // invitations, and as many links to confirm the address
+	mailsPerActor    = 200
 )
 
 // Attempts per minute with second factors and tokens.

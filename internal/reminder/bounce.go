@@ -124,7 +124,7 @@ func (s *Service) recordOne(ctx context.Context, tx *db.Store, b mail.Bounce) (b
 	if err := tx.MarkBounce(ctx, to.ClientID, to.ContactID, after); err != nil || after.BouncedEmail == "" || before.Bounces(to.Email) {
 		return true, err
 	}
-	return true, tx.Enqueue(ctx, NoticeJob{What: "bounced", ClientID: to.ClientID, ContactID: to.ContactID, Email: to.Email, Detail: detail, Ref: to.Ref})
+	return true, tell(ctx, tx, NoticeJob{What: "bounced", ClientID: to.ClientID, ContactID: to.ContactID, Email: to.Email, Detail: detail, Ref: to.Ref})
 }
 
 // addressee is whom a mail that came back was for.

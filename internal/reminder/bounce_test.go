@@ -12,6 +12,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
@@ -80,8 +81,8 @@ func TestHardBounceStopsMail(t *testing.T) {
 	if row := o.row(); row.Status != db.DeliveryBounced || row.Reason != "hard" || events(row) != "claimed sent bounced" {
 		t.Fatalf("%s %q, history %q", row.Status, row.Reason, events(row))
 	}
-	if n := o.notices(); n != 1 {
-		t.Fatalf("%d notices, want 1", n)
+	if n := o.notices(); n != 2 { // the company and the owner
+		t.Fatalf("%d notices, want 2", n)
 	}
 	if m := o.mailbox.Messages()[0]; !strings.Contains(m.Text, "no such user") || m.To[0] != "cobranza@hospedaje.example" {
 		t.Fatalf("the company was told %q", m.Text)
@@ -193,7 +194,7 @@ func TestReportsThatDoNotCount(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	if n := o.notices(); n != 1 || o.row().Status != db.DeliveryBounced {
+	if n := o.notices(); n != 2 || o.row().Status != db.DeliveryBounced {
 		t.Fatalf("%d notices, %s", n, o.row().Status)
 	}
 }
@@ -235,8 +236,8 @@ func TestUnsubscribe(t *testing.T) {
 	if err != nil || !slices.Contains(client.Topics, mail.Invoice) {
 		t.Fatalf("the client's own mail was turned off too: %v, %v", client.Topics, err)
 	}
-	if n := o.notices(); n != 1 {
-		t.Fatalf("%d notices, want 1", n)
+	if n := o.notices(); n != 2 { // the company and the owner
+		t.Fatalf("%d notices, want 2", n)
 	}
 	o.run("2026-03-21 10:00", false)
 	o.want(o.ledger(o.invoice.ID), recipient+" planned", recipient+" planned")
@@ -296,30 +297,39 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A link confirms the address that it was mailed to and no later one, and a job for an address that the contact
+// no longer has sends nothing.
 func TestVerifiedAddresses(t *testing.T) {
 	o := newOutside(t)
+	if err := o.rules.SetVerifyContacts(o.system(), true); !fault.Is(err, fault.Conflict) {
+		t.Fatalf("required where no page could confirm: %v", err)
+	}
 	o.rules.LinkURL = func(kind, token string) string { return "https://clientes.example/" + kind + "/" + token }
 	dbtest.Contact(t, o.store, o.client, "antes@envio.example", at("2026-03-01 08:00"), mail.Invoice)
 	fail(o.world, o.rules.SetVerifyContacts(o.system(), true))
 	contact := dbtest.Contact(t, o.store, o.client, "nueva@envio.example", o.now.Add(time.Minute), mail.Invoice)
 	o.run("2026-03-19 11:00", false)
 	o.want(o.ledger(o.invoice.ID), recipient+" planned", "antes@envio.example planned", "nueva@envio.example skipped unverified")
-	fail(o.world, o.rules.RequestVerification(o.system(), contact.ID))
-	n := o.doJobs(reminder.VerifyJob{}.Kind(), func(raw json.RawMessage) error {
-		var job reminder.VerifyJob
-		if err := json.Unmarshal(raw, &job); err != nil {
-			return err
-		}
-		return o.rules.SendVerification(o.system(), job)
-	})
-	if n != 1 || o.mailbox.Total() != 1 {
-		t.Fatalf("%d jobs, %d mails", n, o.mailbox.Total())
+	for _, email := range []string{"vieja@envio.example", contact.Email} {
+		fail(o.world, o.rules.SendVerification(o.system(), account.VerifyJob{ContactID: contact.ID, Email: email, Ref: "1"}))
 	}
-	text := o.mailbox.Messages()[0].Text
-	_, token, _ := strings.Cut(text, "/verify/")
-	token, _, _ = strings.Cut(token, "\r\n")
-	if _, err := o.rules.VerifyAddress(anonymous(), strings.TrimSpace(strings.Split(token, "\n")[0])); err != nil {
-		t.Fatalf("%v in %q", err, text)
+	if o.mailbox.Total() != 1 {
+		t.Fatalf("%d mails", o.mailbox.Total())
+	}
+	_, token, _ := strings.Cut(o.mailbox.Messages()[0].Text, "/verify/")
+	token = strings.TrimSpace(strings.Split(token, "\n")[0])
+	contact.Email = "otra@envio.example"
+	fail(o.world, o.store.UpdateContact(t.Context(), &contact))
+	if _, err := o.rules.VerifyAddress(anonymous(), token); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("the link of a former address confirms: %v", err)
+	}
+	contact.Email = "nueva@envio.example"
+	fail(o.world, o.store.UpdateContact(t.Context(), &contact))
+	_, err := o.rules.VerifyAddress(anonymous(), token)
+	fail(o.world, err)
+	fail(o.world, o.rules.SendVerification(o.system(), account.VerifyJob{ContactID: contact.ID, Email: contact.Email, Ref: "2"}))
+	if o.mailbox.Total() != 1 {
+		t.Fatal("a confirmed address is asked again")
 	}
 	o.run("2026-03-21 11:00", false)
 	rows := o.ledger(o.invoice.ID)
@@ -482,8 +492,8 @@ func TestBouncesFromMailbox(t *testing.T) {
 	if row := o.row(); row.Status != db.DeliveryBounced || events(row) != "claimed sent bounced" {
 		t.Fatalf("%s, history %q", row.Status, events(row))
 	}
-	if n := o.notices(); n != 1 {
-		t.Fatalf("%d notices, want 1", n)
+	if n := o.notices(); n != 2 { // the company and the owner
+		t.Fatalf("%d notices, want 2", n)
 	}
 	if err := o.rules.PollBounces(t.Context(), box); !fault.Is(err, fault.Forbidden) {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func TestOneMailForTheInvoicesOfADay(t *testing.T) {
 	}
 	// What comes back came back for all of them, and counts once.
 	n, err := o.rules.RecordBounce(o.system(), returned(first[0], recipient, "5.1.1"))
-	if err != nil || n != 1 || o.notices() != 1 {
+	if err != nil || n != 1 || o.notices() != 2 {
 		t.Fatal(n, err)
 	}
 	for _, invoice := range []db.Invoice{o.invoice, second, third} {

@@ -103,7 +103,7 @@ func TestKeptLinksAreInert(t *testing.T) {
 	}
 	o.send(o.take())
 	contact := dbtest.Contact(t, o.store, o.client, "conta@envio.example", at("2026-03-01 08:00"), mail.Invoice)
-	fail(o.world, o.rules.SendVerification(o.system(), reminder.VerifyJob{ContactID: contact.ID, Ref: "1"}))
+	fail(o.world, o.rules.SendVerification(o.system(), account.VerifyJob{ContactID: contact.ID, Email: contact.Email, Ref: "1"}))
 	rows := o.kept()
 	if len(rows) != 2 || len(tokens) < 3 || rows[0].Kind != db.EmailVerification || rows[0].ContactID != contact.ID {
 		t.Fatalf("%d mails, %d tokens", len(rows), len(tokens))

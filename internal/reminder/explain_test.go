@@ -40,7 +40,7 @@ func (l *life) must(err error) {
 func newLife(t *rapid.T, test *testing.T, store *db.Store, raw *sql.DB) *life {
 	l := &life{T: t, store: store, ctx: access.With(context.Background(), access.SystemActor())}
 	l.rules = &Service{Store: store, Now: func() time.Time { return l.now }, Lease: time.Minute}
-	_, err := raw.ExecContext(l.ctx, "UPDATE invoice SET status = 'cancelled'; DELETE FROM reminder_run; DELETE FROM reminder_policy WHERE id NOT IN (SELECT policy_id FROM reminder_step)")
+	_, err := raw.ExecContext(l.ctx, "UPDATE invoice SET status = 'cancelled'; UPDATE company SET verify_contacts = false; DELETE FROM reminder_run; DELETE FROM reminder_policy WHERE id NOT IN (SELECT policy_id FROM reminder_step)")
 	l.must(err)
 	zone := rapid.SampledFrom([]string{"America/Mexico_City", "America/Tijuana", "Asia/Tokyo"}).Draw(t, "zone")
 	// Around the changes of clocks in Tijuana (8 March, 1 November 2026), Easter and the end of a year.
@@ -79,7 +79,8 @@ func (l *life) addContact() {
 // happen changes the world at random.
 func (l *life) happen() {
 	today := date.Today(l.now, l.client.Timezone)
-	switch rapid.SampledFrom([]string{"nothing", "nothing", "contact", "preference", "pause", "pause invoice", "resume", "bounce", "pay", "policy", "policy ends"}).Draw(l.T, "event") {
+	event := rapid.SampledFrom([]string{"nothing", "nothing", "contact", "preference", "pause", "pause invoice", "resume", "bounce", "pay", "policy", "policy ends", "confirmation", "address", "confirmed"}).Draw(l.T, "event")
+	switch event {
 	case "contact":
 		l.addContact()
 	case "preference":
@@ -115,6 +116,19 @@ func (l *life) happen() {
 		if !fault.Is(err, fault.NotFound) {
 			l.must(err)
 		}
+	case "confirmation":
+		l.must(l.store.SetVerifyContacts(l.ctx, rapid.Bool().Draw(l.T, "required"), l.now))
+	case "address", "confirmed":
+		list, err := l.store.Contacts(l.ctx, l.client.ID, db.Page{})
+		l.must(err)
+		row := rapid.SampledFrom(list.Rows).Draw(l.T, "contact")
+		if event == "confirmed" {
+			l.must(l.store.VerifyAddress(l.ctx, row.ID, row.Email, l.now))
+			return
+		}
+		l.n++
+		row.Email, row.AddressChangedAt = fmt.Sprintf("c%d@azar.example", l.n), &l.now
+		l.must(l.store.UpdateContact(l.ctx, &row))
 	case "pay":
 		if rapid.IntRange(0, 5).Draw(l.T, "paid") == 0 {
 			l.invoice.Status, l.invoice.Paid = db.InvoicePaid, l.invoice.Total

@@ -238,13 +238,29 @@ func (s *Service) SetReminderPreference(ctx context.Context, token string, on bo
 	if err != nil || slices.Contains(p.Topics, mail.Invoice) == on {
 		return p, err
 	}
-	topics := []mail.Topic{}
-	for _, t := range mail.Topics() {
-		if t == mail.Invoice && on || t != mail.Invoice && slices.Contains(p.Topics, t) {
-			topics = append(topics, t)
-		}
-	}
 	err = s.Store.InTx(ctx, func(tx *db.Store) error {
+		// One after the other, and what the first one did is done: mail programs repeat their click.
+		client, err := tx.LockClient(ctx, p.ClientID)
+		if err != nil {
+			return err
+		}
+		before := client.Topics
+		if p.ContactID != 0 {
+			contact, err := tx.Contact(ctx, p.ContactID)
+			if err != nil {
+				return err
+			}
+			before = contact.Topics
+		}
+		topics := []mail.Topic{}
+		for _, t := range mail.Topics() {
+			if t == mail.Invoice && on || t != mail.Invoice && slices.Contains(before, t) {
+				topics = append(topics, t)
+			}
+		}
+		if p.Topics = topics; slices.Contains(before, mail.Invoice) == on {
+			return nil
+		}
 		if p.ContactID != 0 {
 			err = tx.SetContactTopics(ctx, p.ContactID, topics)
 		} else {
@@ -254,13 +270,12 @@ func (s *Service) SetReminderPreference(ctx context.Context, token string, on bo
 			return err
 		}
 		if err := tx.Audit(ctx, db.AuditEntry{Client: p.ClientID, Verb: "reminder.preference", Object: recipient(p.ClientID, p.ContactID),
-			Before: map[string]any{"topics": p.Topics}, After: map[string]any{"topics": topics}, Actor: holder(ctx, p.Link)}); err != nil || on {
+			Before: map[string]any{"topics": before}, After: map[string]any{"topics": topics}, Actor: holder(ctx, p.Link)}); err != nil || on {
 			return err
 		}
-		return tx.Enqueue(ctx, NoticeJob{What: "unsubscribed", ClientID: p.ClientID, ContactID: p.ContactID, Email: p.Email,
-			Ref: fmt.Sprintf("%d.%d.%d", p.ClientID, p.ContactID, s.Now().Unix())})
+		return tell(ctx, tx, NoticeJob{What: "unsubscribed", ClientID: p.ClientID, ContactID: p.ContactID, Email: p.Email,
+			Ref: fmt.Sprintf("%d.%d.%d", p.ClientID, p.ContactID, s.Now().UnixMicro())})
 	})
-	p.Topics = topics
 	return p, err
 }
 
@@ -273,11 +288,14 @@ func (s *Service) VerifiesContacts(ctx context.Context) (bool, error) {
 	return company.VerifyContacts, err
 }
 
-// SetVerifyContacts decides whether contacts added from now on must confirm their address before they
-// are mailed. Staff only.
+// SetVerifyContacts decides whether contacts that are added, or given another address, from now on must confirm
+// it before they are reminded. Those there are stay as they are. LINKS_OFF where no page could confirm. Staff only.
 func (s *Service) SetVerifyContacts(ctx context.Context, on bool) error {
 	if err := access.RequireCapability(ctx, access.ManageClients); err != nil {
 		return err
+	}
+	if on && s.LinkURL == nil {
+		return fault.New(fault.Conflict, "LINKS_OFF")
 	}
 	company, err := s.Store.Company(ctx)
 	if err != nil {
@@ -289,41 +307,8 @@ func (s *Service) SetVerifyContacts(ctx context.Context, on bool) error {
 	})
 }
 
-// VerifyJob asks a contact to confirm its address.
-type VerifyJob struct {
-	ContactID id.Contact
-	Ref       string
-}
-
-// Kind names the job's handler.
-func (VerifyJob) Kind() string { return "reminder:verify" }
-
-// Key makes a second request the same job.
-func (j VerifyJob) Key() string { return "verify:" + j.ContactID.String() + ":" + j.Ref }
-
-// RequestVerification sends a contact a link to confirm its address, at most one a minute. Whoever
-// manages the client's contacts may.
-func (s *Service) RequestVerification(ctx context.Context, contactID id.Contact) error {
-	if err := access.RequireSignedIn(ctx); err != nil {
-		return err
-	}
-	contact, err := s.Store.Contact(ctx, contactID)
-	if err != nil {
-		return err
-	}
-	if err := access.RequireChange(ctx, access.Contacts, contact.ClientID, access.ManageClients); err != nil {
-		return err
-	}
-	if s.LinkURL == nil {
-		return fault.New(fault.Conflict, "LINKS_OFF")
-	}
-	return s.audited(ctx, db.AuditEntry{Client: contact.ClientID, Verb: "contact.verify.request", Object: contact.ID.String()}, func(tx *db.Store) error {
-		return tx.Enqueue(ctx, VerifyJob{ContactID: contactID, Ref: s.Now().UTC().Format("200601021504")})
-	})
-}
-
-// SendVerification does a VerifyJob. The system only.
-func (s *Service) SendVerification(ctx context.Context, job VerifyJob) error {
+// SendVerification does an account.VerifyJob. The system only.
+func (s *Service) SendVerification(ctx context.Context, job account.VerifyJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
 	}
@@ -331,8 +316,8 @@ func (s *Service) SendVerification(ctx context.Context, job VerifyJob) error {
 		return nil // this process has no pages to link to
 	}
 	contact, err := s.Store.Contact(ctx, job.ContactID)
-	if fault.Is(err, fault.NotFound) || err == nil && strings.EqualFold(contact.VerifiedEmail, contact.Email) {
-		return nil
+	if fault.Is(err, fault.NotFound) || err == nil && (strings.EqualFold(contact.VerifiedEmail, contact.Email) || !strings.EqualFold(contact.Email, job.Email)) {
+		return nil // deleted, confirmed or changed since, which asks anew
 	}
 	if err != nil {
 		return err

@@ -42,23 +42,41 @@ type GatewayNotice struct {
 	URL       string // where staff decide
 }
 
-// NoticeJob tells the owner of a client and the company what happened to somebody's reminders.
+// Readers of a notice.
+const (
+	readerStaff = "staff" // the company
+	readerOwner = "owner" // of the client
+)
+
+// NoticeJob tells the owner of a client, or the company, what happened to somebody's reminders. Each has a job of
+// its own, so that a mail that cannot go out now neither holds up nor repeats the other's.
 type NoticeJob struct {
 	What      string // bounced, unsubscribed
+	To        string // staff, owner
 	ClientID  id.Client
 	ContactID id.Contact `json:",omitzero"`
 	Email     string
 	Detail    string
-	Ref       string // makes the job and its mails once
+	Ref       string // of what happened: makes the job and its mail once
 }
 
 // Kind names the job's handler.
 func (NoticeJob) Kind() string { return "reminder:notice" }
 
 // Key makes a second request the same job.
-func (j NoticeJob) Key() string { return "notice:" + j.What + ":" + j.Ref }
+func (j NoticeJob) Key() string { return "notice:" + j.What + ":" + j.Ref + ":" + j.To }
 
-// SendNotice does a NoticeJob. The system only. A repetition sends the same Message-IDs.
+// tell enqueues a notice for each reader.
+func tell(ctx context.Context, tx *db.Store, job NoticeJob) error {
+	jobs := []db.Job{}
+	for _, job.To = range []string{readerStaff, readerOwner} {
+		jobs = append(jobs, job)
+	}
+	return tx.EnqueueAll(ctx, jobs)
+}
+
+// SendNotice does a NoticeJob. The system only. A repetition sends the same Message-ID. The owner who is the one
+// that it is about is told nothing, and who refuses the mail for good is not asked again.
 func (s *Service) SendNotice(ctx context.Context, job NoticeJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
@@ -75,34 +93,31 @@ func (s *Service) SendNotice(ctx context.Context, job NoticeJob) error {
 	if err != nil {
 		return err
 	}
-	to := func(role, email, name, language string) MailNotice {
-		return MailNotice{What: job.What, Email: job.Email, Client: client.Name, Detail: job.Detail, Of: client.ID, Staff: role == "staff",
-			Letter: account.Letter{MessageID: mail.ID(key, "notice."+job.What+"."+job.Ref+"."+role, company.Email), To: email, Name: name, Language: language, Company: company}}
-	}
-	notices := []MailNotice{to("staff", company.Email, company.Name, company.Language)}
-	owner, err := s.Store.OwnerLogin(ctx, job.ClientID)
-	if err == nil && !strings.EqualFold(owner.Email, job.Email) {
-		notices = append(notices, to("owner", owner.Email, client.Name, owner.Language))
-	} else if err != nil && !fault.Is(err, fault.NotFound) {
-		return err
-	}
-	for _, n := range notices {
-		message, err := s.RenderNotice(ctx, n)
-		if err != nil {
-			return fmt.Errorf("render %T: %w", n, err)
-		}
-		receipt, err := s.Mailer.Send(ctx, message)
-		if !n.Staff {
-			if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailNotice, client.ID, 0, message).Went(receipt, err)); err != nil {
-				return err
-			}
+	notice := MailNotice{What: job.What, Email: job.Email, Client: client.Name, Detail: job.Detail, Of: client.ID, Staff: job.To == readerStaff,
+		Letter: account.Letter{MessageID: mail.ID(key, "notice."+job.What+"."+job.Ref+"."+job.To, company.Email), To: company.Email, Name: company.Name,
+			Language: company.Language, Company: company}}
+	if !notice.Staff {
+		owner, err := s.Store.OwnerLogin(ctx, job.ClientID)
+		if fault.Is(err, fault.NotFound) || err == nil && strings.EqualFold(owner.Email, job.Email) {
+			return nil
 		}
 		if err != nil {
-			if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
-				continue // a notice that cannot arrive must not hold up the other
-			}
+			return err
+		}
+		notice.To, notice.Name, notice.Language = owner.Email, client.Name, owner.Language
+	}
+	message, err := s.RenderNotice(ctx, notice)
+	if err != nil {
+		return fmt.Errorf("render %T: %w", notice, err)
+	}
+	receipt, err := s.Mailer.Send(ctx, message)
+	if !notice.Staff {
+		if err := s.Store.KeepEmail(ctx, db.NewEmail(db.EmailNotice, client.ID, 0, message).Went(receipt, err)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
+		return nil
+	}
+	return err
 }

@@ -73,6 +73,11 @@ func (c *Console) changeAccess(w http.ResponseWriter, r *http.Request) error {
 		_, err = c.Account.SuspendAccess(ctx, contact)
 	case "reanudar":
 		_, err = c.Account.ResumeAccess(ctx, contact)
+	case "confirmar":
+		if _, err = c.Account.RequestVerification(ctx, contact); err == nil {
+			layout.Flash(w, r, "reminder.flash.verification")
+			return layout.Redirect(w, r, contactPath(contact))
+		}
 	case "enlaces":
 		err = c.Reminder.RevokeContactLinks(ctx, contact)
 	case "factores":

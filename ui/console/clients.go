@@ -77,7 +77,8 @@ type clientView struct {
 // contactRow is a contact with its access, if it has any.
 type contactRow struct {
 	db.Contact
-	Access *account.Access
+	Access     *account.Access
+	Unverified bool // the address must be confirmed before it is reminded
 }
 
 func (c *Console) clientPage(w http.ResponseWriter, r *http.Request) error {
@@ -111,8 +112,12 @@ func (c *Console) showClient(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
+	unverified, err := c.Account.UnverifiedContacts(ctx, contactIDs(contacts.Rows))
+	if err != nil {
+		return err
+	}
 	for _, contact := range contacts.Rows {
-		entry := contactRow{Contact: contact}
+		entry := contactRow{Contact: contact, Unverified: unverified[contact.ID]}
 		if a, ok := subAccounts[contact.ID]; ok {
 			entry.Access = &a
 		}
@@ -185,6 +190,8 @@ type contactForm struct {
 	Topics  []mail.Topic
 	Access  accessForm
 	Errors  fieldErrors
+
+	Unverified bool // the address must be confirmed before it is reminded
 }
 
 func (c *Console) contactPage(w http.ResponseWriter, r *http.Request) error {
@@ -209,7 +216,11 @@ func (c *Console) contactForm(r *http.Request) (contactForm, error) {
 		return contactForm{}, err
 	}
 	form, err := c.accessOf(r.Context(), row)
-	return contactForm{Contact: row, Client: client, Details: account.DetailsOf(row), Topics: row.Topics, Access: form}, err
+	if err != nil {
+		return contactForm{}, err
+	}
+	unverified, err := c.Account.UnverifiedContacts(r.Context(), []id.Contact{row.ID})
+	return contactForm{Unverified: unverified[row.ID], Contact: row, Client: client, Details: account.DetailsOf(row), Topics: row.Topics, Access: form}, err
 }
 
 func (c *Console) saveContact(w http.ResponseWriter, r *http.Request) error {

@@ -21,8 +21,9 @@ import (
 // contactRow is a contact with its access, if it has any.
 type contactRow struct {
 	db.Contact
-	Access *account.Access
-	Self   bool // the reader's own
+	Access     *account.Access
+	Unverified bool // the address must be confirmed before it is reminded
+	Self       bool // the reader's own
 }
 
 // State is the state of the contact's access, "" for none.
@@ -51,9 +52,13 @@ func (p *Portal) withAccess(ctx context.Context, contacts ...db.Contact) ([]cont
 	if err != nil {
 		return nil, err
 	}
+	unverified, err := p.Account.UnverifiedContacts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
 	rows := make([]contactRow, 0, len(contacts))
 	for _, contact := range contacts {
-		row := contactRow{Contact: contact}
+		row := contactRow{Contact: contact, Unverified: unverified[contact.ID]}
 		if has, ok := found[contact.ID]; ok {
 			row.Access, row.Self = &has, has.LoginID == access.From(ctx).Login
 		}

@@ -33,6 +33,12 @@ func (p *Portal) ChangeAccess(w http.ResponseWriter, r *http.Request) error {
 	case "reanudar":
 		_, err = p.Account.ResumeAccess(ctx, row.ID)
 		flash = "portal.flash.access_resumed"
+	case "confirmar":
+		_, err = p.Account.RequestVerification(ctx, row.ID)
+		flash = "reminder.flash.verification"
+		if fault.Is(err, fault.Conflict) { // it was confirmed meanwhile
+			err, flash = nil, "reminder.flash.verified"
+		}
 	default:
 		err = fault.Missing()
 	}
