@@ -40,6 +40,10 @@ type Config struct {
 // resolver is the root of all resolvers.
 type resolver struct{ Config }
 
+// The directive @defer, which gqlgen knows by itself, is none of ours: an answer comes in one part, and what is put
+// off would be missing in it.
+func init() { delete(gen.NewExecutableSchema(gen.Config{}).Schema().Directives, "defer") }
+
 // NewHandler returns the GraphQL endpoint: GET for queries, POST of application/json for all. The
 // request's context carries the actor with its network address, device and request id.
 func NewHandler(config Config) *Endpoint {

@@ -153,6 +153,15 @@ func TestSecurityPage(t *testing.T) {
 	w := newWorld(t)
 	v, phone, laptop := w.as(owner), w.as(owner), w.as(owner)
 	page := v.get("/clientes/seguridad", "User-Agent", "Mozilla/5.0 (X11; Linux) Firefox/140").want(t, http.StatusOK).shows(t, "Sesiones abiertas", "Esta sesión", "127.0.0.1")
+	accounts := page.find("autocomplete", "username") // password managers know whose password each form takes
+	if forms := page.find("autocomplete", "current-password"); len(accounts) != len(forms) || len(forms) != 3 {
+		t.Errorf("%d forms with a password, %d with an account", len(forms), len(accounts))
+	}
+	for _, account := range accounts {
+		if attribute(account, "value") != owner || attribute(account, "name") != "" {
+			t.Errorf("a form of the account %q", attribute(account, "value"))
+		}
+	}
 	ends := page.find("name", "session")
 	if len(ends) != 2 {
 		t.Fatalf("%d other sessions", len(ends))

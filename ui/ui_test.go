@@ -73,6 +73,16 @@ func TestSignIn(t *testing.T) {
 		v.get("/clientes/entrar").hides(t, "Cerró su sesión.")
 		v.get(home).want(t, http.StatusSeeOther)
 	})
+	t.Run("a session that somebody has put into the browser stays theirs", func(t *testing.T) {
+		attacker, v := w.as(bookkeeper), w.visit()
+		planted := attacker.cookie(layout.LoginCookie)
+		done := v.post("/clientes/entrar", url.Values{"email": {owner}, "password": {password}}, "Cookie", layout.LoginCookie+"="+planted).want(t, http.StatusSeeOther)
+		if own := v.cookie(layout.LoginCookie); own == "" || own == planted {
+			t.Errorf("the session is %q, %q was there before: %v", own, planted, done.Header)
+		}
+		v.get("/clientes/seguridad").want(t, http.StatusOK).shows(t, owner)
+		attacker.get("/clientes/seguridad").want(t, http.StatusOK).shows(t, bookkeeper).hides(t, owner)
+	})
 	t.Run("too many attempts", func(t *testing.T) {
 		slow := *w
 		slow.account = &account.Service{Store: w.store, Now: w.account.Now, Limiter: limiter{41 * time.Second}}

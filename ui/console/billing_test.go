@@ -67,6 +67,7 @@ func draftForm() url.Values {
 
 // A draft is saved, edited with all that its form shows, previewed, and issued once.
 func TestDraft(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	made := w.post(clientPath(client.ID)+"/facturas/nueva", draftForm()).want(t, 303)
@@ -112,6 +113,7 @@ func TestDraft(t *testing.T) {
 }
 
 func TestDeleteDraft(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	made := w.post(clientPath(client.ID)+"/facturas/nueva", draftForm()).want(t, 303)
@@ -125,6 +127,7 @@ func TestDeleteDraft(t *testing.T) {
 
 // What a form must not let through is refused at its field, keeps what was typed and saves nothing.
 func TestBadInvoices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	for _, test := range []struct {
@@ -174,6 +177,7 @@ func TestBadInvoices(t *testing.T) {
 // Dollars ask for their exchange rate at once: the field is in the page and the style sheet shows it, so that nothing
 // typed is lost. A wrong rate is refused at its field, and one that was typed is kept.
 func TestExchangeRateField(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	address := clientPath(client.ID) + "/facturas/nueva"
@@ -214,6 +218,7 @@ func TestExchangeRateField(t *testing.T) {
 
 // The totals beside the form are those of the issue, and a row that cannot be read yet does not count.
 func TestLiveTotals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	form := draftForm()
 	form["unitPrice"][0], form["retencionISR"][0] = "100.10", ""
@@ -225,6 +230,7 @@ func TestLiveTotals(t *testing.T) {
 
 // A product fills a row, without touching the others.
 func TestProductFillsRow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	product, err := w.billing.SaveProduct(access.With(t.Context(), staff), billing.ProductInput{Name: "Dominio .mx", Active: true,
@@ -252,6 +258,7 @@ func TestProductFillsRow(t *testing.T) {
 }
 
 func TestCloseInvoice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	for how, status := range map[string]string{"cancelar": db.InvoiceCancelled, "incobrable": db.InvoiceWrittenOff} {
@@ -273,6 +280,7 @@ func TestCloseInvoice(t *testing.T) {
 // A credit note takes a line back in part; it cannot take more than was invoiced; what was paid becomes
 // credit, which pays another invoice.
 func TestCreditNoteAndCredit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	row := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now)
@@ -326,6 +334,7 @@ func TestCreditNoteAndCredit(t *testing.T) {
 
 // The list is limited, ordered, summed and exported by the same filter.
 func TestInvoiceList(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	aurora := dbtest.Client(t, w.store, "=Aurora", "pagos@aurora.example")
 	boreal := dbtest.Client(t, w.store, "Boreal", "pagos@boreal.example")
@@ -378,6 +387,7 @@ func TestInvoiceList(t *testing.T) {
 
 // Many drafts are issued together or not at all.
 func TestIssueDrafts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	save := func(key, due string) string {
@@ -398,6 +408,7 @@ func TestIssueDrafts(t *testing.T) {
 
 // Staff without the capability see the pages without their forms, and their posts are refused.
 func TestBillingByRole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	row := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now)
@@ -423,6 +434,7 @@ func TestBillingByRole(t *testing.T) {
 
 // Every text about billing that the pages ask for exists.
 func TestBillingTextsExist(t *testing.T) {
+	t.Parallel()
 	used := regexp.MustCompile(`(?:\bbt|bcount|maybe)\(ctx, "([a-zA-Z0-9_.-]+)"`)
 	files, err := filepath.Glob("*")
 	if err != nil {

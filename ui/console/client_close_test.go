@@ -11,6 +11,7 @@ import (
 
 // A client is closed with a reason, leaves the list for "Cerrados", is billed for nothing new, and is reopened.
 func TestCloseClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora Ejemplar", "pagos@aurora.example")
 	dbtest.Client(t, w.store, "Boreal Ejemplar", "pagos@boreal.example")

@@ -25,6 +25,7 @@ import (
 )
 
 func TestStaffOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	contact := dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -5), mail.Invoice)
@@ -98,6 +99,7 @@ func TestStaffOnly(t *testing.T) {
 }
 
 func TestUnknownIsNotFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, address := range []string{"/consola/clientes/cli_99", "/consola/clientes/inv_1", "/consola/clientes/x", "/consola/contactos/con_99", "/consola/facturas/inv_99",
 		"/consola/facturas/1", "/consola/recordatorios/del_99", "/consola/recordatorios/envios?cliente=cli_99", "/consola/recordatorios/envios?factura=zzz", "/consola/clientes/cli_9/facturas/nueva"} {
@@ -107,6 +109,7 @@ func TestUnknownIsNotFound(t *testing.T) {
 }
 
 func TestSignIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	accounts := account.Service{Store: w.store, Now: func() time.Time { return now }}
 	_, err := accounts.AddStaff(access.With(t.Context(), access.SystemActor()), account.AddStaffInput{Name: "Cobranza", Email: "personal@hospedaje.example", Password: "una frase muy larga"})
@@ -129,6 +132,7 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestClientSearchAndPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for i := range pageSize + 3 {
 		dbtest.Client(t, w.store, fmt.Sprintf("Cliente %02d", i), fmt.Sprintf("c%02d@ejemplo.example", i))
@@ -170,6 +174,7 @@ func TestClientSearchAndPages(t *testing.T) {
 }
 
 func TestSendRemindersOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -20), mail.Invoice)
@@ -203,6 +208,7 @@ func TestSendRemindersOnce(t *testing.T) {
 }
 
 func TestRecordPayment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14)) // 116.00
@@ -247,6 +253,7 @@ func TestRecordPayment(t *testing.T) {
 }
 
 func TestIssueInvoice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	address := clientPath(client.ID) + "/facturas/nueva"
@@ -300,6 +307,7 @@ func TestIssueInvoice(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
@@ -325,6 +333,7 @@ func TestPause(t *testing.T) {
 }
 
 func TestContact(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	contact := dbtest.Contact(t, w.store, client, "laura@aurora.example", now, mail.Invoice)
@@ -355,6 +364,7 @@ func TestContact(t *testing.T) {
 
 // The ledger shows each recipient, and of each mail what the server answered.
 func TestLedgerHistory(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -20), mail.Invoice)
@@ -401,6 +411,7 @@ func TestLedgerHistory(t *testing.T) {
 
 // Client names and other people's words are text on every page.
 func TestEscaping(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	evil := `<img src=x onerror=alert(1)>"'`
 	client := dbtest.Client(t, w.store, evil, "pagos@aurora.example")
@@ -427,6 +438,7 @@ func TestEscaping(t *testing.T) {
 
 // Every text that the templates ask for exists.
 func TestTextsExist(t *testing.T) {
+	t.Parallel()
 	used := regexp.MustCompile(`(?:\bt|plural|oneOr|optional)\((?:ctx, )?"([a-zA-Z0-9_.-]+)"`)
 	files, err := filepath.Glob("*")
 	if err != nil {

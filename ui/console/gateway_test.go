@@ -12,6 +12,7 @@ import (
 
 // What the gateway told and nobody could book is listed with its cause, and dismissed with a reason.
 func TestGatewayEvents(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "aurora@ejemplo.example")
 	checkout := db.Checkout{ClientID: client.ID, Currency: money.MXN, Amount: 11600, Gateway: "stripe", Status: db.CheckoutOpen, CreatedAt: now}

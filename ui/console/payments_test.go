@@ -44,6 +44,7 @@ func (w *world) upload(address, content string) page {
 
 // A payment settles the invoices due first, or those that are named; what is left becomes credit, and can be given back.
 func TestReceivePayment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	first := dbtest.Invoice(t, w.store, client, "2026-04-01", "2026-04-20", now)
@@ -122,6 +123,7 @@ const statement = "Banco Ficticio\nCuenta;000123\nFecha;Concepto;Referencia;Carg
 // A statement as a bank writes it: title rows, its own names of columns, debits and credits apart, Latin-1. It is
 // read without questions, proposes what it can, and adds nothing the second time.
 func TestBankStatement(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	other := dbtest.Client(t, w.store, "Boreal", "pagos@boreal.example")
@@ -159,6 +161,7 @@ func TestBankStatement(t *testing.T) {
 
 // Columns that no bank we know calls so are asked for; what is wrong is told by row and column and nothing is saved.
 func TestStatementColumns(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.get("/consola/banco/columnas").want(t, 303)
 	w.post("/consola/banco/columnas", nil).want(t, 303)
@@ -184,6 +187,7 @@ func TestStatementColumns(t *testing.T) {
 }
 
 func TestImportInvoicesPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	head := "reference,client,due_date,description,unit_price\n"

@@ -15,6 +15,7 @@ import (
 )
 
 func TestClientPages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.get("/consola/clientes/nuevo").want(t, 200, "Nuevo cliente", "Enviar ahora la invitación")
 	wrong := w.post("/consola/clientes/nuevo", url.Values{"name": {""}, "email": {"vivero"}, "city": {"Xalapa"}}).want(t, 422)
@@ -75,6 +76,7 @@ func (w *world) accepted(at string) {
 }
 
 func TestImportClientsPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	head := "reference,name,email,contact_email\n"
 	w.get("/consola/clientes/importar").want(t, 200, "contact_permissions", "Descargar ejemplo")

@@ -21,6 +21,7 @@ import (
 
 // Every text that the pages about reminders ask for exists.
 func TestReminderTextsExist(t *testing.T) {
+	t.Parallel()
 	used := regexp.MustCompile(`\b(?:rt|count)\(ctx, "([a-zA-Z0-9_.-]+)"`)
 	files, err := filepath.Glob("*")
 	if err != nil {
@@ -83,6 +84,7 @@ func (w *world) deliveries() []db.Delivery {
 // A policy is edited row by row, its effect is shown on real invoices before anything is saved, and
 // wrong rows are marked.
 func TestPolicyForm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-05-15", now.AddDate(0, 0, -14))
@@ -157,6 +159,7 @@ func TestPolicyForm(t *testing.T) {
 // What could not be delivered is listed with its cause, can be looked at as it would go out now, sent to
 // oneself, tried again once, and cancelled.
 func TestUndelivered(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -20), mail.Invoice)
@@ -203,6 +206,7 @@ func TestUndelivered(t *testing.T) {
 }
 
 func TestBouncedAddresses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	contact := dbtest.Contact(t, w.store, client, "laura@aurora.example", now, mail.Invoice)
@@ -232,6 +236,7 @@ func TestBouncedAddresses(t *testing.T) {
 
 // The runs that people asked for are listed, with who did, what they added and whether they have ended.
 func TestRunsAreListed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
@@ -249,6 +254,7 @@ func TestRunsAreListed(t *testing.T) {
 
 // Staff can end the personal links of a contact's mails.
 func TestRevokeContactLinks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	contact := dbtest.Contact(t, w.store, client, "laura@aurora.example", now.AddDate(0, 0, -20), mail.Invoice)
@@ -276,6 +282,7 @@ func TestRevokeContactLinks(t *testing.T) {
 }
 
 func TestHolidaysAndGroups(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.get(holidaysPath).want(t, 200, "2026", "2027", "3 abr 2026", "Viernes Santo", "16 sep 2027")
 	for day, want := range map[string]string{"": "obligatorio", "ayer": "fecha"} {
@@ -314,6 +321,7 @@ func TestHolidaysAndGroups(t *testing.T) {
 
 // Every page says when nothing was planned or sent though it should have been, and only then.
 func TestAlertBanner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	alerts := func() string {
 		found := []string{}
@@ -353,6 +361,7 @@ func TestAlertBanner(t *testing.T) {
 // The text of a mail is written beside the mail as it will be, a value that does not exist is an error at
 // its line, and every version can be made to hold again.
 func TestTemplateEditor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora <b>", "pagos@aurora.example")
 	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-05-15", now.AddDate(0, 0, -14))
@@ -407,6 +416,7 @@ func TestTemplateEditor(t *testing.T) {
 // Rules for late fees are changed by adding and retiring, wrong amounts are marked, a client can be
 // exempt, and an invoice says what it will bear.
 func TestLateFees(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))

@@ -15,6 +15,7 @@ import (
 
 // What is owed by age, what was received by month, the account of a client, and the first look of the day.
 func TestReports(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.get("/consola/informes").want(t, 200, "No se ha cobrado nada")
 	if err := w.billing.CheckLedger(access.With(t.Context(), access.SystemActor())); err != nil {

@@ -21,6 +21,7 @@ func productForm1(more ...string) url.Values {
 
 // A product is sold as a service; its renewals are foreseen, invoiced once, changed by days, suspended and ended.
 func TestProductsAndServices(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	client := dbtest.Client(t, w.store, "Aurora", "pagos@aurora.example")
 	for name, test := range map[string][]string{

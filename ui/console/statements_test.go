@@ -13,6 +13,7 @@ import (
 
 // The number of SQL statements of a page of billing does not grow with what it shows.
 func TestBillingStatements(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	add := func(from, to int) {
 		for n := from; n < to; n++ {

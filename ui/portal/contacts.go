@@ -105,7 +105,7 @@ func (v contactsView) tabs(ctx context.Context) []component.Tab {
 	for _, state := range contactStates {
 		tab := component.Tab{Label: t(ctx, "contacts.all"), URL: at(v.Client.ID, "contactos"), Current: state == v.State}
 		if state != "" {
-			tab.Label, tab.URL = component.T(ctx, "common.access."+state), tab.URL+templ.SafeURL("?estado="+state)
+			tab.Label, tab.URL = component.T(ctx, "common.access.all."+state), tab.URL+templ.SafeURL("?estado="+state)
 		}
 		tabs = append(tabs, tab)
 	}

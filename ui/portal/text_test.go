@@ -54,7 +54,7 @@ func TestTextsExist(t *testing.T) {
 		keys = append(keys, "common.delivery."+state)
 	}
 	for _, state := range []string{db.SubAccountActive, db.SubAccountInvited, db.SubAccountSuspended, "expired", "none"} {
-		keys = append(keys, "common.access."+state)
+		keys = append(keys, "common.access."+state, "common.access.all."+state)
 	}
 	for _, topic := range mail.Topics() {
 		keys = append(keys, "portal.topic."+string(topic))
