@@ -320,6 +320,7 @@ func (s *Store) CFDIDownloads(ctx context.Context, documents ...id.CFDI) (map[id
 // What a document is mailed for.
 const (
 	MailStamped         = "stamped"
+	MailPDF             = "pdf"              // the PDF that could not be drawn when it was stamped
 	MailCancelRequested = "cancel_requested" // the receiver is asked for the cancellation
 	MailCancelled       = "cancelled"
 )

@@ -28,11 +28,12 @@ type ReceiptDue struct {
 	Attempts   int            `bun:"attempts"`
 }
 
-// ReceiptsDue returns at most limit payments without a stamped receipt, the earliest first.
-func (s *Store) ReceiptsDue(ctx context.Context, limit int) ([]ReceiptDue, error) {
+// ReceiptsDue returns at most limit payments without a stamped receipt, the earliest first; credit was received on the
+// day, in a zone, on which it was applied.
+func (s *Store) ReceiptsDue(ctx context.Context, zone string, limit int) ([]ReceiptDue, error) {
 	rows := []ReceiptDue{}
 	err := s.idb.NewRaw(`SELECT e.payment_id, e.invoice_id, i.number, i.client_id, client.name AS client_name, i.currency,
-			coalesce(p.received_on, (max(e.created_at) AT TIME ZONE 'America/Mexico_City')::date) AS received_on,
+			coalesce(p.received_on, (max(e.created_at) AT TIME ZONE ?)::date) AS received_on,
 			(sum(e.amount) - CASE WHEN e.payment_id IS NULL THEN coalesce((SELECT sum(amount) FROM anticipo_application AS a WHERE a.invoice_id = e.invoice_id), 0) ELSE 0 END)::bigint AS amount,
 			c.id AS cfdi_id, coalesce(c.status, '') AS status, coalesce(c.code, '') AS code, coalesce(c.message, '') AS message,
 			coalesce(c.message_en, '') AS message_en, coalesce(c.field, '') AS field, coalesce(c.sat_code, '') AS sat_code, coalesce(c.failure, '') AS failure, coalesce(c.attempts, 0) AS attempts
@@ -43,7 +44,7 @@ func (s *Store) ReceiptsDue(ctx context.Context, limit int) ([]ReceiptDue, error
 		WHERE origin.kind = 'ingreso' AND origin.metodo_pago = 'PPD' AND origin.status = 'stamped' AND coalesce(c.status, '') NOT IN ('stamped', 'cancel_pending')
 		GROUP BY e.payment_id, e.invoice_id, i.id, client.id, p.id, c.id
 		HAVING sum(e.amount) - CASE WHEN e.payment_id IS NULL THEN coalesce((SELECT sum(amount) FROM anticipo_application AS a WHERE a.invoice_id = e.invoice_id), 0) ELSE 0 END > 0
-		ORDER BY received_on, e.invoice_id LIMIT ?`, limit).Scan(ctx, &rows)
+		ORDER BY received_on, e.invoice_id LIMIT ?`, zone, limit).Scan(ctx, &rows)
 	return rows, translate(err)
 }
 

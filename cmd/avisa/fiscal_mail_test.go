@@ -3,15 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
@@ -135,6 +138,106 @@ func TestFiscalMail(t *testing.T) {
 				t.Error(m.Subject, m.Attachments[0].Name)
 			}
 		}
+	}
+}
+
+// A PDF that cannot be drawn holds no mail back, and follows: one mail with the PDF to everybody who got the XML, whatever
+// becomes of the work.
+func TestFiscalPDFFollows(t *testing.T) {
+	o := newOutside(t)
+	mailbox, err := devstack.StartMailbox("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = mailbox.Close() })
+	a := openDemo(t, o, mailbox.Addr())
+	ctx := access.With(t.Context(), access.SystemActor())
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var broken atomic.Bool
+	broken.Store(true)
+	catalogs := a.fiscal.Catalogs(ctx)
+	a.fiscal.Printer = func(row db.CFDI, company db.Company, lang string) ([]byte, error) {
+		if broken.Load() {
+			return nil, errors.New("out of ink")
+		}
+		return fiscal.Print(row, company, lang, catalogs)
+	}
+	dbtest.Exec(t, o.dsn, "DELETE FROM outbox") // the demo's own mails
+	cafe, err := a.seeded(ctx, demoOwner)
+	must(err)
+	_, err = a.account.AddContact(ctx, account.AddContactInput{ClientID: cafe.ID, Topics: []mail.Topic{mail.Invoice},
+		Details: account.ContactDetails{Firstname: "Compras", Lastname: "de Muestra", Email: "compras@cafe-ficticio.example"}})
+	must(err)
+	row, err := a.seedStamped(ctx, cafe, 0, "mail-late-pdf", server("molino"))
+	must(err)
+	row, err = a.fiscal.Document(ctx, row.ID)
+	must(err)
+	working, stop := context.WithCancel(t.Context())
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		if err := a.worker().Run(working); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() { stop(); worker.Wait() })
+
+	with := func(is func(f devstack.Attachment) bool) (to []string) {
+		for _, m := range mailbox.Messages() {
+			if slices.ContainsFunc(m.Attachments, is) && strings.Contains(m.Text, row.UUID) {
+				to = append(to, m.To...)
+			}
+		}
+		slices.Sort(to)
+		return to
+	}
+	xml := func() []string { return with(func(f devstack.Attachment) bool { return bytes.Equal(f.Data, row.XML) }) }
+	pdf := func() []string {
+		return with(func(f devstack.Attachment) bool {
+			return f.ContentType == "application/pdf" && bytes.HasPrefix(f.Data, []byte("%PDF-"))
+		})
+	}
+	notes := func(event string) (n int) {
+		rows, err := o.store.CFDIMails(ctx, row.ID)
+		must(err)
+		for _, one := range rows {
+			if one.Event == event && one.Status == "sent" {
+				n++
+			}
+		}
+		return n
+	}
+	eventually(t, "the mails with the XML", time.Minute, func() bool { return len(xml()) >= 2 && notes(db.MailStamped) == len(xml()) })
+	to := xml()
+	if got := pdf(); len(got) != 0 {
+		t.Fatal("a PDF that was not drawn reached", got)
+	}
+	hurry := "UPDATE outbox SET due_at = now() WHERE kind = 'fiscal:mail'"
+	dbtest.Exec(t, o.dsn, hurry) // still broken: it is tried again
+	eventually(t, "another attempt", time.Minute, func() bool {
+		var state db.OutboxState
+		state, err = o.store.OutboxState(ctx)
+		must(err)
+		return state.Failing >= int64(len(to))
+	})
+	broken.Store(false)
+	dbtest.Exec(t, o.dsn, hurry)
+	eventually(t, "the mails with the PDF", time.Minute, func() bool { return len(pdf()) >= len(to) && notes(db.MailPDF) == len(to) })
+	must(o.store.InTx(ctx, func(tx *db.Store) error { // a job that comes again, as after a crash
+		return tx.Enqueue(ctx, fiscal.MailJob{CFDI: row.ID, Event: db.MailPDF})
+	}))
+	must(a.fiscal.Mail(ctx, fiscal.MailJob{CFDI: row.ID, Event: db.MailPDF}))
+	eventually(t, "no work left", time.Minute, func() bool {
+		jobs, err := o.store.JobsByKey(ctx, []string{fiscal.MailJob{CFDI: row.ID, Event: db.MailPDF}.Key()})
+		must(err)
+		return len(jobs) == 0
+	})
+	if got := pdf(); !slices.Equal(got, to) || !slices.Equal(xml(), to) {
+		t.Errorf("PDF to %v, XML to %v", got, xml())
 	}
 }
 

@@ -164,8 +164,9 @@ func (s CancelState) Request() (CancelState, bool) {
 	return s, false
 }
 
-// Observe is the state after the SAT was asked. What it does not know yet changes nothing:
-// it takes up to hours after stamping.
+// Observe is the state after the SAT was asked. Estado alone says that a document is cancelled: while it is Vigente it
+// is in force, also where EstatusCancelacion tells of the end already (Plazo vencido, Cancelado con aceptación). What the
+// SAT does not know yet changes nothing: it takes up to hours after stamping.
 func (s CancelState) Observe(st Status) CancelState {
 	if s == CancelNone || s == CancelDone {
 		if st.Estado == EstadoCancelado {
@@ -184,8 +185,6 @@ func (s CancelState) Observe(st Status) CancelState {
 		return CancelInProcess
 	case CancelacionRechazada:
 		return CancelRejected
-	case CancelacionPlazoVencido, CanceladoConAceptacion, CanceladoSinAceptacion:
-		return CancelDone
 	}
 	return s
 }

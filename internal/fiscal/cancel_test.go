@@ -61,13 +61,32 @@ func TestCancelState(t *testing.T) {
 		{fiscal.CancelRequested, vigente(fiscal.CancelacionEnProceso), fiscal.CancelInProcess},
 		{fiscal.CancelInProcess, vigente(fiscal.CancelacionRechazada), fiscal.CancelRejected},
 		{fiscal.CancelInProcess, fiscal.Status{Estado: fiscal.EstadoCancelado, EstatusCancelacion: fiscal.CancelacionPlazoVencido}, fiscal.CancelDone},
-		{fiscal.CancelInProcess, vigente(fiscal.CancelacionPlazoVencido), fiscal.CancelDone},
 		{fiscal.CancelNone, fiscal.Status{Estado: fiscal.EstadoCancelado}, fiscal.CancelDone}, // by the issuer at the SAT's site
 		{fiscal.CancelNone, vigente(fiscal.CancelacionEnProceso), fiscal.CancelNone},
 		{fiscal.CancelDone, vigente(""), fiscal.CancelDone},
 	} {
 		if got := c.from.Observe(c.seen); got != c.want {
 			t.Errorf("%q + %+v = %q, want %q", c.from, c.seen, got, c.want)
+		}
+	}
+	// Every combination: Estado alone cancels.
+	states := []fiscal.CancelState{fiscal.CancelNone, fiscal.CancelRequested, fiscal.CancelInProcess, fiscal.CancelDone, fiscal.CancelRejected}
+	for _, from := range states {
+		for _, estado := range []string{fiscal.EstadoVigente, fiscal.EstadoCancelado, fiscal.EstadoNoEncontrado, ""} {
+			for _, estatus := range []string{"", fiscal.CancelacionEnProceso, fiscal.CanceladoSinAceptacion, fiscal.CanceladoConAceptacion, fiscal.CancelacionPlazoVencido, fiscal.CancelacionRechazada, "algo nuevo"} {
+				want := from
+				switch asked := from != fiscal.CancelNone && from != fiscal.CancelDone; {
+				case estado == fiscal.EstadoCancelado:
+					want = fiscal.CancelDone
+				case estado == fiscal.EstadoVigente && asked && estatus == fiscal.CancelacionEnProceso:
+					want = fiscal.CancelInProcess
+				case estado == fiscal.EstadoVigente && asked && estatus == fiscal.CancelacionRechazada:
+					want = fiscal.CancelRejected
+				}
+				if got := from.Observe(fiscal.Status{Estado: estado, EstatusCancelacion: estatus}); got != want {
+					t.Errorf("%q + %q %q = %q, want %q", from, estado, estatus, got, want)
+				}
+			}
 		}
 	}
 	for from, ok := range map[fiscal.CancelState]bool{fiscal.CancelNone: true, fiscal.CancelRejected: true, fiscal.CancelRequested: false, fiscal.CancelInProcess: false, fiscal.CancelDone: false} {

@@ -120,10 +120,14 @@ func (s *Service) checkCancel(ctx context.Context, tx *db.Store, row db.CFDI, re
 	return err
 }
 
-// CancelBefore is the last moment at which the cancellation of a document can be asked for (RMF 2.7.1.47), in the
-// issuer's zone.
+// CancelBefore is the last moment at which the cancellation of a stamped document, read with its files, can be asked for
+// (RMF 2.7.1.47), in the zone of its place of issue.
 func CancelBefore(row db.CFDI) time.Time {
-	return DefaultCancelPolicy.Deadline(row.Fecha.In(ZonaCentro()), PersonaOf(row.RfcEmisor))
+	fecha := row.Fecha.In(ZonaCentro())
+	if doc, err := Parse(row.XML); err == nil {
+		fecha = fecha.In(ZonaHoraria(doc.Comprobante.LugarExpedicion))
+	}
+	return DefaultCancelPolicy.Deadline(fecha, PersonaOf(row.RfcEmisor))
 }
 
 // inForceBeside are the folios fiscales of documents that hold a cancellation up: those that relate to it and are

@@ -17,7 +17,7 @@ import (
 // maxGlobal is how many sales one global invoice sums up; a period with more has several.
 const maxGlobal = 500
 
-// period is the period of a global invoice that a day falls into: its first day and the first one after it. Weeks begin
+// period is the period of a global invoice that a day, where the issuer is, falls into: its first day and the first one after it. Weeks begin
 // on Monday and end with the month, because a document names one month. periodicidad "" is a month.
 func period(periodicidad string, day date.Date) (first, next date.Date) {
 	t := day.Time()
@@ -44,10 +44,10 @@ func period(periodicidad string, day date.Date) (first, next date.Date) {
 	return month, after
 }
 
-// midnight is when a day begins in central Mexico.
-func midnight(day date.Date) time.Time {
+// midnight is when a day begins in a zone.
+func midnight(day date.Date, zone *time.Location) time.Time {
 	y, m, d := day.Time().Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, ZonaCentro())
+	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
 
 // IssueGlobals asks for the global invoices (RMF 2.7.1.21) of periods that have ended: of the paid sales whose clients
@@ -87,14 +87,15 @@ func (s *Service) IssueGlobals(ctx context.Context) error {
 func (s *Service) sales(ctx context.Context, tx *db.Store, issuer Issuer, only ...id.Invoice) ([]db.Invoice, error) {
 	// The SAT takes global invoices of this year and the five before (CFDI40136).
 	from := s.Now().AddDate(-5, 0, 0)
-	current, _ := period(issuer.Periodicidad, date.Of(s.Now(), ZonaCentro()))
-	rows, err := tx.SalesForGlobal(ctx, issuer.AutomaticSince, from, midnight(current), maxGlobal, only...)
+	zone := ZonaHoraria(issuer.LugarExpedicion)
+	current, _ := period(issuer.Periodicidad, date.Of(s.Now(), zone))
+	rows, err := tx.SalesForGlobal(ctx, issuer.AutomaticSince, from, midnight(current, zone), maxGlobal, only...)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	_, next := period(issuer.Periodicidad, date.Of(*rows[0].PaidAt, ZonaCentro()))
+	_, next := period(issuer.Periodicidad, date.Of(*rows[0].PaidAt, zone))
 	for i, row := range rows {
-		if !row.PaidAt.Before(midnight(next)) {
+		if !row.PaidAt.Before(midnight(next, zone)) {
 			return rows[:i], nil
 		}
 	}
@@ -118,7 +119,7 @@ func (s *Service) addGlobal(ctx context.Context, issuer Issuer, sales []db.Invoi
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		first, _ := period(issuer.Periodicidad, date.Of(*rows[0].PaidAt, ZonaCentro()))
+		first, _ := period(issuer.Periodicidad, date.Of(*rows[0].PaidAt, ZonaHoraria(issuer.LugarExpedicion)))
 		row, err := s.add(ctx, tx, db.CFDI{Kind: db.CFDIGlobal, PeriodStart: first, Periodicidad: issuer.Periodicidad, MetodoPago: "PUE"})
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -188,22 +189,22 @@ func TestGlobalOfDollars(t *testing.T) {
 func TestWindow(t *testing.T) {
 	paid := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC) // a Friday
 	for periodicidad, want := range map[string]date.Date{"": "2026-11-30", "01": "2026-11-20", "02": "2026-11-22", "03": "2026-11-30", "04": "2026-11-30", "05": "2026-12-31"} {
-		got := fiscal.Window(db.Invoice{PaidAt: &paid}, periodicidad)
+		got := fiscal.Window(db.Invoice{PaidAt: &paid}, db.FiscalIssuer{Periodicidad: periodicidad})
 		if date.Of(got, fiscal.ZonaCentro()) != want || got.In(fiscal.ZonaCentro()).Format("15:04:05") != "23:59:59" {
 			t.Errorf("%q: %s, want %s", periodicidad, got, want)
 		}
 	}
 	first := time.Date(2026, 12, 2, 18, 0, 0, 0, time.UTC)
 	for periodicidad, want := range map[string]date.Date{"02": "2026-12-06", "03": "2026-12-15", "05": "2026-12-31"} {
-		if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &first}, periodicidad), fiscal.ZonaCentro()); got != want {
+		if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &first}, db.FiscalIssuer{Periodicidad: periodicidad}), fiscal.ZonaCentro()); got != want {
 			t.Errorf("%q: %s, want %s", periodicidad, got, want)
 		}
 	}
 	last := time.Date(2026, 11, 30, 18, 0, 0, 0, time.UTC) // a Monday whose week ends with the month
-	if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &last}, "02"), fiscal.ZonaCentro()); got != "2026-11-30" {
+	if got := date.Of(fiscal.Window(db.Invoice{PaidAt: &last}, db.FiscalIssuer{Periodicidad: "02"}), fiscal.ZonaCentro()); got != "2026-11-30" {
 		t.Error(got)
 	}
-	if !fiscal.Window(db.Invoice{}, "04").IsZero() {
+	if !fiscal.Window(db.Invoice{}, db.FiscalIssuer{Periodicidad: "04"}).IsZero() {
 		t.Error("a window of an unpaid invoice")
 	}
 }
@@ -320,4 +321,75 @@ func TestAutofacturaAgainstGlobal(t *testing.T) {
 		own += mine
 	}
 	t.Logf("%d of %d sales have a document of their own", own, len(sales))
+}
+
+// The month ends where the issuer is: in Tijuana two hours after Mexico City in winter, in Cancún one before. Clients can
+// ask until then, the sale falls into that month's global invoice, and that is dated in the new month.
+func TestMonthEndsWhereTheIssuerIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		lugar string
+		end   time.Time // of November 2026
+	}{
+		"Ciudad de México": {"06300", time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)},
+		"Tijuana":          {"22000", time.Date(2026, 12, 1, 8, 0, 0, 0, time.UTC)},
+		"Hermosillo":       {"83000", time.Date(2026, 12, 1, 7, 0, 0, 0, time.UTC)},
+		"Cancún":           {"77500", time.Date(2026, 12, 1, 5, 0, 0, 0, time.UTC)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			issuer := kemper
+			issuer.LugarExpedicion, issuer.Periodicidad, issuer.When = c.lugar, "04", db.CFDIOnRequest
+			o := newOfficeOf(t, issuer)
+			o.clock = c.end.Add(-time.Second)
+			november := o.issue(hosting("100.00"))
+			november = o.pay(november, november.Total, "n")
+			login := access.With(t.Context(), actor(o.client.ID, access.Invoices))
+			askings, err := o.service.Askings(login, november.ID)
+			o.must(err)
+			if until := askings[november.ID].Until; !until.Equal(o.clock) || until.Format("2006-01-02 15:04:05") != "2026-11-30 23:59:59" {
+				t.Errorf("until %s", until)
+			}
+			o.clock = c.end
+			december := o.issue(hosting("200.00"))
+			december = o.pay(december, december.Total, "d")
+			if _, err := o.service.RequestCFDI(login, fiscal.RequestInput{InvoiceID: november.ID, ProfileID: o.profile().ID}); err == nil || !strings.Contains(err.Error(), "FISCAL_WINDOW_CLOSED") {
+				t.Error(err)
+			}
+			o.clock = c.end.Add(time.Minute)
+			o.must(o.service.IssueGlobals(system(t.Context())))
+			o.work()
+			rows := o.listed()
+			if len(rows) != 1 {
+				t.Fatalf("%d global invoices", len(rows))
+			}
+			doc := o.parse(rows[0].ID)
+			if doc.Total != "116.00" || *doc.InformacionGlobal != (fiscal.InformacionGlobal{Periodicidad: "04", Meses: "11", Año: "2026"}) || doc.Fecha != "2026-12-01T00:01:00" || doc.LugarExpedicion != c.lugar {
+				t.Errorf("%+v %+v", doc, doc.InformacionGlobal)
+			}
+			if got, err := o.service.Askings(login, december.ID); err != nil || got[december.ID].Until.Format("2006-01-02") != "2026-12-31" || got[december.ID].InGlobal {
+				t.Errorf("%+v %v", got, err)
+			}
+			o.clock = c.end.Add(-time.Hour)
+			o.verify(t, 1)
+		})
+	}
+}
+
+// The last year in which a document can be cancelled counts from its own date, where it was issued.
+func TestCancelBeforeWhereTheIssuerIs(t *testing.T) {
+	issuer := kemper
+	issuer.LugarExpedicion = "22000"
+	o := newOfficeOf(t, issuer)
+	o.profile()
+	invoice := o.issue()
+	o.clock = time.Date(2027, 1, 1, 7, 30, 0, 0, time.UTC) // 23:30 on 31 December in Tijuana, 1:30 in Mexico City
+	o.pay(invoice, invoice.Total, "p")
+	o.work()
+	row := o.one(invoice)
+	if c := o.parse(row.ID); c.Fecha != "2026-12-31T23:30:00" {
+		t.Fatal(c.Fecha)
+	}
+	if got := fiscal.CancelBefore(row); got.Format("2006-01-02") != "2027-03-31" {
+		t.Error(got)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
@@ -81,8 +82,11 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI, e
 	}
 }
 
+// pdfDelay is when a PDF that could not be drawn is tried again.
+const pdfDelay = 5 * time.Minute
+
 // Mail does a MailJob: once per document, recipient and event. The XML is the document, so a PDF that cannot be
-// drawn holds nothing back: the mail says that it can be downloaded later.
+// drawn holds nothing back: it follows in a mail of its own, which is tried again until it can be drawn.
 func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
@@ -125,7 +129,7 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	}
 	receipt, err := s.Mailer.Send(ctx, message)
 	kind := db.EmailFiscal
-	if job.Event != db.MailStamped {
+	if job.Event != db.MailStamped && job.Event != db.MailPDF {
 		kind = db.EmailCancellation
 	}
 	kept := db.NewEmail(kind, row.ClientID, job.Contact, message).Went(receipt, err)
@@ -140,6 +144,11 @@ func (s *Service) Mail(ctx context.Context, job MailJob) error {
 	return s.Store.InTx(ctx, func(tx *db.Store) error {
 		if err := tx.KeepEmail(ctx, kept); err != nil {
 			return err
+		}
+		if job.Event == db.MailStamped && !letter.WithPDF && entry.Status == "sent" {
+			if err := tx.EnqueueAt(ctx, MailJob{CFDI: row.ID, Contact: job.Contact, Event: db.MailPDF}, s.Now().Add(pdfDelay)); err != nil {
+				return err
+			}
 		}
 		return tx.AddCFDIMail(ctx, &entry)
 	})
@@ -181,14 +190,21 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 	if !slices.Contains(topics, mail.Invoice) {
 		return letter, "preference_off", nil
 	}
-	if job.Event != db.MailStamped {
+	if job.Event != db.MailStamped && job.Event != db.MailPDF {
 		return s.cancelLetter(letter, row, doc.Comprobante, job, key)
 	}
 	if row.Status != db.CFDIStamped {
 		return letter, row.Status, nil
 	}
-	letter.Attachments = []mail.Attachment{{Name: FileName(doc.Comprobante, FormatXML), ContentType: "application/xml", Data: row.XML}}
+	if job.Event == db.MailPDF {
+		letter.MessageID = mail.ID(key, fmt.Sprintf("cfdi.%d.%d.%s", row.ID, contactID, job.Event), company.Email)
+	} else {
+		letter.Attachments = []mail.Attachment{{Name: FileName(doc.Comprobante, FormatXML), ContentType: "application/xml", Data: row.XML}}
+	}
 	printed, err := s.print(ctx, row, company, letter.Language)
+	if err != nil && job.Event == db.MailPDF {
+		return letter, "", fmt.Errorf("the PDF cannot be drawn yet: %w", err)
+	}
 	if err != nil {
 		s.logger().Error("the mail goes without PDF", "cfdi", row.ID.String(), "error", err)
 		return letter, "", nil

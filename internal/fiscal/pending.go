@@ -12,7 +12,7 @@ import (
 // ReceiptDue is a payment whose receipt (REP) is not stamped yet.
 type ReceiptDue struct {
 	db.ReceiptDue
-	Due time.Time // the end of the 5th of the month after the payment, in central Mexico
+	Due time.Time // the end of the 5th of the month after the payment, in the issuer's zone
 }
 
 // Overdue reports whether the SAT's term is over.
@@ -60,7 +60,7 @@ func (s *Service) Pending(ctx context.Context) (Pending, error) {
 			return out, err
 		}
 		for _, sale := range sales {
-			out.Sales = append(out.Sales, SaleWaiting{Invoice: sale, Until: Window(sale, issuer.Periodicidad)})
+			out.Sales = append(out.Sales, SaleWaiting{Invoice: sale, Until: Window(sale, issuer.FiscalIssuer)})
 		}
 	}
 	if out.Changed, err = s.Store.SalesChanged(ctx, pendingRows); err != nil {
@@ -74,10 +74,14 @@ func (s *Service) Pending(ctx context.Context) (Pending, error) {
 }
 
 func (s *Service) receiptsPending(ctx context.Context) ([]ReceiptDue, error) {
-	rows, err := s.Store.ReceiptsDue(ctx, pendingRows)
+	zone, err := s.zone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.ReceiptsDue(ctx, zone.String(), pendingRows)
 	out := make([]ReceiptDue, len(rows))
 	for i, row := range rows {
-		out[i] = ReceiptDue{ReceiptDue: row, Due: RepDueDate(midnight(row.ReceivedOn))}
+		out[i] = ReceiptDue{ReceiptDue: row, Due: RepDueDate(midnight(row.ReceivedOn, zone))}
 	}
 	return out, err
 }

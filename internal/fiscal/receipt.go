@@ -49,7 +49,11 @@ func (s *Service) followReceipts(ctx context.Context, tx *db.Store, invoice db.I
 			return err
 		}
 	}
-	for _, group := range s.receiptsDue(settled) {
+	issuer, err := tx.FiscalIssuer(ctx)
+	if err != nil {
+		return err
+	}
+	for _, group := range s.receiptsDue(settled, ZonaHoraria(issuer.LugarExpedicion)) {
 		if err := s.addReceipt(ctx, tx, invoice.ClientID, group); err != nil {
 			return err
 		}
@@ -58,9 +62,9 @@ func (s *Service) followReceipts(ctx context.Context, tx *db.Store, invoice db.I
 }
 
 // receiptsDue groups what is settled and not receipted by payment and receiver. A payment waits for the invoices whose
-// own documents are on their way, until the next month begins: its receipt is due by the fifth (guide of the
+// own documents are on their way, until the next month begins where the issuer is: its receipt is due by the fifth (guide of the
 // Recepción de pagos complement).
-func (s *Service) receiptsDue(settled []db.Settlement) [][]db.Settlement {
+func (s *Service) receiptsDue(settled []db.Settlement, zone *time.Location) [][]db.Settlement {
 	type key struct {
 		payment id.Payment
 		rfc     string
@@ -73,7 +77,7 @@ func (s *Service) receiptsDue(settled []db.Settlement) [][]db.Settlement {
 		if row.Status != db.CFDIStamped {
 			y, m, _ := row.ReceivedOn.Time().Date()
 			onItsWay := row.Status == db.CFDIDraft || row.Status == db.CFDISealed || row.Status == db.CFDIStamping
-			waits[row.PaymentID] = waits[row.PaymentID] || onItsWay && s.Now().Before(time.Date(y, m+1, 1, 0, 0, 0, 0, ZonaCentro()))
+			waits[row.PaymentID] = waits[row.PaymentID] || onItsWay && s.Now().Before(time.Date(y, m+1, 1, 0, 0, 0, 0, zone))
 			continue
 		}
 		k := key{row.PaymentID, row.Rfc}

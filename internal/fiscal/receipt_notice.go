@@ -44,7 +44,7 @@ func (s *Service) receiptsLate(ctx context.Context) (count int, due date.Date, e
 	rows, err := s.receiptsPending(ctx)
 	for _, r := range rows {
 		if r.Due.Sub(s.Now()) < receiptNoticeDays*24*time.Hour {
-			count, due = count+1, max(due, date.Of(r.Due, ZonaCentro()))
+			count, due = count+1, max(due, date.Of(r.Due, r.Due.Location()))
 		}
 	}
 	return count, due, err

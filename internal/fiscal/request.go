@@ -117,7 +117,7 @@ func (s *Service) mayRequest(ctx context.Context, tx *db.Store, invoice db.Invoi
 	case invoice.Status != db.InvoicePaid:
 		return 0, fault.New(fault.Conflict, "FISCAL_NOT_PAID")
 	}
-	if s.Now().After(Window(invoice, issuer.Periodicidad)) {
+	if s.Now().After(Window(invoice, issuer.FiscalIssuer)) {
 		return 0, fault.New(fault.Conflict, "FISCAL_WINDOW_CLOSED")
 	}
 	return 0, nil
@@ -145,19 +145,20 @@ func (s *Service) leaveGlobal(ctx context.Context, tx *db.Store, global id.CFDI)
 }
 
 // Window is until when a client can ask for the document of a paid invoice: the end of the period of the global
-// invoice that its sale falls into (periodicidad of the issuer), the month of the payment where there is none. The
-// zero time while it is not paid.
-func Window(invoice db.Invoice, periodicidad string) time.Time {
+// invoice that its sale falls into (Periodicidad of the issuer), the month of the payment where there is none, in the zone
+// of the issuer's place. The zero time while it is not paid.
+func Window(invoice db.Invoice, issuer db.FiscalIssuer) time.Time {
 	if invoice.PaidAt == nil {
 		return time.Time{}
 	}
-	_, next := period(periodicidad, date.Of(*invoice.PaidAt, ZonaCentro()))
-	return midnight(next).Add(-time.Second)
+	zone := ZonaHoraria(issuer.LugarExpedicion)
+	_, next := period(issuer.Periodicidad, date.Of(*invoice.PaidAt, zone))
+	return midnight(next, zone).Add(-time.Second)
 }
 
 // Asking is what there is to say about asking for an invoice's document.
 type Asking struct {
-	Until    time.Time // the end of the [Window]; the zero time while the invoice is not paid
+	Until    time.Time // the end of the [Window], in the issuer's zone; the zero time while the invoice is not paid
 	InGlobal bool      // its sale is in a global invoice
 }
 
@@ -182,7 +183,7 @@ func (s *Service) Askings(ctx context.Context, invoices ...id.Invoice) (map[id.I
 	for _, row := range rows {
 		if access.Can(ctx, access.Invoices, row.ClientID) {
 			_, in := globals[row.ID]
-			out[row.ID] = Asking{Until: Window(row, issuer.Periodicidad), InGlobal: in}
+			out[row.ID] = Asking{Until: Window(row, issuer), InGlobal: in}
 		}
 	}
 	return out, nil

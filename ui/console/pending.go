@@ -52,9 +52,9 @@ func (v pendingView) empty() bool {
 	return len(v.Receipts)+len(v.Sales)+len(v.Changed)+len(v.OnAccount)+len(v.Elsewhere) == 0
 }
 
-// left says how long there is until a moment, in days of central Mexico.
+// left says how long there is until a moment, in days of its zone.
 func (v pendingView) left(ctx context.Context, until time.Time) string {
-	today, last := date.Of(v.Now, fiscal.ZonaCentro()), date.Of(until, fiscal.ZonaCentro())
+	today, last := date.Of(v.Now, until.Location()), date.Of(until, until.Location())
 	switch days := last.Sub(today); {
 	case days < 0:
 		return pcount(ctx, "over", -days)

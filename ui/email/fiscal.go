@@ -11,7 +11,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
-// FiscalDocument writes a mail about a document: with its XML, and its PDF where there is one, when it is stamped; with
+// FiscalDocument writes a mail about a document: with its XML, and its PDF where there is one, when it is stamped; with the PDF that follows; with
 // the receiver's term when its cancellation waits for the receiver; with the acuse when it is cancelled.
 func FiscalDocument(ctx context.Context, l fiscal.Letter, links Links) (mail.Message, error) {
 	to, ok := mail.Address(l.To)
@@ -39,7 +39,11 @@ func FiscalDocument(ctx context.Context, l fiscal.Letter, links Links) (mail.Mes
 	if !l.WithPDF {
 		doc.Note = t("files_xml")
 	}
-	if l.Event != db.MailStamped {
+	switch l.Event {
+	case db.MailStamped:
+	case db.MailPDF:
+		doc.Subject, doc.Lead, doc.Note = t("pdf.subject", values...), t("pdf.intro", values...), t("pdf.files")
+	default:
 		doc.cancelled(l)
 	}
 	if l.Sandbox {

@@ -20,7 +20,9 @@ func TestFiscalDocument(t *testing.T) {
 	}{
 		"stamped": {func(l *fiscal.Letter) { l.Attachments, l.WithPDF = xml, true }, "Factura fiscal A 7 de Nube & Cía",
 			[]string{"UUID-7", "$2,143.68", "representación impresa"}, []string{"cancel"}},
-		"stamped without PDF": {func(l *fiscal.Letter) { l.Attachments = xml }, "Factura fiscal A 7 de Nube & Cía", []string{"El PDF estará disponible"}, nil},
+		"stamped without PDF": {func(l *fiscal.Letter) { l.Attachments = xml }, "Factura fiscal A 7 de Nube & Cía", []string{"El PDF le llegará en otro correo"}, nil},
+		"the PDF that follows": {func(l *fiscal.Letter) { l.Event, l.Attachments, l.WithPDF = db.MailPDF, xml, true }, "PDF de A 7 de Nube & Cía",
+			[]string{"UUID-7", "cuyo XML ya recibió", "Va adjunta la representación impresa"}, []string{"cancel"}},
 		"cancellation asked": {func(l *fiscal.Letter) { l.Event, l.Deadline, l.Motivo = db.MailCancelRequested, "2026-11-30", "02" },
 			"Solicitud de cancelación: Factura A 7. Responda a más tardar el 30 de noviembre de 2026", []string{"Responder hasta: 30 de noviembre de 2026", "02 - Emitida con errores, sin sustitución", "portal del SAT"}, []string{"adjunto"}},
 		"cancelled": {func(l *fiscal.Letter) {

@@ -109,7 +109,7 @@ func (v *fiscalView) offered() bool {
 // deadline says until when the document can be asked for.
 func (v *fiscalView) deadline(ctx context.Context) string {
 	until := v.Asking.Until
-	last := date.Of(until, fiscal.ZonaCentro())
+	last := date.Of(until, until.Location())
 	if v.Asking.InGlobal {
 		return ft(ctx, "block.global")
 	}
@@ -117,7 +117,7 @@ func (v *fiscalView) deadline(ctx context.Context) string {
 		return ft(ctx, "block.closed", "date", component.Date(ctx, last))
 	}
 	left := ft(ctx, "block.today")
-	switch n := last.Sub(date.Of(v.Now, fiscal.ZonaCentro())); {
+	switch n := last.Sub(date.Of(v.Now, until.Location())); {
 	case n == 1:
 		left = ft(ctx, "block.days.one")
 	case n > 1:

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,8 +211,17 @@ func (c *Client) refusal(r *stampResult) error {
 		return &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed", Message: c.http.Redact(r.CodEstatus + r.FaultString)}
 	}
 	i := r.Incidencias[0]
-	return &fiscal.PACError{Kind: kindOf(i.CodigoError), Code: i.CodigoError, Message: c.http.Redact(i.MensajeIncidencia), Detail: c.http.Redact(i.ExtraInfo)}
+	kind := kindOf(i.CodigoError)
+	if kind == fiscal.KindRejected && !refusals.MatchString(i.CodigoError) {
+		kind = fiscal.KindUnknown
+	}
+	return &fiscal.PACError{Kind: kind, Code: i.CodigoError, Message: c.http.Redact(i.MensajeIncidencia), Detail: c.http.Redact(i.ExtraInfo)}
 }
+
+// refusals are the codes by which the service says that it does not stamp a document as it is: of the SAT's matrices, of
+// the checks of every PAC (Anexo 20), and its own of documents, certificates and keys (7xx). Whatever else it says may have
+// come after the stamp: the same bytes are sent again.
+var refusals = regexp.MustCompile(`^(CFDI[0-9]{5}|CRP[0-9]{5}|30[1-68]|40[1-3]|7[0-9]{2})$`)
 
 func kindOf(code string) fiscal.ErrorKind {
 	switch code {

@@ -121,7 +121,8 @@ func TestErrors(t *testing.T) {
 	c := s.client(0)
 	sealed := fiscaltest.Sealed(t, "1")
 	for code, kind := range map[string]fiscal.ErrorKind{"300": fiscal.KindAuth, "703": fiscal.KindAuth, "708": fiscal.KindUnavailable, "301": fiscal.KindRejected,
-		"401": fiscal.KindRejected, "705": fiscal.KindRejected, "CFDI40145": fiscal.KindRejected} {
+		"401": fiscal.KindRejected, "705": fiscal.KindRejected, "CFDI40145": fiscal.KindRejected,
+		"999": fiscal.KindUnknown, "Error": fiscal.KindUnknown, "502": fiscal.KindUnknown} {
 		s.Incident = code
 		if _, err := c.Stamp(ctx, sealed, ""); !errors.Is(err, &fiscal.PACError{Kind: kind, Code: code}) {
 			t.Errorf("%s: %v", code, err)

@@ -204,7 +204,23 @@ func (c *Client) Stamp(ctx context.Context, sealed []byte, key string) (*fiscal.
 		}
 		return nil, &fiscal.PACError{Kind: fiscal.KindRejected, Code: code, Message: c.services.Redact(a.Message), Detail: uuid}
 	}
-	return nil, &fiscal.PACError{Kind: fiscal.KindRejected, Code: code, Message: c.services.Redact(a.Message), Detail: c.services.Redact(a.MessageDetail)}
+	return nil, &fiscal.PACError{Kind: kindOf(code), Code: code, Message: c.services.Redact(a.Message), Detail: c.services.Redact(a.MessageDetail)}
+}
+
+// refusals are the codes by which the service says that it does not stamp a document as it is: of the SAT's matrices, of
+// the checks of every PAC (Anexo 20: 301 to 308, 401 to 403), and its own of the document's structure.
+var refusals = regexp.MustCompile(`^(CFDI[0-9]{5}|CRP[0-9]{5}|30[1-68]|40[1-3]|CO100[1-5]|CC[0-9]{4})$`)
+
+// kindOf is what to do about an error of the stamping. What is no refusal of the document, such as an uncontrolled error
+// (CO1000) or a message without a code, may have come after the stamp: the same bytes are sent again.
+func kindOf(code string) fiscal.ErrorKind {
+	switch {
+	case refusals.MatchString(code):
+		return fiscal.KindRejected
+	case strings.HasPrefix(code, "AU"):
+		return fiscal.KindAuth
+	}
+	return fiscal.KindUnknown
 }
 
 func repeated(r *fiscal.StampResult, err error) (*fiscal.StampResult, error) {
@@ -265,7 +281,7 @@ func (c *Client) fetch(ctx context.Context, uuid string) (string, error) {
 	return "", errors.New("swsapien: document not in storage")
 }
 
-var codePattern = regexp.MustCompile(`^\s*((?:CFDI|CRP|AU|CACFDI)?[0-9]{3,6})\b`)
+var codePattern = regexp.MustCompile(`^\s*([A-Z]{0,6}[0-9]{3,6})\b`)
 
 // codeOf is the SAT's or the service's code at the start of a message.
 func codeOf(message string) string {
@@ -335,11 +351,17 @@ func (c *Client) Cancel(ctx context.Context, r fiscal.CancelRequest) (*fiscal.Ca
 	return nil, refusal(codeOf(a.Message), c.services.Redact(a.Message))
 }
 
-// refusal is a cancellation that was not taken: 708 means that the SAT is not there.
+// refusal is a cancellation that was not taken: 708 means that the SAT is not there. What says no reason may have been
+// taken: it is asked again, which the SAT answers with 202.
 func refusal(code, message string) error {
 	kind := fiscal.KindRejected
-	if code == fiscal.CodigoSinServicioDelSAT || strings.HasSuffix(code, "708") {
+	switch {
+	case code == fiscal.CodigoSinServicioDelSAT || strings.HasSuffix(code, "708"):
 		kind = fiscal.KindUnavailable
+	case code == "pac_refused" || code == "CO1000":
+		kind = fiscal.KindUnknown
+	case strings.HasPrefix(code, "AU"):
+		kind = fiscal.KindAuth
 	}
 	return &fiscal.PACError{Kind: kind, Code: code, Message: message}
 }

@@ -2,6 +2,7 @@ package swsapien_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -160,12 +161,32 @@ func TestRejected(t *testing.T) {
 	if !errors.As(err, &e) || e.Kind != fiscal.KindRejected || e.Code != "CFDI40102" || e.Detail != "detalle" {
 		t.Errorf("%v", err)
 	}
-	for body, code := range map[string]string{
-		`{"status":"error","message":"401. Fuera de rango","data":null}`: "401",
-		`{"status":"error","message":"Algo más"}`:                        "pac_refused",
+	// Only what is clearly a refusal of these bytes is final: the rest may have come after the stamp.
+	for message, want := range map[string]fiscal.PACError{
+		"401. Fuera de rango":                                   {Kind: fiscal.KindRejected, Code: "401"},
+		"401 - El rango de la fecha de generación":              {Kind: fiscal.KindRejected, Code: "401"},
+		"301 - XML mal formado":                                 {Kind: fiscal.KindRejected, Code: "301"},
+		"304. Certificado revocado":                             {Kind: fiscal.KindRejected, Code: "304"},
+		"308 - Certificado no expedido por el SAT":              {Kind: fiscal.KindRejected, Code: "308"},
+		"403 - La fecha de emisión":                             {Kind: fiscal.KindRejected, Code: "403"},
+		"CFDI40145 - El nombre":                                 {Kind: fiscal.KindRejected, Code: "CFDI40145"},
+		"CRP20261 - ImporteDR":                                  {Kind: fiscal.KindRejected, Code: "CRP20261"},
+		"CO1003 - Falta el namespace":                           {Kind: fiscal.KindRejected, Code: "CO1003"},
+		"CC3001 - schemaLocation":                               {Kind: fiscal.KindRejected, Code: "CC3001"},
+		"CO1000 - Error no controlado.":                         {Kind: fiscal.KindUnknown, Code: "CO1000"},
+		"Algo más":                                              {Kind: fiscal.KindUnknown, Code: "pac_refused"},
+		"Object reference not set to an instance of an object.": {Kind: fiscal.KindUnknown, Code: "pac_refused"},
+		"500 Internal Server Error":                             {Kind: fiscal.KindUnknown, Code: "500"},
+		"307. El comprobante contiene un timbre previo.":        {Kind: fiscal.KindUnknown, Code: "307"}, // without the stamp
+		"99999 - Código nuevo":                                  {Kind: fiscal.KindUnknown, Code: "99999"},
+		"AU2000 - El usuario y/o contraseña son inválidos":      {Kind: fiscal.KindAuth, Code: "AU2000"},
 	} {
-		s.Answer = body
-		if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "2"), ""); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindRejected, Code: code}) {
+		body, err := json.Marshal(map[string]any{"status": "error", "message": message, "data": nil})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Answer = string(body)
+		if _, err := c.Stamp(ctx, fiscaltest.Sealed(t, "2"), ""); !errors.Is(err, &want) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
