@@ -287,9 +287,9 @@ type InvoiceDownload struct {
 	Who      string    `bun:"who,scanonly"`       // the login's address or the person's name; "" for a personal link
 }
 
-// LogDownload writes an entry of the download log.
-func (s *Store) LogDownload(ctx context.Context, row *InvoiceDownload) error {
-	_, err := s.idb.NewInsert().Model(row).Exec(ctx)
+// LogDownload writes entries of the download log, in one statement.
+func (s *Store) LogDownload(ctx context.Context, rows ...InvoiceDownload) error {
+	_, err := s.idb.NewInsert().Model(&rows).Exec(ctx)
 	return translate(err)
 }
 

@@ -130,7 +130,7 @@ func (w *world) fill() {
 	w.invoice(hardware.ID, "2026-04-01", "2026-04-30", "99")
 	for _, download := range []db.InvoiceDownload{{Address: "198.51.100.7"}, {StaffID: w.staff.ID, Address: "192.0.2.7"}, {LoginID: w.logins["accountant"], Address: "203.0.113.9"}} {
 		download.InvoiceID = 1
-		w.must(w.store.LogDownload(ctx, &download))
+		w.must(w.store.LogDownload(ctx, download))
 	}
 	w.emails(bakery, ana, beto)
 }

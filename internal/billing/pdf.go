@@ -168,7 +168,7 @@ func (s *Service) OpenInvoicePDF(ctx context.Context, invoiceID id.Invoice, addr
 		return Download{}, err
 	}
 	actor := access.From(ctx)
-	if err := s.Store.LogDownload(ctx, &db.InvoiceDownload{InvoiceID: row.ID, LoginID: actor.Login, StaffID: actor.Staff, Address: address}); err != nil {
+	if err := s.Store.LogDownload(ctx, db.InvoiceDownload{InvoiceID: row.ID, LoginID: actor.Login, StaffID: actor.Staff, Address: address}); err != nil {
 		_ = file.Close()
 		return Download{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"gocloud.dev/gcerrors"
@@ -92,57 +93,46 @@ func safeCell(text string) string {
 	return text
 }
 
-// maxZip is how many invoices one ZIP may hold.
-const maxZip = 5000
+// zipBatch is how many downloads are noted at once, before the first of their files leaves.
+const zipBatch = 50
 
 // WriteZIP writes the PDF files of a list of invoices (a month, a selection) as a ZIP while it reads
-// them; one that is not rendered yet is rendered on the way. Each goes into the download log.
+// them, whatever their number; one that is not rendered yet is rendered on the way. Each goes into the download log.
 func (s *Service) WriteZIP(ctx context.Context, query InvoiceQuery, w io.Writer, address string) error {
 	filter, err := s.fileFilter(ctx, query)
 	if err != nil {
 		return err
 	}
 	filter.NoDrafts = true
-	sums, more, err := s.Store.InvoiceSums(ctx, filter)
-	if err != nil {
-		return err
-	}
-	var count int64
-	if more {
-		count = db.MaxSummed
-	}
-	for _, sum := range sums {
-		count += sum.Count
-	}
-	var checks fault.Checks
-	if count > maxZip {
-		checks.Add("invoices", "INVOICES_TOO_MANY", "max", maxZip)
-	}
-	if err := checks.Err(); err != nil {
-		return err
-	}
-	if count == 0 {
-		return fault.New(fault.NotFound, "ZIP_EMPTY")
-	}
 	actor := access.From(ctx)
-	archive := zip.NewWriter(w)
+	archive, found := zip.NewWriter(w), false
 	err = s.Store.EachInvoice(ctx, filter, func(rows []db.Invoice) error {
-		for _, row := range rows {
-			file, err := archive.Create(row.Number + ".pdf")
-			if err != nil {
+		for batch := range slices.Chunk(rows, zipBatch) {
+			found = true
+			log := make([]db.InvoiceDownload, len(batch))
+			for i, row := range batch {
+				log[i] = db.InvoiceDownload{InvoiceID: row.ID, LoginID: actor.Login, StaffID: actor.Staff, Address: address}
+			}
+			if err := s.Store.LogDownload(ctx, log...); err != nil {
 				return err
 			}
-			if err := s.writeFile(ctx, file, s.current(row)); err != nil {
-				return fmt.Errorf("%s: %w", row.Number, err)
-			}
-			if err := s.Store.LogDownload(ctx, &db.InvoiceDownload{InvoiceID: row.ID, LoginID: actor.Login, StaffID: actor.Staff, Address: address}); err != nil {
-				return err
+			for _, row := range batch {
+				file, err := archive.CreateHeader(&zip.FileHeader{Name: row.Number + ".pdf", Method: zip.Store}) // a PDF is compressed
+				if err != nil {
+					return err
+				}
+				if err := s.writeFile(ctx, file, s.current(row)); err != nil {
+					return fmt.Errorf("%s: %w", row.Number, err)
+				}
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		return err // without its end the file is visibly broken
+	}
+	if !found {
+		return fault.New(fault.NotFound, "ZIP_EMPTY")
 	}
 	return archive.Close()
 }

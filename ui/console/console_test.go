@@ -421,7 +421,7 @@ func TestEscaping(t *testing.T) {
 	}
 	invoice := dbtest.Invoice(t, w.store, client, "2026-04-15", "2026-04-30", now.AddDate(0, 0, -14))
 	w.post("/consola/recordatorios/enviar", nil).want(t, 303)
-	if err := w.store.LogDownload(t.Context(), &db.InvoiceDownload{InvoiceID: invoice.ID, Address: evil}); err != nil {
+	if err := w.store.LogDownload(t.Context(), db.InvoiceDownload{InvoiceID: invoice.ID, Address: evil}); err != nil {
 		t.Fatal(err)
 	}
 	for _, lang := range locale.Languages() {

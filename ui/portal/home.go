@@ -36,7 +36,7 @@ type homeView struct {
 func (p *Portal) Home(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	// The addresses in mails name no client.
-	if section := r.PathValue("client"); slices.Contains([]string{"contactos", "facturas", "pagar", "estado-de-cuenta", "pagos"}, section) {
+	if section := r.PathValue("client"); slices.Contains([]string{"contactos", "facturas", "servicios", "pagar", "estado-de-cuenta", "pagos"}, section) {
 		grants := access.From(ctx).Grants
 		if len(grants) == 0 {
 			return fault.Missing()

@@ -68,6 +68,7 @@ func (p *Portal) Routes() []layout.Route {
 		{Method: "GET", Path: "/clientes/{client}/actividad", Who: layout.Logins, Handle: p.Activity},
 		{Method: "GET", Path: "/clientes/{client}/actividad/archivo", Who: layout.Logins, Handle: p.ActivityFile},
 		{Method: "GET", Path: "/clientes/{client}/actividad/intentos", Who: layout.Logins, Handle: p.FailedSignIns},
+		{Method: "GET", Path: "/clientes/{client}/servicios", Who: layout.Logins, Handle: p.Services},
 		{Method: "GET", Path: "/clientes/{client}/facturas", Who: layout.Logins, Handle: p.Invoices},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}", Who: layout.Logins, Handle: p.Invoice},
 		{Method: "GET", Path: "/clientes/{client}/facturas/{invoice}/pdf", Who: layout.Logins, Handle: p.PDFState},
@@ -100,6 +101,7 @@ const (
 	sectionInvoices  = "invoices"
 	sectionPay       = "pay"
 	sectionStatement = "statement"
+	sectionServices  = "services"
 	sectionActivity  = "activity"
 	sectionAccount   = "account"
 )
@@ -119,6 +121,9 @@ func (p *Portal) show(w http.ResponseWriter, r *http.Request, status int, client
 		page.Nav = append(page.Nav, layout.Link{Label: t(ctx, "nav.invoices"), URL: string(at(client.ID, "facturas")), Icon: "invoice", Current: section == sectionInvoices},
 			layout.Link{Label: pt(ctx, "nav"), URL: string(at(client.ID, "pagar")), Icon: "card", Current: section == sectionPay},
 			layout.Link{Label: t(ctx, "statement.title"), URL: string(at(client.ID, "estado-de-cuenta")), Icon: "list", Current: section == sectionStatement})
+	}
+	if access.Can(ctx, access.Products, client.ID) {
+		page.Nav = append(page.Nav, layout.Link{Label: st(ctx, "title"), URL: string(at(client.ID, "servicios")), Icon: "box", Current: section == sectionServices})
 	}
 	if p.Fiscal != nil && access.Can(ctx, access.Invoices, client.ID) {
 		page.Nav = append(page.Nav, layout.Link{Label: fot(ctx, "nav"), URL: string(at(client.ID, "fiscal", "documentos")), Icon: "folder", Current: section == sectionFolder})
