@@ -32,24 +32,33 @@ var runs = []struct {
 	{"GraphQL", []string{"./graph", "-run", "^$", "-bench", "ClientPage"}, nil},
 }
 
-// benchmarks name the figures of Go benchmarks. floor is another benchmark; atLeast is the share of its
-// speed that is the target, most the time that one may take.
+// benchmarks name the figures of Go benchmarks. unit is what is read of each: the time (ns/op), the processor time
+// (cpu-ns/op) or the heap (B/op: all that is allocated, so never less than what is in use). floor is another benchmark;
+// atLeast is the share of its speed that is the target, most what one may take.
 var benchmarks = []struct {
-	name, what, floor string
-	atLeast           float64
-	most              time.Duration
+	name, unit, what, floor string
+	atLeast, most           float64
 }{
-	{"BenchmarkSeal", "CFDI: build, check and seal", "BenchmarkBareRSA", 0.5, 0},
-	{"BenchmarkRender/one_page,_10_lines,_QR", "PDF of one page", "", 0, 4 * time.Millisecond},
-	{"BenchmarkClientPage/viewer", "GraphQL: who am I", "", 0, 0},
-	{"BenchmarkClientPage/page", "GraphQL: client with contacts and 20 invoices", "", 0, 0},
+	{"BenchmarkSeal", "ns/op", "CFDI: build, check and seal", "BenchmarkBareRSA", 0.5, 0},
+	{onePage, "cpu-ns/op", "PDF of one page, processor time", "", 0, 4e6},
+	{onePage, "B/op", "PDF of one page, heap", "", 0, 3e6},
+	{"BenchmarkClientPage/viewer", "ns/op", "GraphQL: who am I", "", 0, 0},
+	{"BenchmarkClientPage/page", "ns/op", "GraphQL: client with contacts and 20 invoices", "", 0, 0},
 }
+
+const onePage = "BenchmarkRender/one_page,_10_lines,_QR"
+
+// measures are the metrics of benchmarks, by name and unit.
+type measures map[string]float64
 
 // figure is a line "figure|what|floor|measured|target|met" that a test prints; met is true, false or
 // empty where there is no target.
 type figure struct{ what, floor, measured, target, met string }
 
-var benchmarkLine = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op`)
+var (
+	benchmarkLine = regexp.MustCompile(`^(Benchmark\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+	metric        = regexp.MustCompile(`([\d.]+) (\S+)`)
+)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -63,7 +72,7 @@ func main() {
 
 func measure(ctx context.Context) error {
 	var figures []figure
-	took := map[string]time.Duration{}
+	took := measures{}
 	var failed []string
 	for _, run := range runs {
 		fmt.Fprintf(os.Stderr, "measuring %s...\n", run.what)
@@ -87,8 +96,8 @@ func measure(ctx context.Context) error {
 		}
 	}
 	for _, b := range benchmarks {
-		if took[b.name] > 0 {
-			figures = append(figures, benchmark(took[b.name], took[b.floor], b.what, b.atLeast, b.most))
+		if measured := took[b.name+" "+b.unit]; measured > 0 {
+			figures = append(figures, benchmark(measured, took[b.floor+" "+b.unit], b.what, b.unit, b.atLeast, b.most))
 		}
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
@@ -110,7 +119,7 @@ func measure(ctx context.Context) error {
 }
 
 // read collects the figures in what go test prints and returns the text.
-func read(out io.Reader, figures *[]figure, took map[string]time.Duration) (string, error) {
+func read(out io.Reader, figures *[]figure, took measures) (string, error) {
 	var text strings.Builder
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
@@ -122,29 +131,37 @@ func read(out io.Reader, figures *[]figure, took map[string]time.Duration) (stri
 			}
 		}
 		if m := benchmarkLine.FindStringSubmatch(line); m != nil {
-			ns, err := strconv.ParseFloat(m[2], 64)
-			if err != nil {
-				return "", err
+			for _, part := range metric.FindAllStringSubmatch(m[2], -1) {
+				value, err := strconv.ParseFloat(part[1], 64)
+				if err != nil {
+					return "", err
+				}
+				took[m[1]+" "+part[2]] = value
 			}
-			took[m[1]] = time.Duration(ns)
 		}
 	}
 	return text.String(), lines.Err()
 }
 
-func benchmark(took, floor time.Duration, what string, atLeast float64, most time.Duration) figure {
-	f := figure{what: what, measured: round(took)}
+func benchmark(took, floor float64, what, unit string, atLeast, most float64) figure {
+	f := figure{what: what, measured: written(took, unit)}
 	if floor > 0 {
-		f.floor = round(floor)
-		f.measured += fmt.Sprintf(" (%.2f of its speed)", float64(floor)/float64(took))
+		f.floor = written(floor, unit)
+		f.measured += fmt.Sprintf(" (%.2f of its speed)", floor/took)
 	}
 	switch {
 	case atLeast > 0:
-		f.target, f.met = fmt.Sprintf("%.1f of the floor", atLeast), strconv.FormatBool(float64(floor) >= atLeast*float64(took))
+		f.target, f.met = fmt.Sprintf("%.1f of the floor", atLeast), strconv.FormatBool(floor >= atLeast*took)
 	case most > 0:
-		f.target, f.met = "at most "+round(most), strconv.FormatBool(took <= most)
+		f.target, f.met = "at most "+written(most, unit), strconv.FormatBool(took <= most)
 	}
 	return f
 }
 
-func round(d time.Duration) string { return d.Round(d / 1000).String() }
+func written(value float64, unit string) string {
+	if unit == "B/op" {
+		return fmt.Sprintf("%.2f MB", value/1e6)
+	}
+	d := time.Duration(value)
+	return d.Round(d / 1000).String()
+}

@@ -47,7 +47,7 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 		}},
 		InWords: money.InWords(row.Total, row.Currency, lang),
 		Notes:   row.Notes,
-		Footer:  cmp.Or(issuer.PDFFooter, joined(" · ", issuer.Name, issuer.Website, issuer.Email)),
+		Footer:  footer(issuer),
 	}
 	doc.Table.Rows = tableRows(lines, row.Currency, lang)
 	doc.Totals = totalRows(row.Subtotal, row.Discount, row.Tax, row.Withheld, row.Total, row.Currency, lang)
@@ -63,7 +63,12 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 	if row.Currency != money.MXN {
 		doc.Facts = append(doc.Facts, pdf.Fact{Label: t("exchange_rate"), Value: joined(" · ", row.ExchangeRate.String()+" MXN", row.RateSource)})
 	}
-	doc.StatusText = t("mark." + string(doc.Status))
+	if doc.Status != pdf.NoStatus {
+		doc.StatusText = t("mark." + string(doc.Status))
+	}
+	if doc.Status == pdf.Overdue {
+		doc.Headline.Note = t("was_due", "date", row.DueDate.Format(lang))
+	}
 	if row.Open() {
 		doc.Payment = pdf.Payment{Title: t("how_to_pay"), Text: issuer.PaymentDetails}
 		if issuer.CLABE != "" {
@@ -80,12 +85,21 @@ func document(row db.Invoice, lines []db.InvoiceLine, today date.Date) pdf.Docum
 	return doc
 }
 
+// footer is what the company says on every page of its documents.
+func footer(issuer db.Company) string {
+	return cmp.Or(issuer.PDFFooter, joined(" · ", issuer.Name, issuer.Website, issuer.Email))
+}
+
 // writeCreditNote draws a credit note from its own snapshots.
 func (s *Service) writeCreditNote(ctx context.Context, w io.Writer, note db.CreditNote, invoiceNumber string) error {
 	var err error
 	if note.IssuerSnapshot, err = s.Store.WithLogo(ctx, note.IssuerSnapshot); err != nil {
 		return err
 	}
+	return pdf.Render(w, creditNoteDocument(note, invoiceNumber))
+}
+
+func creditNoteDocument(note db.CreditNote, invoiceNumber string) pdf.Document {
 	lines := make([]db.InvoiceLine, len(note.Lines))
 	for i, l := range note.Lines {
 		lines[i] = db.InvoiceLine{Description: l.Description, Quantity: l.Quantity, UnitPrice: l.UnitPrice, Discount: l.Discount, Amount: l.Amount,
@@ -97,11 +111,12 @@ func (s *Service) writeCreditNote(ctx context.Context, w io.Writer, note db.Cred
 	doc := document(row, lines, note.IssueDate)
 	lang := note.ClientSnapshot.Language
 	t := func(key string) string { return locale.T(lang, "document."+key) }
+	doc.Receiver.Label = t("statement.client")
 	doc.Title, doc.Status, doc.Payment = t("credit_note"), pdf.NoStatus, pdf.Payment{}
 	doc.Facts = []pdf.Fact{{Label: t("issue_date"), Value: note.IssueDate.Format(lang)}, {Label: t("of_invoice"), Value: invoiceNumber},
 		{Label: t("currency"), Value: string(note.Currency)}}
 	doc.Headline = pdf.Headline{Label: t("credit"), Value: money.Format(note.Total, note.Currency, lang), Note: t("of_invoice") + " " + invoiceNumber}
-	return pdf.Render(w, doc)
+	return doc
 }
 
 func tableRows(lines []db.InvoiceLine, currency money.Currency, lang string) []pdf.Row {
@@ -136,15 +151,18 @@ func totalRows(subtotal, discount, tax, withheld, total money.Minor, currency mo
 	return append(rows, pdf.Total{Label: locale.T(lang, "document.total"), Value: money.Format(total, currency, lang), Strong: true})
 }
 
-// mark is the word beside the number. A draft and a cancelled invoice also say so across the page.
+// mark is the word beside the number. A draft and a cancelled invoice also say so across the page; one that was written
+// off has none, because to its client it is neither cancelled nor paid.
 func mark(row db.Invoice, today date.Date) pdf.Status {
 	switch row.State(today) {
 	case db.InvoiceDraft:
 		return pdf.Draft
 	case db.InvoicePaid:
 		return pdf.Paid
-	case db.InvoiceCancelled, db.InvoiceWrittenOff:
+	case db.InvoiceCancelled:
 		return pdf.Cancelled
+	case db.InvoiceWrittenOff:
+		return pdf.NoStatus
 	case db.InvoiceOverdue:
 		return pdf.Overdue
 	}

@@ -164,7 +164,7 @@ func statementDocument(s Statement, company db.Company) pdf.Document {
 			{Title: t("statement.payment"), Align: pdf.Right}, {Title: t("statement.balance"), Align: pdf.Right}}},
 		Totals: []pdf.Total{{Label: t("statement.charges"), Value: amount(s.Charges)}, {Label: t("statement.payments"), Value: amount(s.Payments)},
 			{Label: t("statement.balance"), Value: amount(s.Balance), Strong: true}},
-		Footer: joined(" · ", company.Name, company.Website, company.Email),
+		Footer: footer(company),
 	}
 	if s.Balance < 0 {
 		doc.Headline.Note = t("statement.favour")

@@ -2,7 +2,6 @@ package pdf
 
 import (
 	"crypto/sha256"
-
 	"fmt"
 	"slices"
 	"strconv"

@@ -1,8 +1,8 @@
 package stripe_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -70,11 +70,7 @@ func TestStripeAccepts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixtures, err := server.LoadFixtures(embedded.OpenAPIFixtures, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mock, err := server.NewStubServer(fixtures, specification, false, false)
+	mock, err := server.NewStubServer(load(t).Fixtures, specification, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,19 +176,12 @@ func TestNewNeedsKeys(t *testing.T) {
 	}
 }
 
-// event has the shape of Stripe's webhooks.
-func event(kind, reference, status string) []byte {
-	raw, _ := json.Marshal(map[string]any{"id": "evt_1", "object": "event", "api_version": "2024-06-20", "type": kind, "created": 1774000000, "livemode": false,
-		"data": map[string]any{"object": map[string]any{"id": "cs_test_1", "object": "checkout.session", "client_reference_id": reference, "amount_total": 11600,
-			"currency": "mxn", "mode": "payment", "payment_intent": "pi_1", "payment_status": status, "status": "complete"}}})
-	return raw
-}
-
 func TestParseEvent(t *testing.T) {
 	g := stub(t, nil)
 	sign := func(payload []byte, key string, at time.Time) string {
 		return webhook.GenerateTestSignedPayload(&webhook.UnsignedPayload{Payload: payload, Secret: key, Timestamp: at}).Header
 	}
+	recorded := load(t)
 	for _, c := range []struct{ kind, reference, status, want string }{
 		{"checkout.session.completed", "chk_7", "paid", billing.EventPaid},
 		{"checkout.session.completed", "chk_7", "unpaid", billing.EventProcessing},
@@ -202,7 +191,7 @@ func TestParseEvent(t *testing.T) {
 		{"checkout.session.completed", "otro-sistema", "paid", billing.EventOther},
 		{"charge.refunded", "chk_7", "paid", billing.EventOther},
 	} {
-		payload := event(c.kind, c.reference, c.status)
+		payload := recorded.session(t, c.kind, c.reference, c.status)
 		got, err := g.ParseEvent(payload, sign(payload, secret, time.Now()))
 		if err != nil || got.Kind != c.want || got.Ref != "evt_1" {
 			t.Errorf("%s %s: %+v %v", c.kind, c.status, got, err)
@@ -222,27 +211,29 @@ func TestParseEvent(t *testing.T) {
 		{"charge.dispute.funds_reinstated", "won", billing.EventRestored, true},
 	} {
 		session := sandbox.Session{ID: "cs_1", Currency: "mxn", PaymentIntent: map[string]any{"id": "pi_1"}, AmountTotal: 500}
-		object := sandbox.Refund("re_1", session, 500, c.status)
+		resource, object := "refund", sandbox.Refund("re_1", session, 500, c.status)
 		if c.dispute {
-			object = sandbox.Dispute("re_1", session, c.status)
+			resource, object = "dispute", sandbox.Dispute("re_1", session, c.status)
 		}
-		raw := sandbox.New(sandbox.Config{}).Event("evt_2", c.kind, object)
-		got, err := g.ParseEvent(raw, sign(raw, secret, time.Now()))
-		if err != nil || got.Kind != c.want || got.Ref != "evt_2" || got.Dispute != c.dispute {
-			t.Errorf("%s %s: %+v %v", c.kind, c.status, got, err)
-		}
-		if c.want != billing.EventOther && (got.Charge != "pi_1" || got.Reversal != "re_1" || got.Amount != 500 || got.Currency != money.MXN) {
-			t.Errorf("%+v", got)
+		changed := map[string]any{"id": "re_1", "amount": 500, "currency": "mxn", "status": c.status, "payment_intent": "pi_1"}
+		for from, raw := range map[string][]byte{"the demo": sandbox.New(sandbox.Config{}).Event("evt_2", c.kind, object), "Stripe": recorded.event(t, "evt_2", c.kind, resource, changed)} {
+			got, err := g.ParseEvent(raw, sign(raw, secret, time.Now()))
+			if err != nil || got.Kind != c.want || got.Ref != "evt_2" || got.Dispute != c.dispute {
+				t.Errorf("%s, %s %s: %+v %v", from, c.kind, c.status, got, err)
+			}
+			if c.want != billing.EventOther && (got.Charge != "pi_1" || got.Reversal != "re_1" || got.Amount != 500 || got.Currency != money.MXN) {
+				t.Errorf("%s: %+v", from, got)
+			}
 		}
 	}
-	payload := event("checkout.session.completed", "chk_7", "paid")
+	payload := recorded.session(t, "checkout.session.completed", "chk_7", "paid")
 	for name, header := range map[string]string{"none": "", "garbage": "t=1,v1=zz", "other secret": sign(payload, "whsec_otra", time.Now()),
 		"an hour old": sign(payload, secret, time.Now().Add(-time.Hour)), "other payload": sign([]byte(`{}`), secret, time.Now())} {
 		if _, err := g.ParseEvent(payload, header); !errors.Is(err, billing.ErrSignature) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	changed := []byte(strings.Replace(string(payload), "11600", "1", 1))
+	changed := bytes.ReplaceAll(payload, []byte("11600"), []byte("1"))
 	if _, err := g.ParseEvent(changed, sign(payload, secret, time.Now())); !errors.Is(err, billing.ErrSignature) {
 		t.Errorf("a changed payload: %v", err)
 	}
