@@ -61,7 +61,7 @@ test: ## Run the tests, on real PostgreSQL, Redis and a browser
 slow: ## Run the tests that are too long for every make test
 	$(GO) test -vet=off ./internal/fiscal/...
 	$(GO) test -vet=off ./ui -run TestTenThousandWrongPasswords
-	$(GO) test -vet=off ./cmd/avisa -run TestEveryPage
+	$(GO) test -vet=off ./cmd/avisa -run 'TestEveryPage|TestDemoDocuments'
 
 check: ## Lint, look for known vulnerabilities, and compare generated code
 	$(GO) run $(GOLANGCI_LINT) run

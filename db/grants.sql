@@ -33,7 +33,7 @@ BEGIN
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I', name);
         EXECUTE format('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO %I', name);
         -- What is written once, or closed and never removed.
-        EXECUTE format('REVOKE UPDATE, DELETE ON audit, csd_notice, receipt_notice, payment, ledger_entry, invoice_download, late_fee, mail_template, mail_link_key, logo, anticipo, anticipo_refund FROM %I', name);
+        EXECUTE format('REVOKE UPDATE, DELETE ON audit, csd_notice, receipt_notice, ledger_notice, payment, ledger_entry, invoice_download, late_fee, mail_template, mail_link_key, logo, anticipo, anticipo_refund FROM %I', name);
         EXECUTE format('REVOKE DELETE ON company, client, contact, login, staff, api_token, series, credit_note, refund, client_credit, product, service, service_period, gateway_event, reminder_policy, reminder_step, reminder_run, delivery, client_group, late_fee_rule, mail_link_revocation, cfdi_coverage, stamp_credit FROM %I', name);
         EXECUTE format('REVOKE UPDATE ON invoice_line FROM %I', name);
         EXECUTE format('GRANT UPDATE (voided_at, void_reason) ON payment TO %I', name);
@@ -66,7 +66,7 @@ BEGIN
     REVOKE INSERT, DELETE ON reminder_request FROM avisa_worker;
     -- Only the background asks the provider, and writes mails.
     REVOKE INSERT, UPDATE ON stamp_credit FROM avisa_web;
-    REVOKE INSERT ON csd_notice, receipt_notice FROM avisa_web;
+    REVOKE INSERT ON csd_notice, receipt_notice, ledger_notice FROM avisa_web;
     -- A bank statement is matched in temporary tables, whose right a careful administrator takes from everybody.
     BEGIN
         EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO avisa_web', current_database());

@@ -339,3 +339,26 @@ WITH entry AS NOT MATERIALIZED (
 	WHERE s.name NOT LIKE 'cfdi %' -- fiscal documents keep their own account of numbers
 )
 SELECT what, subject, stored, expected FROM gap WHERE stored <> expected ORDER BY what, subject LIMIT ?`
+
+// LedgerNotice is who was told what a comparison found.
+type LedgerNotice struct {
+	bun.BaseModel `bun:"table:ledger_notice"`
+
+	CheckedAt time.Time `bun:"checked_at,pk"`
+	StaffID   id.Staff  `bun:"staff_id,pk"`
+	Email     string    `bun:"email"`
+	Status    string    `bun:"status"` // sent, failed
+	Reply     string    `bun:"reply"`
+}
+
+// LedgerTold reports whether somebody was told of a comparison.
+func (s *Store) LedgerTold(ctx context.Context, checkedAt time.Time, staff id.Staff) (bool, error) {
+	told, err := s.idb.NewSelect().Model((*LedgerNotice)(nil)).Where("checked_at = ?", checkedAt).Where("staff_id = ?", staff).Exists(ctx)
+	return told, translate(err)
+}
+
+// AddLedgerNotice notes that somebody was told; the first note stays.
+func (s *Store) AddLedgerNotice(ctx context.Context, row LedgerNotice) error {
+	_, err := s.idb.NewInsert().Model(&row).On("CONFLICT DO NOTHING").Returning("NULL").Exec(ctx)
+	return translate(err)
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
@@ -26,6 +27,7 @@ func TestFiscalFolder(t *testing.T) {
 	pac, err := sandbox.New(sandbox.Config{Now: now})
 	w.must(err)
 	w.fiscal.PAC = pac
+	t.Cleanup(func() { fiscaltest.VerifyStored(t, w.store, pac.Identity().CertificatePEM()) })
 	_, _, err = w.fiscal.SaveFiscalProfile(ctx, fiscal.ProfileInput{ClientID: 1, Rfc: "URE180429TM6", Nombre: "UNIVERSIDAD ROBOTICA ESPAÑOLA", DomicilioFiscalReceptor: "86991",
 		RegimenFiscalReceptor: "601", UsoCFDI: "G03"})
 	w.must(err)

@@ -31,6 +31,11 @@ func fiscalWorld(t *testing.T) (*world, *fiscal.Service) {
 	}
 	service := &fiscal.Service{Store: w.store, Now: clock, PAC: pac, Keyring: ring}
 	w.serve(Config{Fiscal: service})
+	t.Cleanup(func() {
+		if stamped, ok := service.PAC.(*sandbox.Sandbox); ok && !t.Failed() {
+			fiscaltest.VerifyStored(t, w.store, stamped.Identity().CertificatePEM())
+		}
+	})
 	return w, service
 }
 

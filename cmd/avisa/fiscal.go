@@ -102,7 +102,7 @@ func readSecret(text string) (current string, keys map[string][]byte, err error)
 // its identity is in the database, which may not be migrated yet.
 func (a *app) openFiscal(links email.Links, mailer mail.Sender) (*fiscal.Service, error) {
 	c := a.config.Fiscal
-	s := &fiscal.Service{Store: a.store, Now: time.Now, Clock: a.store.Clock, Issuers: c.Issuers, Log: a.log, Mailer: mailer, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
+	s := &fiscal.Service{Store: a.store, Now: time.Now, Clock: a.store.Clock, Issuers: c.Issuers, Called: a.meters.calls(c.PAC), Log: a.log, Mailer: mailer, CatalogSource: fiscal.NewCatalogSource(a.store, a.log), Render: func(ctx context.Context, l fiscal.Letter) (mail.Message, error) {
 		return email.FiscalDocument(ctx, l, links)
 	}, RenderNotice: func(ctx context.Context, n account.Notice) (mail.Message, error) { return email.Notice(ctx, n, links) }}
 	var err error

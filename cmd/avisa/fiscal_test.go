@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/base64"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +115,16 @@ func TestDemoDocuments(t *testing.T) {
 	outage, err := a.fiscal.StampingAlerts(ctx)
 	if err != nil || outage.Outage != nil {
 		t.Error("the demo begins with an outage", outage.Outage, err)
+	}
+	// The calls of the seeding are in the metrics by result.
+	scraped := httptest.NewRecorder()
+	a.meters.handler(a.store, a.redis).ServeHTTP(scraped, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, result := range []string{"ok", "rejected", "unavailable"} {
+		line := `avisa_pac_call_duration_seconds_count{operation="stamp",provider="` + a.config.Fiscal.PAC + `",result="` + result + `"} `
+		_, rest, found := strings.Cut(scraped.Body.String(), line)
+		if count, _, _ := strings.Cut(rest, "\n"); !found || count == "0" || result == "ok" && count != strconv.Itoa(len(stamped)) {
+			t.Errorf("%s%s, with %d stamped", line, count, len(stamped))
+		}
 	}
 	pac, err := sandbox.StoredIdentity(ctx, a.store, nil)
 	if err != nil {

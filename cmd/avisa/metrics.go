@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
 
@@ -24,6 +25,7 @@ import (
 type meters struct {
 	http *prometheus.HistogramVec
 	mail *prometheus.HistogramVec
+	pac  *prometheus.HistogramVec
 }
 
 func newMeters() *meters {
@@ -33,6 +35,16 @@ func newMeters() *meters {
 		mail: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "avisa_mail_duration_seconds",
 			Help:    "Mails handed to the mail server, by result: sent, deferred (4yz), refused (5yz), failed (no answer).",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}, []string{"result"}),
+		pac: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "avisa_pac_call_duration_seconds",
+			Help:    "Calls to the PAC (stamp, cancel, credits) and for the SAT's status, by result: ok, repeated (307), rejected, auth, unavailable, unknown (the answer was lost).",
+			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"provider", "operation", "result"}),
+	}
+}
+
+// calls measures every call to a provider.
+func (m *meters) calls(provider string) func(fiscal.Call) {
+	return func(call fiscal.Call) {
+		m.pac.WithLabelValues(provider, call.Operation, call.Result).Observe(call.Took.Seconds())
 	}
 }
 
@@ -109,7 +121,7 @@ func (m meteredMailer) Send(ctx context.Context, message mail.Message) (mail.Rec
 // handler answers with the figures of this process and those of the installation.
 func (m *meters) handler(store *db.Store, queue redis.UniversalClient) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.http, m.mail, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	registry.MustRegister(m.http, m.mail, m.pac, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&installation{store: store, redis: queue}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "avisa_build_info", Help: "1; the label tells the version.",
 			ConstLabels: prometheus.Labels{"version": version()}}, func() float64 { return 1 }))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})

@@ -80,8 +80,11 @@ func (s *Service) callCancel(ctx context.Context, row db.CFDI) (*CancelResult, e
 	}
 	calling, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	return pac.Cancel(calling, CancelRequest{RfcEmisor: row.RfcEmisor, UUID: row.UUID, Motivo: row.CancelMotivo, FolioSustitucion: row.CancelSustitucion,
+	began := time.Now()
+	result, err := pac.Cancel(calling, CancelRequest{RfcEmisor: row.RfcEmisor, UUID: row.UUID, Motivo: row.CancelMotivo, FolioSustitucion: row.CancelSustitucion,
 		Fecha: s.Now(), CSD: csd})
+	s.called("cancel", began, false, err)
+	return result, err
 }
 
 // noteCancel stores the PAC's answer, its acuse byte for byte. What is not final is sent again later.

@@ -177,3 +177,43 @@ func TestArchive(t *testing.T) {
 		t.Errorf("%d files without PDF", len(files))
 	}
 }
+
+// The receipt of a payment (REP) is in the client's folder and in the month's ZIP, byte for byte, beside the invoice that
+// it pays.
+func TestReceiptInFolderAndArchive(t *testing.T) {
+	o := newOffice(t)
+	o.profile()
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnIssue))
+	invoice := o.issue()
+	o.work()
+	o.pay(invoice, 100000, "part")
+	o.work()
+	ctx := access.With(t.Context(), actor(o.client.ID, access.Invoices))
+	list, err := o.service.Folder(ctx, fiscal.FolderFilter{Client: o.client.ID, Kind: db.CFDIPago}, db.Page{})
+	if err != nil || len(list.Rows) != 1 || list.Rows[0].Serie != "P" {
+		t.Fatal(list.Rows, err)
+	}
+	receipt, err := o.service.Document(ctx, list.Rows[0].ID)
+	o.must(err)
+	around, err := o.service.Around(ctx, receipt.ID)
+	if err != nil || len(around[receipt.ID]) != 1 || around[receipt.ID][0].Kind != db.CFDIIngreso || fiscal.Relation(receipt, around[receipt.ID][0]) != "relates" {
+		t.Errorf("%+v %v", around, err)
+	}
+	archive, err := o.service.Archive(ctx, fiscal.FolderFilter{Client: o.client.ID, Month: "2026-11"})
+	o.must(err)
+	var out bytes.Buffer
+	o.must(archive.Write(&out))
+	r, err := zip.NewReader(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	o.must(err)
+	files := map[string][]byte{}
+	for _, f := range r.File {
+		in, err := f.Open()
+		o.must(err)
+		files[f.Name], err = io.ReadAll(in)
+		o.must(err)
+	}
+	if len(files) != 5 || !bytes.Equal(files["2026-11-20_P-1.xml"], receipt.XML) || !bytes.HasPrefix(files["2026-11-20_P-1.pdf"], []byte("%PDF-")) || files["2026-11-20_A-1.xml"] == nil ||
+		!strings.Contains(string(files["indice.csv"]), receipt.UUID) {
+		t.Errorf("%d files", len(files))
+	}
+}

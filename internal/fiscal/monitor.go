@@ -243,7 +243,9 @@ func (s *Service) CheckCredits(ctx context.Context) error {
 	}
 	calling, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
+	began := time.Now()
 	left, err := reporter.Credits(calling, issuer.Rfc)
+	s.called("credits", began, false, err)
 	if err != nil {
 		s.logger().Warn("the credit of stamps is not known", "error", err)
 		return nil

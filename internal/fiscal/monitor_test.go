@@ -33,6 +33,47 @@ func (o *office) unstamped(which string) []fiscal.Unstamped {
 	return rows
 }
 
+// Every call to the PAC is told of, by what became of it.
+func TestCallsAreTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault sandbox.Fault
+		want  string
+	}{"ok": {sandbox.None, "ok"}, "lost": {sandbox.LostReply, "unknown"}, "down": {sandbox.Unavailable, "unavailable"}, "credentials": {sandbox.BadCredentials, "auth"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			row := prepared[db.CFDIIngreso](o)
+			var calls []string
+			o.service.Called = func(call fiscal.Call) {
+				calls = append(calls, call.Operation+" "+call.Result)
+				if call.Took < 0 {
+					t.Error(call)
+				}
+			}
+			o.fault = c.fault
+			_, err := o.attempt(row)
+			o.must(err)
+			want := []string{"stamp " + c.want}
+			if c.fault != sandbox.None {
+				o.clock, o.fault = o.clock.Add(time.Hour), sandbox.None
+				_, err := o.attempt(row)
+				o.must(err)
+				if c.fault == sandbox.LostReply {
+					want = append(want, "stamp repeated")
+				} else {
+					want = append(want, "stamp ok")
+				}
+			}
+			o.must(o.service.CheckCredits(system(t.Context())))
+			_, err = o.service.CheckStatus(system(t.Context()), row.ID)
+			o.must(err)
+			if want = append(want, "credits ok", "status ok"); !slices.Equal(calls, want) {
+				t.Errorf("%q, want %q", calls, want)
+			}
+		})
+	}
+}
+
 // The PAC is down: documents wait, invoices and payments go on, staff see since when and why, and afterwards each
 // document is stamped once. What tells so is in the database: another process says the same.
 func TestOutage(t *testing.T) {

@@ -72,6 +72,11 @@ func newOfficeOf(tb testing.TB, issuer fiscal.IssuerInput, since ...time.Time) *
 	o.pac, err = sandbox.New(sandbox.Config{Identity: identity, Store: o.made, Now: now, Decisions: o.answers,
 		Fault: func([]byte) sandbox.Fault { o.mu.Lock(); defer o.mu.Unlock(); return o.fault }})
 	o.must(err)
+	tb.Cleanup(func() { // whatever a test is about, each of its documents is right
+		if !tb.Failed() {
+			fiscaltest.VerifyStored(tb, o.store, identity.CertificatePEM())
+		}
+	})
 	ring, err := fiscal.NewKeyring("k1", map[string][]byte{"k1": bytes.Repeat([]byte{7}, 32)})
 	o.must(err)
 	o.service = &fiscal.Service{Store: o.store, Now: now, Keyring: ring, PAC: o.pac, Mailer: o, Timeout: 5 * time.Second,

@@ -55,6 +55,15 @@ func wanted(c *fiscal.Comprobante) map[string]string {
 			for _, d := range p.DoctoRelacionado {
 				w["paid "+d.IdDocumento], w["folio of "+d.IdDocumento], w["instalment of "+d.IdDocumento] = d.IdDocumento, d.Folio, d.NumParcialidad
 				w["balance before of "+d.IdDocumento], w["paid of "+d.IdDocumento], w["balance after of "+d.IdDocumento] = string(d.ImpSaldoAnt), string(d.ImpPagado), string(d.ImpSaldoInsoluto)
+				if d.ImpuestosDR == nil {
+					continue
+				}
+				for _, tax := range d.ImpuestosDR.TrasladosDR {
+					w["tax "+string(tax.TasaOCuotaDR)+" of "+d.IdDocumento] = string(tax.BaseDR) + " → " + string(tax.ImporteDR)
+				}
+				for _, tax := range d.ImpuestosDR.RetencionesDR {
+					w["withheld "+tax.ImpuestoDR+" of "+d.IdDocumento] = string(tax.ImporteDR)
+				}
 			}
 		}
 		return w

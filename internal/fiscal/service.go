@@ -29,6 +29,8 @@ type Service struct {
 	SAT StatusChecker
 	// Clock is the database's, which Now is held against before a document is sent; nil: it is not asked.
 	Clock func(ctx context.Context) (time.Time, error)
+	// Called is told of every call to the PAC and to the SAT's query service when it has ended; nil: nobody is.
+	Called func(call Call)
 	// Timeout of one call to the PAC; 0 is a minute. A call that takes longer counts as lost, and the
 	// same bytes are sent again.
 	Timeout time.Duration
@@ -38,6 +40,28 @@ type Service struct {
 	RenderNotice func(ctx context.Context, n account.Notice) (mail.Message, error)
 	Printer      func(row db.CFDI, company db.Company, lang string) ([]byte, error) // nil: Print with the catalogs in force
 	Log          *slog.Logger                                                       // nil: slog.Default
+}
+
+// Call is a call to the PAC or, for a status, to whoever answers for the SAT.
+type Call struct {
+	Operation string // stamp, cancel, status, credits
+	Result    string // ok, repeated (307), or the ErrorKind
+	Took      time.Duration
+}
+
+// called tells of a call that began at a moment.
+func (s *Service) called(operation string, began time.Time, repeated bool, err error) {
+	if s.Called == nil {
+		return
+	}
+	call := Call{Operation: operation, Result: "ok", Took: time.Since(began)}
+	if repeated {
+		call.Result = "repeated"
+	}
+	if err != nil {
+		call.Result = string(KindOf(err))
+	}
+	s.Called(call)
 }
 
 func (s *Service) timeout() time.Duration {

@@ -160,7 +160,9 @@ func (s *Service) call(ctx context.Context, row db.CFDI) (*StampResult, error) {
 	}
 	calling, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
+	began := time.Now()
 	result, err := s.PAC.Stamp(calling, row.Sealed, key(row))
+	s.called("stamp", began, err == nil && result.Repeated, err)
 	if err != nil {
 		return nil, err
 	}

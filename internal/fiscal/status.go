@@ -59,7 +59,10 @@ func (s *Service) ask(ctx context.Context, row db.CFDI) (*Status, error) {
 	}
 	calling, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
-	return checker.Status(calling, QueryOf(doc.Comprobante))
+	began := time.Now()
+	status, err := checker.Status(calling, QueryOf(doc.Comprobante))
+	s.called("status", began, false, err)
+	return status, err
 }
 
 // staleRejection is for how long the SAT may still show the rejection of an earlier request.

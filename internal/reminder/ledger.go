@@ -19,9 +19,12 @@ type LedgerNotice struct {
 }
 
 // SendLedgerNotice does a billing.LedgerJob: one person of the company is mailed findings that are new, unless they are
-// gone by the time. The system only. A repetition sends the same Message-ID.
+// gone by the time, once each. The system only.
 func (s *Service) SendLedgerNotice(ctx context.Context, job billing.LedgerJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	if told, err := s.Store.LedgerTold(ctx, job.CheckedAt, job.Staff); err != nil || told {
 		return err
 	}
 	last, err := s.Store.LedgerCheck(ctx)
@@ -49,9 +52,12 @@ func (s *Service) SendLedgerNotice(ctx context.Context, job billing.LedgerJob) e
 	if err != nil {
 		return fmt.Errorf("render the notice of the nightly comparison: %w", err)
 	}
-	_, err = s.Mailer.Send(ctx, message)
+	receipt, err := s.Mailer.Send(ctx, message)
+	entry := db.LedgerNotice{CheckedAt: job.CheckedAt, StaffID: job.Staff, Email: person.Email, Status: "sent", Reply: receipt.Reply}
 	if refusal, refused := mail.AsRefusal(err); refused && refusal.Permanent {
-		return nil // the console says it too
+		entry.Status, entry.Reply = "failed", refusal.Reply // the console says it too
+	} else if err != nil {
+		return err
 	}
-	return err
+	return s.Store.AddLedgerNotice(context.WithoutCancel(ctx), entry)
 }

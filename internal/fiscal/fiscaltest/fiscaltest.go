@@ -3,6 +3,7 @@ package fiscaltest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 )
 
@@ -175,6 +177,52 @@ func VerifyAll(t *testing.T, docs map[string][]byte, pacCert []byte, batches int
 			})
 		}
 	})
+}
+
+// VerifyStored is [VerifyAll] of every stamped document of a database, without subtests, for the end of a test: the
+// project's own checks always, the verifier where it is and the mode is not short.
+func VerifyStored(tb testing.TB, store *db.Store, pacCert []byte) {
+	tb.Helper()
+	ctx := context.Background() // the test's own is over
+	pac, err := fiscal.ParseCertificado(pacCert)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	dir, files := tb.TempDir(), []string(nil)
+	for page := (db.Page{First: db.MaxPage}); ; {
+		list, err := store.CFDIs(ctx, "", page)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, row := range list.Rows {
+			if !row.Stamped() {
+				continue
+			}
+			full, err := store.CFDI(ctx, row.ID)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := ownChecks(full.XML, pac); err != nil {
+				tb.Errorf("%s %s: %v", row.Kind, row.ID, err)
+			}
+			file := filepath.Join(dir, row.Kind+"-"+row.ID.String()+".xml")
+			if err := os.WriteFile(file, full.XML, 0o600); err != nil {
+				tb.Fatal(err)
+			}
+			files = append(files, file)
+		}
+		if page.After = list.Next(); page.After == "" {
+			break
+		}
+	}
+	if testing.Short() || satDir(tb) == "" || len(files) == 0 {
+		return
+	}
+	cert := filepath.Join(dir, "pac.pem")
+	if err := os.WriteFile(cert, pacCert, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	Verify(tb, files, "--require-tfd", "--pac-cert", cert)
 }
 
 // ownChecks are what the project can say of a stamped document without the verifier: structure, rules, seal and stamp.
