@@ -34,7 +34,7 @@ var rules = []struct {
 	{"internal/account", with(vocabulary, "db", "internal/secret", "internal/sheet"), "people come before what they owe"},
 	{"internal/billing", with(vocabulary, "db", "internal/account", "internal/pdf", "internal/sheet"), "what is owed comes before reminding of it"},
 	{"internal/reminder", with(vocabulary, "db", "internal/account", "internal/billing"), "reminders and fiscal documents do not know each other"},
-	{"internal/fiscal", with(vocabulary, "db", "internal/account", "internal/billing", "internal/pdf", "internal/fiscal"), "reminders and fiscal documents do not know each other"},
+	{"internal/fiscal", with(vocabulary, "db", "internal/account", "internal/billing", "internal/pdf", "internal/sheet", "internal/fiscal"), "reminders and fiscal documents do not know each other"},
 	{"internal/stripe", with(vocabulary, "internal/billing"), "a gateway of billing's interface"},
 	{"internal/access", []string{"internal/fault", "internal/id"}, "vocabulary imports vocabulary alone"},
 	{"internal/", vocabulary, "vocabulary and tools import nothing that decides"},

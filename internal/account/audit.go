@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/csv"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // AuditQuery selects entries of the audit log. Zero values do not limit.
@@ -88,7 +88,7 @@ func (s *Service) ExportAudit(ctx context.Context, query AuditQuery, w io.Writer
 			record := []string{r.ID.String(), r.At.UTC().Format(time.RFC3339), global(r.ClientID), string(r.Kind), r.Actor, global(r.LoginID),
 				global(r.StaffID), global(r.TokenID), r.Address, r.Device, r.Request, r.Verb, r.Object, string(r.Before), string(r.After)}
 			for i := range record {
-				record[i] = inert(record[i])
+				record[i] = sheet.Cell(record[i])
 			}
 			if err := out.Write(record); err != nil {
 				return err
@@ -110,12 +110,4 @@ func global[T interface {
 		return ""
 	}
 	return v.String()
-}
-
-// inert keeps spreadsheets from reading a value as a formula (OWASP, CSV Injection).
-func inert(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"gocloud.dev/gcerrors"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/money"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // Aging sums what is owed by how long it is overdue; client 0 means every client that the actor reaches.
@@ -60,7 +60,7 @@ func (s *Service) ExportInvoices(ctx context.Context, query InvoiceQuery, w io.W
 	}
 	err = s.Store.EachInvoice(ctx, filter, func(rows []db.Invoice) error {
 		for _, row := range rows {
-			record := []string{row.Number, safeCell(row.ExternalRef), safeCell(row.ClientSnapshot.Name), safeCell(row.ClientSnapshot.TaxID), string(row.IssueDate),
+			record := []string{row.Number, sheet.Cell(row.ExternalRef), sheet.Cell(row.ClientSnapshot.Name), sheet.Cell(row.ClientSnapshot.TaxID), string(row.IssueDate),
 				string(row.DueDate), row.State(filter.Today), string(row.Currency), row.ExchangeRate.String()}
 			for _, amount := range []money.Minor{row.Subtotal, row.Discount, row.Tax, row.Withheld, row.Total, row.Paid, row.Credited, row.Balance} {
 				text, err := plain(amount, row.Currency)
@@ -83,14 +83,6 @@ func (s *Service) ExportInvoices(ctx context.Context, query InvoiceQuery, w io.W
 func plain(amount money.Minor, currency money.Currency) (string, error) {
 	d, err := amount.Decimal(currency)
 	return d.Fixed(currency.Decimals()), err
-}
-
-// safeCell keeps spreadsheets from running what a person wrote (OWASP, CSV injection).
-func safeCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }
 
 // zipBatch is how many downloads are noted at once, before the first of their files leaves.

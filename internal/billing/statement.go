@@ -15,6 +15,7 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/money"
 	"github.com/nubedigitalmx/avisa/internal/pdf"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // MaxStatement is the most movements of a statement that is shown at once; the CSV has no limit.
@@ -106,7 +107,7 @@ func (s *Service) ExportStatement(ctx context.Context, query StatementQuery, lan
 		return err
 	}
 	err = s.Store.EachStatementRow(ctx, statement.Client.ID, statement.Currency, statement.Client.Timezone, statement.From, statement.To, func(row db.StatementRow) error {
-		record := []string{string(row.Day), locale.T(lang, "document.movement."+row.Kind), safeCell(row.Reference)}
+		record := []string{string(row.Day), locale.T(lang, "document.movement."+row.Kind), sheet.Cell(row.Reference)}
 		for _, amount := range []money.Minor{row.Charge, row.Payment, row.Balance} {
 			text, err := plain(amount, statement.Currency)
 			if err != nil {

@@ -6,13 +6,13 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/id"
+	"github.com/nubedigitalmx/avisa/internal/sheet"
 )
 
 // Archive is the ZIP of a month's documents, which is made while it is written.
@@ -136,7 +136,7 @@ func (a *archiver) add(ctx context.Context, row db.CFDI) error {
 			return err
 		}
 	}
-	a.list = append(a.list, []string{day.Format("2006-01-02 15:04:05"), row.Kind, row.Serie, fmt.Sprint(row.Folio), row.UUID, row.RfcEmisor, row.RfcReceptor, cell(row.NombreReceptor),
+	a.list = append(a.list, []string{day.Format("2006-01-02 15:04:05"), row.Kind, row.Serie, fmt.Sprint(row.Folio), row.UUID, row.RfcEmisor, row.RfcReceptor, sheet.Cell(row.NombreReceptor),
 		row.MetodoPago, row.Total, row.Moneda, row.Status, row.CancelSustitucion, name + ".xml"})
 	return nil
 }
@@ -173,12 +173,4 @@ func (a *archiver) index() error {
 	out.UseCRLF = true
 	_ = out.Write([]string{"Fecha", "Tipo", "Serie", "Folio", "UUID", "RfcEmisor", "RfcReceptor", "NombreReceptor", "MetodoPago", "Total", "Moneda", "Estado", "FolioSustitucion", "Archivo"})
 	return out.WriteAll(a.list) // flushes, and reports what Write met
-}
-
-// cell keeps a spreadsheet from taking a text for a formula.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

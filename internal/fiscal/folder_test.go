@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/fault"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
@@ -147,6 +149,7 @@ func TestArchive(t *testing.T) {
 		}
 		return files
 	}
+	dbtest.Exec(o, o.address, fmt.Sprintf("SET session_replication_role = replica; UPDATE cfdi SET nombre_receptor = '=1+1' WHERE id = %d", cancelled.ID))
 	november := read(fiscal.FolderFilter{Month: "2026-11"})
 	row := o.read(cancelled)
 	if len(november) != 6 || !bytes.Equal(november["2026-11-20_A-1.xml"], row.XML) || !bytes.Equal(november["2026-11-20_A-1_acuse.xml"], row.Acuse) ||
@@ -154,7 +157,7 @@ func TestArchive(t *testing.T) {
 		t.Errorf("%d files", len(november))
 	}
 	lines, err := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(november["indice.csv"], []byte("\ufeff")))).ReadAll()
-	if err != nil || len(lines) != 3 || lines[1][4] != row.UUID || lines[1][11] != db.CFDICancelled || lines[2][13] != "2026-11-30_A-2.xml" {
+	if err != nil || len(lines) != 3 || lines[1][4] != row.UUID || lines[1][7] != "'=1+1" || lines[1][11] != db.CFDICancelled || lines[2][13] != "2026-11-30_A-2.xml" {
 		t.Error(lines, err)
 	}
 	december := read(fiscal.FolderFilter{Month: "2026-12"})

@@ -1,4 +1,5 @@
-// Package sheet reads CSV files as people's programs write them, row by row with constant memory.
+// Package sheet reads CSV files as people's programs write them, row by row with constant memory, and makes texts
+// harmless for those that are written.
 package sheet
 
 import (

@@ -170,9 +170,15 @@ var nouns = sync.OnceValue(func() (list []string) {
 	return list
 })
 
+// companys are the nouns of what belongs to no client: a client's log has no such entry to choose.
+var companys = []string{"catalog", "clientgroup", "company", "exchange_rate", "holiday", "import", "latefee", "mailtemplate", "product", "staff", "token"}
+
 func (v View) subjects(ctx context.Context) []component.Option {
 	var list []component.Option
 	for _, noun := range nouns() {
+		if !v.Clients && slices.Contains(companys, noun) {
+			continue
+		}
 		list = append(list, component.Option{Value: noun + ".", Label: t(ctx, "subject."+noun)})
 	}
 	slices.SortFunc(list, func(a, b component.Option) int { return strings.Compare(a.Label, b.Label) })

@@ -1,17 +1,21 @@
 package auditlog
 
 import (
+	"context"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/nubedigitalmx/avisa/internal/locale"
+	"github.com/nubedigitalmx/avisa/ui/component"
 )
 
 var verb = regexp.MustCompile(`^([a-z_]+)\.([a-z_-]+)$`)
@@ -30,18 +34,74 @@ func audits(decl ast.Decl) (found bool) {
 	return found
 }
 
-// Every verb that the product writes into the audit has words in every language: people read it who know no code.
-func TestEveryVerbHasWords(t *testing.T) {
+// offered are the nouns that a filter of the view has.
+func offered(v View) (nouns []string) {
+	for _, option := range v.subjects(component.WithLang(context.Background(), locale.Spanish))[1:] {
+		nouns = append(nouns, strings.TrimSuffix(option.Value, "."))
+	}
+	return nouns
+}
+
+// A client's log offers what its entries can be about, and nothing of the company's own; the console's offers all.
+func TestFilterOffersWhatThereIs(t *testing.T) {
 	t.Parallel()
-	seen := map[string]bool{}
-	err := filepath.WalkDir(filepath.Join("..", "..", "internal"), func(path string, entry fs.DirEntry, err error) error {
+	client, all := offered(View{}), offered(View{Clients: true})
+	if !slices.Contains(client, "contact") || slices.Contains(client, "staff") || len(all) != len(client)+len(companys) {
+		t.Errorf("a client's log has %v, the console's %v", client, all)
+	}
+	found := 0
+	err := sources(func(file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			literal, ok := n.(*ast.CompositeLit)
+			if !ok {
+				return true
+			}
+			if kind, ok := literal.Type.(*ast.SelectorExpr); !ok || kind.Sel.Name != "AuditEntry" {
+				return true
+			}
+			fields := map[string]string{}
+			for _, field := range literal.Elts {
+				if pair, ok := field.(*ast.KeyValueExpr); ok {
+					fields[fmt.Sprint(pair.Key)] = ""
+					if text, ok := pair.Value.(*ast.BasicLit); ok {
+						fields[fmt.Sprint(pair.Key)], _ = strconv.Unquote(text.Value)
+					}
+				}
+			}
+			noun, _, _ := strings.Cut(fields["Verb"], ".")
+			if _, ofClient := fields["Client"]; ofClient && noun != "" {
+				found++
+				if !slices.Contains(client, noun) {
+					t.Errorf("a client has entries about %s and cannot choose them", noun)
+				}
+			}
+			return true
+		})
+	})
+	if err != nil || found < 20 {
+		t.Errorf("%d entries of clients found: the test looks in the wrong place; %v", found, err)
+	}
+}
+
+// sources calls for each file of the product's rules.
+func sources(each func(*ast.File)) error {
+	return filepath.WalkDir(filepath.Join("..", "..", "internal"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			return err
+		if err == nil {
+			each(file)
 		}
+		return err
+	})
+}
+
+// Every verb that the product writes into the audit has words in every language: people read it who know no code.
+func TestEveryVerbHasWords(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	err := sources(func(file *ast.File) {
 		for _, decl := range file.Decls {
 			if !audits(decl) {
 				continue
@@ -55,7 +115,6 @@ func TestEveryVerbHasWords(t *testing.T) {
 				return true
 			})
 		}
-		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
