@@ -306,7 +306,7 @@ func TestManual(t *testing.T) {
 	// Each document does what the manual says as it is written, done by a client's owner or by staff; only what names
 	// something that is not in this world may find nothing.
 	first, second := w.invoice(1, "2026-04-01", "2026-04-30", "1000"), w.invoice(1, "2026-04-01", "2026-04-30", "500")
-	variables := map[string]any{"password": password, "client": "cli_1", "first": first.ID.String(), "second": second.ID.String()}
+	variables := map[string]any{"password": password, "client": "cli_1", "id": "con_1", "first": first.ID.String(), "second": second.ID.String()}
 	elsewhere := strings.NewReplacer("NOT_FOUND", "", "FISCAL_CANCEL_UNSUPPORTED", "", " ", "") // nobody cancels here: there is no PAC
 	absent := regexp.MustCompile(`"(inv_42|cfd_\d+|fpr_\d+)"`)
 	for _, inline := range regexp.MustCompile(`-d '(\{"query.*\})'\n`).FindAllStringSubmatch(text, -1) {

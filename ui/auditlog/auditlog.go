@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -196,6 +197,21 @@ func (v View) only(row db.AuditRow) string {
 		return v.Path + "?quien=" + row.LoginID.String()
 	case row.StaffID != 0:
 		return v.Path + "?quien=" + row.StaffID.String()
+	}
+	return ""
+}
+
+// drafts are the verbs about invoices that may be gone, or are no client's to see.
+var drafts = []string{"invoice.draft", "invoice.edit", "invoice.delete"}
+
+// page is the address of what the row is about, "" where there is none or may be none any more.
+func (v View) page(row db.AuditRow) string {
+	area := path.Dir(v.Path)
+	if _, err := id.ParseInvoice(row.Object); err == nil && !slices.Contains(drafts, row.Verb) {
+		return area + "/facturas/" + row.Object
+	}
+	if _, err := id.ParseClient(row.Object); err == nil && v.Clients {
+		return area + "/clientes/" + row.Object
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/ui/component"
 )
@@ -80,6 +81,27 @@ func TestFilterOffersWhatThereIs(t *testing.T) {
 	})
 	if err != nil || found < 20 {
 		t.Errorf("%d entries of clients found: the test looks in the wrong place; %v", found, err)
+	}
+}
+
+// What an entry is about is a link where its page is there for whoever reads the log.
+func TestObjectsAreLinks(t *testing.T) {
+	t.Parallel()
+	console, client := View{Path: "/consola/actividad", Clients: true}, View{Path: "/clientes/cli_7/actividad"}
+	for _, c := range []struct{ verb, object, console, client string }{
+		{"invoice.issue", "inv_5", "/consola/facturas/inv_5", "/clientes/cli_7/facturas/inv_5"},
+		{"payment.add", "inv_5", "/consola/facturas/inv_5", "/clientes/cli_7/facturas/inv_5"},
+		{"client.update", "cli_7", "/consola/clientes/cli_7", ""},
+		{"invoice.draft", "inv_5", "", ""}, {"invoice.edit", "inv_5", "", ""}, {"invoice.delete", "inv_5", "", ""},
+		{"contact.add", "con_5", "", ""}, {"catalog.import", "inv_5.xlsx", "", ""}, {"import.clients", "", "", ""},
+	} {
+		row := db.AuditRow{Verb: c.verb, Object: c.object}
+		if got := console.page(row); got != c.console {
+			t.Errorf("%s of %s leads to %q in the console, want %q", c.verb, c.object, got, c.console)
+		}
+		if got := client.page(row); got != c.client {
+			t.Errorf("%s of %s leads to %q in the client area, want %q", c.verb, c.object, got, c.client)
+		}
 	}
 }
 

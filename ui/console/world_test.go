@@ -68,7 +68,7 @@ func newWorld(tb testing.TB) *world {
 	bills := &billing.Service{Store: store, Now: clock, Files: files}
 	w := &world{TB: tb, store: store, billing: bills, actor: staff, lang: locale.Spanish}
 	links := email.Links{BaseURL: "https://clientes.hospedaje.example"}
-	w.rules = &reminder.Service{Store: store, Now: clock, Mailer: w, Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
+	w.rules = &reminder.Service{Store: store, Now: clock, Mailer: w, LinkURL: func(kind, token string) string { return links.BaseURL + "/correo/" + kind + "/" + token }, Render: func(ctx context.Context, r reminder.Reminder) (mail.Message, error) {
 		return email.Reminder(ctx, r, links)
 	}}
 	secrets, err := secret.New("una llave de prueba de más de 32 bytes")
