@@ -59,7 +59,7 @@ test: ## Run the tests, on real PostgreSQL, Redis and a browser
 # Ten thousand random fiscal documents, the SAT's verifier on every one that is made, ten thousand
 # wrong passwords, every page in the browser.
 slow: ## Run the tests that are too long for every make test
-	$(GO) test -vet=off ./internal/fiscal/...
+	$(GO) test -vet=off -timeout 30m ./internal/fiscal/...
 	$(GO) test -vet=off ./ui -run TestTenThousandWrongPasswords
 	$(GO) test -vet=off ./cmd/avisa -run 'TestEveryPage|TestDemoDocuments'
 

@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,7 @@ func TestFiscalFolder(t *testing.T) {
 		RegimenFiscalReceptor: "601", UsoCFDI: "G03"})
 	w.must(err)
 	stamp := func(row db.CFDI) { w.must(w.fiscal.Stamp(ctx, fiscal.StampJob{CFDI: row.ID})) }
+	acused := ""
 	for i := range 6 {
 		invoice := w.invoice(1, "2026-04-02", "2026-05-02", "10")
 		_, err := w.billing.RecordPayment(ctx, billing.PaymentInput{InvoiceID: invoice.ID, Amount: invoice.Total, Method: "transfer", RequestKey: "p" + invoice.ID.String()})
@@ -39,6 +41,12 @@ func TestFiscalFolder(t *testing.T) {
 		row, err := w.fiscal.RequestCFDI(ctx, fiscal.RequestInput{InvoiceID: invoice.ID})
 		w.must(err)
 		stamp(row)
+		if i == 5 { // of 1,000 pesos or less: without the receiver
+			_, err := w.fiscal.CancelCFDI(ctx, fiscal.CancelInput{CFDI: row.ID, Motivo: "03"})
+			w.must(err)
+			w.must(w.fiscal.SendCancellation(ctx, fiscal.CancelJob{CFDI: row.ID, Round: 1}))
+			acused = "/files/" + row.ID.String() + ".acuse"
+		}
 		if i > 0 {
 			continue
 		}
@@ -65,6 +73,7 @@ func TestFiscalFolder(t *testing.T) {
 					FiscalDocuments struct {
 						Nodes []struct {
 							Kind, UUID, XMLPath, PDFPath, InvoiceID string
+							AcusePath                               *string
 							Related                                 []struct {
 								Kind     string
 								Document struct{ Kind string }
@@ -96,9 +105,13 @@ func TestFiscalFolder(t *testing.T) {
 			t.Fatalf("%s: %+v", actor, got)
 		}
 		var relations, downloads int
+		acuses := []string{}
 		for _, n := range nodes {
 			if n.UUID == "" || n.XMLPath == "" || n.PDFPath == "" || n.InvoiceID == "" {
 				t.Errorf("%s: %+v", actor, n)
+			}
+			if n.AcusePath != nil {
+				acuses = append(acuses, *n.AcusePath)
 			}
 			for _, r := range n.Related {
 				relations++
@@ -111,6 +124,9 @@ func TestFiscalFolder(t *testing.T) {
 					downloads++
 				}
 			}
+		}
+		if !slices.Equal(acuses, []string{acused}) {
+			t.Errorf("%s: acuses %q", actor, acuses)
 		}
 		if relations != 2 || downloads != 1 {
 			t.Errorf("%s: %d relations, %d downloads by name", actor, relations, downloads)

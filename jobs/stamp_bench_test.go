@@ -69,7 +69,7 @@ func TestStampsPerSecond(t *testing.T) {
 	must(err)
 	pac, err := sandbox.New(sandbox.Config{Identity: identity, Store: sandbox.Postgres{Store: store}})
 	must(err)
-	documents := &fiscal.Service{Store: store, Now: time.Now, Keyring: ring, PAC: pac, Log: slog.New(slog.DiscardHandler)}
+	documents := &fiscal.Service{Store: store, Now: time.Now, Clock: store.Clock, Keyring: ring, PAC: pac, Log: slog.New(slog.DiscardHandler)}
 	ctx := access.With(t.Context(), access.SystemActor())
 	_, err = documents.SaveIssuer(ctx, fiscal.IssuerInput{Rfc: "EKU9003173C9", Nombre: "ESCUELA KEMPER URGATE", RegimenFiscal: "601", LugarExpedicion: "42501", When: db.CFDIOnRequest})
 	must(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/account"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
 	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
@@ -77,6 +78,13 @@ func TestCancellationPages(t *testing.T) {
 	acuse := v.get(CFDIPath(cfdi, fiscal.FormatAcuse)).want(t, http.StatusOK)
 	if acuse.body != string(row.Acuse) || !strings.Contains(acuse.Header.Get("Content-Disposition"), "_acuse.xml") {
 		t.Error(acuse.Header)
+	}
+	in, err := w.account.SignIn(t.Context(), account.SignInInput{Email: bookkeeper, Password: password}) // as a program, at the API's acusePath
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.visit().get(CFDIPath(cfdi, fiscal.FormatAcuse), "Authorization", "Bearer "+in.Token).want(t, http.StatusOK); got.body != string(row.Acuse) || got.Header.Get("Content-Type") != "application/xml; charset=utf-8" {
+		t.Error(got.Header)
 	}
 	w.as(assistant).get(CFDIPath(cfdi, fiscal.FormatAcuse)).want(t, http.StatusForbidden)
 	w.as(stranger).get(CFDIPath(cfdi, fiscal.FormatAcuse)).want(t, http.StatusNotFound)

@@ -21,6 +21,8 @@ import (
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/devstack"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/fiscaltest"
+	"github.com/nubedigitalmx/avisa/internal/fiscal/sandbox"
 	"github.com/nubedigitalmx/avisa/internal/id"
 	"github.com/nubedigitalmx/avisa/internal/mail"
 )
@@ -261,5 +263,13 @@ func openDemo(t *testing.T, o *outside, mailServer string) *app {
 	if err := a.seed(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		pac, err := sandbox.StoredIdentity(context.Background(), o.store, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		fiscaltest.VerifyStored(t, o.store, pac.CertificatePEM())
+	})
 	return a
 }

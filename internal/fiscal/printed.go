@@ -37,8 +37,12 @@ func Print(row db.CFDI, company db.Company, lang string, cat *Catalogs) ([]byte,
 func printed(c *Comprobante, row db.CFDI, company db.Company, lang string, cat *Catalogs) pdf.Document {
 	t := func(key string, args ...any) string { return locale.T(lang, "fiscal.print."+key, args...) }
 	timbre := c.Timbre()
+	title := "title." + c.TipoDeComprobante
+	if c.InformacionGlobal != nil {
+		title = "title.global"
+	}
 	doc := pdf.Document{
-		Language: lang, Title: t("title." + c.TipoDeComprobante), Number: c.Serie + " " + c.Folio, Sandbox: SinValidez(c), Created: row.Fecha,
+		Language: lang, Title: t(title), Number: c.Serie + " " + c.Folio, Sandbox: SinValidez(c), Created: row.Fecha,
 		Issuer: pdf.Issuer{Color: company.BrandColour, Logo: company.Logo, Party: pdf.Party{Name: c.Emisor.Nombre, Lines: []string{
 			"RFC " + c.Emisor.Rfc, t("regime") + ": " + cat.Label(CatRegimenFiscal, c.Emisor.RegimenFiscal), t("place") + ": " + c.LugarExpedicion}}},
 		Receiver: pdf.Party{Label: t("receiver"), Name: c.Receptor.Nombre, Lines: []string{"RFC " + c.Receptor.Rfc,
@@ -121,6 +125,9 @@ func printConceptos(doc *pdf.Document, c *Comprobante, cat *Catalogs, lang strin
 			for _, tax := range x.Impuestos.Retenciones {
 				note = append(note, t("withheld")+" "+taxLabel(tax.Impuesto, tax.TipoFactor, tax.TasaOCuota)+" "+grouped(tax.Importe))
 			}
+		}
+		if c.InformacionGlobal != nil { // all of them are «Venta»: what tells them apart is the receipt's number
+			x.Descripcion += " " + x.NoIdentificacion
 		}
 		cells := []string{x.Descripcion, string(x.Cantidad), grouped(x.ValorUnitario), grouped(x.Descuento), grouped(x.Importe)}
 		if !discounted {

@@ -72,6 +72,9 @@ func wanted(c *fiscal.Comprobante) map[string]string {
 	for _, x := range c.Conceptos {
 		of := " of " + x.Descripcion
 		w["description"+of], w["quantity"+of], w["unit price"+of], w["amount"+of] = x.Descripcion, string(x.Cantidad), strings.TrimRight(strings.TrimRight(string(x.ValorUnitario), "0"), "."), string(x.Importe)
+		if c.InformacionGlobal != nil {
+			w["receipt"+of+" "+x.NoIdentificacion], w["title"] = x.NoIdentificacion, "Factura global"
+		}
 		w["product"+of], w["unit"+of], w["taxable"+of] = cat.Label(fiscal.CatClaveProdServ, x.ClaveProdServ), cat.Label(fiscal.CatClaveUnidad, x.ClaveUnidad), cat.Label(fiscal.CatObjetoImp, x.ObjetoImp)
 		w["discount"+of] = string(x.Descuento)
 	}
