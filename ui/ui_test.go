@@ -200,7 +200,10 @@ func TestPresets(t *testing.T) {
 	v := w.as(owner)
 	contacts := "/clientes/" + w.client.ID.String() + "/contactos"
 	values := url.Values{"email": {"ana@despacho.example"}, "firstname": {"Ana"}, "topics": {"domain"}, "subAccount.password": {"Una-frase-larga-26"}}
-	page := v.post(contacts, with(values, "preset", "reminders")).want(t, http.StatusOK).hides(t, "Una-frase-larga-26")
+	const offer = "Recibe recordatorios y descarga facturas fiscales"
+	v.get(contacts+"/nuevo").shows(t, offer)
+	v.get(contacts+"/"+w.contacts[bookkeeper].ID.String()).want(t, http.StatusOK).hides(t, offer) // has both already
+	page := v.post(contacts, with(values, "preset", "reminders")).want(t, http.StatusOK).hides(t, "Una-frase-larga-26").shows(t, offer)
 	for id, want := range map[string]bool{"f-subAccount-active": true, "f-subAccount-permissions-invoices": true, "f-topics-invoice": true, "f-topics-domain": true,
 		"f-subAccount-permissions-contacts": false} {
 		if page.checked(id) != want {

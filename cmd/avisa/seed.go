@@ -90,6 +90,7 @@ var seedClients = []seedClient{
 	{"Florería de Muestra", "flores@floreria-muestra.example", "FMU050505GH5", "Guadalajara", "Jalisco", "es-MX", nil},
 	{"Refacciones Ficticias del Bajío", "pagos@refacciones-ficticias.example", "RFB060606IJ6", "León", "Guanajuato", "es-MX", nil},
 	{"Constructora de Muestra", "administracion@constructora-de-muestra.example", "CMU070707KL7", "Querétaro", "Querétaro", "es-MX", nil},
+	{"Librería Cerrada de Muestra", closedDemo, "LCM080808MN8", "Mérida", "Yucatán", "es-MX", nil},
 }
 
 // seed fills an empty database with demo data. Where data are already, it changes nothing.

@@ -13046,7 +13046,7 @@ enum TaxTreatment {
 enum PaymentMethod {
   "Bank transfer."
   TRANSFER
-  "Cash."
+  "Cash, also through a shop such as OXXO."
   CASH
   "Card."
   CARD

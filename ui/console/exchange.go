@@ -1,12 +1,14 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fault"
@@ -62,6 +64,14 @@ func (v ratesView) taken() date.Date {
 		}
 	}
 	return ""
+}
+
+// setBy names who stored a rate.
+func setBy(ctx context.Context, row db.ExchangeRate) string {
+	if row.SetBy == access.SystemActor().Name {
+		return component.T(ctx, "audit.system")
+	}
+	return row.SetBy
 }
 
 // exchangeRates lists the stored rates of a currency, with the form that stores one.

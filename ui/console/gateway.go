@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -28,6 +29,11 @@ func (c *Console) gatewayTable() []layout.Route {
 type gatewayRow struct {
 	db.GatewayEvent
 	Client db.Client
+}
+
+// client names whom it is about: nobody where the charge is not known here.
+func (r gatewayRow) client(ctx context.Context) string {
+	return cmp.Or(r.Client.Name, bt(ctx, "gateway.no_client"))
 }
 
 func (r gatewayRow) path() string { return gatewayPath + "/" + r.ID.String() }

@@ -44,4 +44,16 @@ func TestGatewayEvents(t *testing.T) {
 	w.get("/consola/pasarela").want(t, 200, "No hay avisos por resolver")
 	w.get("/consola/pasarela?estado=resueltos").want(t, 200, "Registrado", "Descartado")
 	w.get("/consola/pasarela/gev_99").want(t, 404)
+	// A charge that nothing here knows of is about nobody, and its row can still be opened.
+	strange := db.GatewayEvent{Gateway: "stripe", EventRef: "evt_3", Kind: billing.EventReversed, Outcome: db.GatewayUnbooked, ChargeRef: "pi_3", Amount: 100, Currency: money.MXN, ReceivedAt: now}
+	if _, err := w.store.ClaimGatewayEvent(t.Context(), &strange); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.FinishGatewayEvent(t.Context(), &strange); err != nil {
+		t.Fatal(err)
+	}
+	w.get("/consola/pasarela").want(t, 200, "Cliente sin identificar")
+	if p := w.get("/consola/pasarela/"+strange.ID.String()).want(t, 200, "Cliente sin identificar"); len(p.all("a", "href", clientPath(0))) != 0 {
+		t.Error("a link to no client")
+	}
 }

@@ -39,6 +39,7 @@ type contactForm struct {
 	ExpiresOn   string
 	Topics      []mail.Topic
 	Today       date.Date
+	Applied     bool // the preset was asked for just now
 
 	errors  map[string]string // by field
 	Problem string            // what is wrong with the whole form
@@ -128,7 +129,7 @@ const presetReminders = "reminders"
 // JavaScript do the same without asking.
 func (f *contactForm) preset(key string) bool {
 	if key == presetReminders {
-		f.Active = true
+		f.Active, f.Applied = true, true
 		f.Permissions = union(f.Permissions, access.Invoices)
 		f.Topics = union(f.Topics, mail.Invoice)
 		return true
@@ -140,6 +141,11 @@ func (f *contactForm) preset(key string) bool {
 		}
 	}
 	return false
+}
+
+// getsReminders reports whether everything is set that the preset would set.
+func (f *contactForm) getsReminders() bool {
+	return f.Active && slices.Contains(f.Permissions, access.Invoices) && slices.Contains(f.Topics, mail.Invoice)
 }
 
 func union[T comparable](list []T, item T) []T {

@@ -231,7 +231,7 @@ func contactFormPage(form contactForm, title string) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if !form.Row.Self {
+		if !form.Row.Self && (form.Applied || !form.getsReminders()) {
 			templ_7745c5c3_Err = reminderPreset().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
