@@ -132,6 +132,15 @@ func TestFiscalFolder(t *testing.T) {
 			t.Errorf("%s: %d relations, %d downloads by name", actor, relations, downloads)
 		}
 	}
+	// A refusal names its field and the SAT's code.
+	w.must(w.store.AddCFDI(ctx, &db.CFDI{Kind: db.CFDIGlobal, PeriodStart: "2026-04-01", Periodicidad: "04", Status: db.CFDIStampFailed, Failure: "rejected",
+		Refusal: db.Refusal{Code: "text_pipe", SATCode: "301", Field: "Conceptos/Concepto[1]@Descripcion", Message: "No puede llevar «|».", MessageEN: "It cannot have a pipe."}}))
+	refused := w.post("staff", `{ stamping { refused documents(which: REFUSED) { nodes { cause failure document { code satCode field status } } } } }`, nil).Body.String()
+	for _, want := range []string{`"refused":1`, `"cause":"No puede llevar «|»."`, `"failure":"REJECTED"`, `"code":"text_pipe"`, `"satCode":"301"`, `"field":"Conceptos/Concepto[1]@Descripcion"`} {
+		if !strings.Contains(strings.Join(strings.Fields(refused), ""), strings.Join(strings.Fields(want), "")) {
+			t.Errorf("no %s in %s", want, refused)
+		}
+	}
 	for actor, want := range map[string]string{"assistant": "PERMISSION_REQUIRED", "stranger": "NOT_FOUND"} {
 		if got := decodeAnswer(t, w.post(actor, query, nil)).codes(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", actor, got)

@@ -7,6 +7,7 @@ import (
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/graph/model"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
+	"github.com/nubedigitalmx/avisa/internal/locale"
 )
 
 // stampingOf translates how the stamping goes.
@@ -52,14 +53,17 @@ func (r *resolver) unstampedDocuments(ctx context.Context, which string, first *
 	row := 0 // both lists are of the same rows
 	return &model.UnstampedDocumentConnection{Connection: connection(list, func(*db.CFDI) *model.UnstampedDocument {
 		row++
-		return unstampedDocument(&rows[row-1])
+		return unstampedDocument(ctx, &rows[row-1])
 	}, func(cursor string, node *model.UnstampedDocument) *model.UnstampedDocumentEdge {
 		return &model.UnstampedDocumentEdge{Cursor: cursor, Node: node}
 	})}, nil
 }
 
-func unstampedDocument(row *fiscal.Unstamped) *model.UnstampedDocument {
+func unstampedDocument(ctx context.Context, row *fiscal.Unstamped) *model.UnstampedDocument {
 	node := &model.UnstampedDocument{Document: &row.CFDI, Attempts: row.Attempts, Cause: row.Cause, FailedAt: inUTC(row.FailedAt), NextAttemptAt: inUTC(row.NextAttempt)}
+	if row.MessageEN != "" && requestOf(ctx).lang == locale.English {
+		node.Cause = row.MessageEN
+	}
 	if row.Failure != "" {
 		node.Failure = &row.Failure
 	}

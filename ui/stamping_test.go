@@ -74,6 +74,12 @@ func TestStampingPage(t *testing.T) {
 	}
 	staff.post("/consola/fiscal/"+cfdi.String()+"/timbrar", nil).want(t, http.StatusConflict)
 	staff.post("/consola/fiscal/cfd_999999/timbrar", nil).want(t, http.StatusNotFound)
+	// A server whose clock is off.
+	later := at.Add(time.Minute)
+	add(db.CFDI{Status: db.CFDIDraft, Attempts: 1, Failure: string(fiscal.KindClock), FailingSince: &later, FailedAt: &later,
+		Refusal: db.Refusal{Code: "401", SATCode: "401", Field: "@Fecha", Message: "Los relojes difieren.", MessageEN: "The clocks differ."}})
+	staff.get("/consola").want(t, http.StatusOK).shows(t, "el reloj de un servidor está desajustado", "código 401 del SAT")
+	staff.get("/consola/fiscal/timbrado").want(t, http.StatusOK).shows(t, "Reloj del servidor desajustado", "401 · @Fecha · Los relojes difieren.")
 	// The threshold keeps what was typed.
 	a := staff.post("/consola/fiscal/emisor", url.Values{"rfc": {"EKU9003173C9"}, "nombre": {"ESCUELA KEMPER URGATE"}, "regimenFiscal": {"601"}, "lugarExpedicion": {"42501"}, "creditAlert": {"muchos"}}).want(t, http.StatusUnprocessableEntity)
 	if a.fieldError("f-creditAlert") == "" {

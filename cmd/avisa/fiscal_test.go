@@ -2,9 +2,13 @@ package main
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,6 +55,31 @@ func TestProductionRefusesSandbox(t *testing.T) {
 	t.Setenv("PAC", "other")
 	if _, err := readFiscalConfig(development); err == nil {
 		t.Error("an unknown PAC")
+	}
+}
+
+// AVISA_SAT_CA_FILE is certificates, or the process does not start.
+func TestReadAuthorities(t *testing.T) {
+	csd, err := testCSD("URE180429TM6") // any certificate
+	if err != nil {
+		t.Fatal(err)
+	}
+	der := csd.X509.Raw
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for name, c := range map[string]struct {
+		data []byte
+		want int // certificates; 0 is refused
+	}{"DER": {der, 1}, "PEM": {text, 1}, "two": {append(slices.Clone(text), text...), 2}, "empty": {nil, 0}, "text": {[]byte("nada"), 0}, "half": {der[:len(der)/2], 0},
+		"a key": {pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}), 0}} {
+		path := filepath.Join(t.TempDir(), "ca")
+		if err := os.WriteFile(path, c.data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("AVISA_SAT_CA_FILE", path)
+		got, err := readFiscalConfig(development)
+		if (err == nil) != (c.want > 0) || err == nil && len(got.Issuers) != c.want {
+			t.Errorf("%s: %d certificates, %v", name, len(got.Issuers), err)
+		}
 	}
 }
 

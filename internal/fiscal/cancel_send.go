@@ -13,10 +13,17 @@ import (
 // the call, and the SAT answers a repetition with 202 (asked for before) and its acuse. A repetition asks for the
 // document's state first, because one that the receiver has rejected meanwhile would be a new request.
 //
-// The returned error means that nothing could be noted; the queue tries again.
+// The returned error means that nothing could be noted, or that this machine's clock is off; the queue tries again.
 func (s *Service) SendCancellation(ctx context.Context, job CancelJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
+	}
+	clock, err := s.databaseClock(ctx)
+	if err != nil {
+		return err
+	}
+	if wrong := clockOff(s.Now(), clock); wrong != nil { // the request is dated and signed too
+		return wrong
 	}
 	row, claimed, err := s.claimCancel(ctx, job)
 	if err != nil || !claimed {

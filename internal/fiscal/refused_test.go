@@ -3,6 +3,7 @@ package fiscal_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -282,6 +283,29 @@ func TestClockOff(t *testing.T) {
 				t.Errorf("%s %+v", got.Status, got.Refusal)
 			}
 		})
+	}
+}
+
+// Nor does it send a cancellation, which is dated and signed too.
+func TestCancellationWithTheClockOff(t *testing.T) {
+	o := newOffice(t)
+	row := o.old()
+	row, err := o.service.CancelCFDI(system(t.Context()), fiscal.CancelInput{CFDI: row.ID, Motivo: "02"})
+	o.must(err)
+	right := o.clock
+	o.service.Clock = func(context.Context) (time.Time, error) { return right, nil }
+	var calls []string
+	o.service.Called = func(call fiscal.Call) { calls = append(calls, call.Operation) }
+	o.clock = right.Add(73 * time.Hour)
+	job := fiscal.CancelJob{CFDI: row.ID, Round: row.CancelRound}
+	var wrong *fiscal.Violation
+	if err := o.service.SendCancellation(system(t.Context()), job); !errors.As(err, &wrong) || wrong.SAT != "401" || len(calls) != 0 {
+		t.Fatal(err, calls)
+	}
+	o.clock = right
+	o.must(o.service.SendCancellation(system(t.Context()), job))
+	if got := o.read(row); len(calls) == 0 || calls[0] != "cancel" || got.CancelState == db.CancelAsked {
+		t.Error(calls, got.CancelState)
 	}
 }
 

@@ -43,8 +43,8 @@ func clockOff(now, clock time.Time) *Violation {
 	if clock.IsZero() || off <= clockTolerance {
 		return nil
 	}
-	return refuse("401", "401", "@Fecha", "El reloj de este servidor y el de la base de datos difieren en %[1]s: la fecha de emisión no sería la real. Corrija la hora; el documento espera.",
-		"The clocks of this server and of the database differ by %[1]s: the date of issue would not be the real one. Correct the time; the document waits.", off)
+	return refuse("401", "401", "@Fecha", "El reloj de este servidor y el de la base de datos difieren en %[1]s: la fecha no sería la real. Corrija la hora; el documento espera.",
+		"The clocks of this server and of the database differ by %[1]s: the date would not be the real one. Correct the time; the document waits.", off)
 }
 
 // noteClock leaves a document as it is, to be tried again by the database's clock.
