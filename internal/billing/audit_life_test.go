@@ -256,6 +256,80 @@ func TestLifeIsAudited(t *testing.T) {
 	w.balanced()
 }
 
+// What the card gateway tells is written under its name, and what a person decides about it as theirs; told or
+// decided again it adds nothing.
+func TestGatewayIsAudited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Gateway = &cashier{}
+	clerk := access.Actor{Kind: access.Staff, Role: access.Billing, Staff: 1, Name: "Caja", Address: "192.0.2.7"}
+	staff := access.With(t.Context(), clerk)
+	row, c := w.paid()
+	other, third := w.start(w.issue("200")), w.start(w.issue("300"))
+	gateway := access.Actor{Kind: access.System, Name: "cashier"}
+	var last id.Audit
+	log := must(t, func() (db.List[db.AuditRow], error) {
+		return w.store.AuditLog(t.Context(), db.AuditFilter{Reach: access.Reach{All: true}}, db.Page{First: 1})
+	})
+	last = log.Rows[0].ID
+	dollars := billing.GatewayEvent{Ref: "e-usd", Kind: billing.EventPaid, Checkout: other.ID, Session: other.SessionRef, Charge: "pi-usd", Amount: 5000, Currency: money.USD}
+	euros := billing.GatewayEvent{Ref: "e-eur", Kind: billing.EventPaid, Checkout: third.ID, Session: third.SessionRef, Charge: "pi-eur", Amount: 5000, Currency: money.EUR}
+	event := func(ref string) (key id.GatewayEvent) {
+		for _, row := range w.reviewed() {
+			if row.EventRef == ref {
+				key = row.ID
+			}
+		}
+		return key
+	}
+	var booked, dismissed id.GatewayEvent
+	for _, c := range []struct {
+		name  string
+		do    func() error
+		actor access.Actor
+		want  string // verbs in order
+	}{
+		{"refunded at the gateway", func() error { return w.tell(reversal("e-1", billing.EventReversed, "re_1", c, 5000, false)) }, gateway, "payment.refund refund.record"},
+		{"disputed", func() error { return w.tell(reversal("e-2", billing.EventReversed, "dp_1", c, 3000, true)) }, gateway, "payment.dispute refund.record"},
+		{"told in another currency", func() error { return w.tell(dollars) }, gateway, ""},
+		{"booked by a person", func() error {
+			if booked == 0 {
+				booked = event("e-usd")
+			}
+			_, err := w.BookGatewayEvent(staff, booked, 0)
+			return err
+		}, clerk, "payment.credit gateway.book"},
+		{"told in a third currency", func() error { return w.tell(euros) }, gateway, ""},
+		{"dismissed by a person", func() error {
+			if dismissed == 0 {
+				dismissed = event("e-eur")
+			}
+			_, err := w.DismissGatewayEvent(staff, dismissed, "Devuelto en la pasarela")
+			return err
+		}, clerk, "gateway.dismiss"},
+	} {
+		for again := range 2 {
+			if err := c.do(); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			var verbs []string
+			for _, row := range w.noted(&last, c.actor) {
+				verbs = append(verbs, row.Verb)
+				if row.ClientID != w.client.ID || row.Object == "" || len(row.After) == 0 {
+					t.Errorf("%s: %s %s %s", c.name, row.Verb, row.Object, row.After)
+				}
+			}
+			if got := strings.Join(verbs, " "); again == 0 && got != c.want || again == 1 && got != "" {
+				t.Errorf("%s, time %d: %q, want %q", c.name, again+1, got, c.want)
+			}
+		}
+	}
+	if got := w.reload(row); got.Balance != 8000 {
+		t.Errorf("balance %d", got.Balance)
+	}
+	w.balanced()
+}
+
 // said reports whether one side of a change has the words; no words need no side.
 func said(side json.RawMessage, words string) bool {
 	return words == "" || strings.Contains(string(side), words)
