@@ -17,13 +17,13 @@ type PlanInput struct {
 	Now       time.Time
 	Client    id.Client  // 0: every client
 	Invoice   id.Invoice // 0: every invoice
-	Immediate bool       // what is due today goes out now, without waiting for the sending window
+	Immediate bool       // what is due today goes out now, without waiting for the sending window, also what had been planned to wait for it
 	Run       id.Run     // whose figures it adds to; 0: none
 }
 
 // PlanResult counts the rows that a run added.
 type PlanResult struct {
-	Planned int64 `bun:"planned"`
+	Planned int64 `bun:"planned"` // with those that an immediate run took out of their wait for the sending window
 	Skipped int64 `bun:"skipped"` // noted as not to be sent, with the reason
 }
 
@@ -62,6 +62,7 @@ func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
 	p := plan{PlanInput: in, gap: gap}
 	full := in.Client == 0 && in.Invoice == 0
 	mark := rand.Text()
+	var total PlanResult
 	switch {
 	case in.Client != 0:
 		p.clients = []int64{int64(in.Client)}
@@ -70,10 +71,16 @@ func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
 			return PlanResult{}, translate(err)
 		}
 	}
+	if in.Immediate { // before what is added, which does not wait
+		if total.Planned, err = s.hasten(ctx, in); err != nil {
+			return total, translate(err)
+		}
+	}
 	whole := full && p.clients == nil
-	var total PlanResult
 	if p.clients == nil || len(p.clients) > 0 {
-		if total, err = s.planAll(ctx, p); err != nil {
+		added, err := s.planAll(ctx, p)
+		total.Planned, total.Skipped = total.Planned+added.Planned, added.Skipped
+		if err != nil {
 			return total, translate(err)
 		}
 	}
@@ -81,6 +88,24 @@ func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
 		INSERT INTO reminder_run (started_at, full_run, whole, planned, skipped) VALUES (?0, ?1, ?2, ?3, ?4)`,
 		in.Now, full, whole, total.Planned, total.Skipped, mark).Exec(ctx)
 	return total, translate(err)
+}
+
+// hasten has what was planned and not attempted yet go out now, and returns how many mails that are. The worker's last
+// look still holds what is paused. Rows that another process has at this moment are on their way already.
+func (s *Store) hasten(ctx context.Context, in PlanInput) (n int64, err error) {
+	err = s.InTx(ctx, func(tx *Store) error {
+		result, err := tx.idb.NewRaw(`UPDATE delivery SET due_at = ?0, send_at = ?0 WHERE id IN (SELECT id FROM delivery
+			WHERE status = 'planned' AND attempts = 0 AND due_at > ?0 AND send_at > ?0 AND (?1::bigint IS NULL OR client_id = ?1) AND (?2::bigint IS NULL OR invoice_id = ?2)
+			ORDER BY id FOR UPDATE SKIP LOCKED)`, in.Now, bun.NullZero(in.Client), bun.NullZero(in.Invoice)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		if n, err = result.RowsAffected(); err != nil || in.Run == 0 {
+			return err
+		}
+		return tx.countRun(ctx, in.Run, PlanResult{Planned: n})
+	})
+	return n, err
 }
 
 // takeChanges marks what changed and returns its clients; nil when all open invoices must be looked

@@ -44,7 +44,7 @@ func TestDemoOnce(t *testing.T) {
 			"Explorer +" + base + "/graphql/explorer", "Password +" + demoPassword,
 			"✓ 1. A client signs in +" + demoOwner + `, owner of .+ \(cli_\d+\)\n`,
 			`✓ 2. adds a contact +con_\d+ contadora-(\d{8}-\d{6})@cafe-ficticio.example, sub-account active, permissions \[INVOICES\], preferences \[INVOICE\]\n`,
-			`✓ 3. Staff run reminders +(?:\d+ planned|nothing left to plan)`,
+			`✓ 3. Staff run reminders +(?:\d+ planned|nothing left to do)`,
 			`✓ 4. the mail arrives +"Recordatorio: su factura (F-\d+) vence mañana, \$([\d,.]+) MXN" to contadora-(\S+)@cafe-ficticio.example\n`,
 			"✓ 5. The contact signs in +with its own password\n",
 			`✓ 6. sees the invoice +(F-\d+) \(inv_\d+\), issued, due 20\d\d-\d\d-\d\d, balance \$([\d,.]+) MXN\n`,

@@ -168,7 +168,7 @@ func (f *flow) runReminders(ctx context.Context) (string, error) {
 	err := f.api.do(ctx, in.SignIn.Token, `mutation { sendReminders(input: {immediate: true}) { planned skipped userErrors { field code message } } }`, nil, &out)
 	result := fmt.Sprintf("%d planned", out.SendReminders.Planned)
 	if out.SendReminders.Planned == 0 {
-		result = "nothing left to plan: the worker, which plans every minute, was first; nobody gets a reminder twice"
+		result = "nothing left to do: the worker, which plans every minute, was first; nobody gets a reminder twice"
 	}
 	return result, errors.Join(err, out.SendReminders.UserErrors.err())
 }

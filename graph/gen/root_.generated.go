@@ -14708,7 +14708,7 @@ input SendRemindersInput {
 type ReminderRun implements Node {
   "The global id, ` + "`" + `run_...` + "`" + `."
   id: ID!
-  "How many mails it has added to the ledger to be sent, until now."
+  "How many mails it has added to the ledger to be sent, or has taken out of their wait for the sending window, until now."
   planned: Int!
   "How many it has noted as not to be sent: superseded, missed or paused."
   skipped: Int!
@@ -14724,7 +14724,7 @@ type ReminderRun implements Node {
 
 "The result of a reminder run."
 type SendRemindersPayload {
-  "How many mails were added to the ledger to be sent; null when there are errors, or when the run goes on in the background."
+  "How many mails were added to the ledger to be sent, or no longer wait for the sending window; null when there are errors, or when the run goes on in the background."
   planned: Int
   "How many were noted as not to be sent: superseded, missed or paused; null as ` + "`" + `planned` + "`" + ` is."
   skipped: Int

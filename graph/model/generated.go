@@ -1719,7 +1719,7 @@ type SendRemindersInput struct {
 
 // The result of a reminder run.
 type SendRemindersPayload struct {
-	// How many mails were added to the ledger to be sent; null when there are errors, or when the run goes on in the background.
+	// How many mails were added to the ledger to be sent, or no longer wait for the sending window; null when there are errors, or when the run goes on in the background.
 	Planned *int `json:"planned,omitempty"`
 	// How many were noted as not to be sent: superseded, missed or paused; null as `planned` is.
 	Skipped *int `json:"skipped,omitempty"`

@@ -233,3 +233,47 @@ func fail(w *world, err error) {
 		w.Fatal(err)
 	}
 }
+
+// An immediate run has what the planner of every minute had left to the morning go out now, once: of all clients, of one
+// or of one invoice. What is held by a pause, or has been tried, is not touched by it.
+func TestImmediateRunTakesWhatWaits(t *testing.T) {
+	w := newWorld(t, "2026-03-20 21:00")
+	first, second := dbtest.Client(t, w.store, "Uno", "uno@espera.example"), dbtest.Client(t, w.store, "Dos", "dos@espera.example")
+	mine := dbtest.Invoice(t, w.store, first, "2026-03-20", "2026-03-21", at("2026-03-20 12:00"))
+	theirs := dbtest.Invoice(t, w.store, second, "2026-03-20", "2026-03-21", at("2026-03-20 12:00"))
+	waiting := func(invoice id.Invoice) (n int) {
+		t.Helper()
+		list, err := w.store.Deliveries(t.Context(), db.DeliveryFilter{Reach: access.Reach{All: true}, Invoice: invoice}, db.Page{First: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range list.Rows {
+			if row.Status == db.DeliveryPlanned && row.DueAt != nil && row.DueAt.After(w.now) {
+				n++
+			}
+		}
+		return n
+	}
+	if got := w.run("2026-03-20 21:00", false); got.Planned != 2 || waiting(mine.ID) != 1 || waiting(theirs.ID) != 1 {
+		t.Fatalf("in the evening: %+v, %d and %d wait", got, waiting(mine.ID), waiting(theirs.ID))
+	}
+	w.now = at("2026-03-20 21:05")
+	ctx := access.With(t.Context(), access.SystemActor())
+	if got, err := w.rules.SendReminders(ctx, reminder.RunInput{ClientID: first.ID, Immediate: true}); err != nil || got.Planned != 1 || waiting(mine.ID) != 0 || waiting(theirs.ID) != 1 {
+		t.Fatalf("one client: %+v, %v, %d and %d wait", got, err, waiting(mine.ID), waiting(theirs.ID))
+	}
+	if got, err := w.rules.SendReminders(ctx, reminder.RunInput{InvoiceID: theirs.ID, Immediate: true}); err != nil || got.Planned != 1 || waiting(theirs.ID) != 0 {
+		t.Fatalf("one invoice: %+v, %v, %d wait", got, err, waiting(theirs.ID))
+	}
+	if got := w.run("2026-03-20 21:06", true); got.Planned != 0 {
+		t.Fatalf("a second time: %+v", got)
+	}
+	if rows, err := w.rules.Dispatch(ctx, 100, 100); err != nil || len(rows) != 2 {
+		t.Fatalf("%d mails go out, %v", len(rows), err)
+	}
+	// What has been tried keeps its wait.
+	dbtest.Exec(t, w.address, "UPDATE delivery SET status = 'planned', attempts = 1, due_at = '2026-03-20 22:00-06', send_at = '2026-03-20 22:00-06' WHERE status = 'queued'")
+	if got := w.run("2026-03-20 21:10", true); got.Planned != 0 || waiting(mine.ID) != 1 {
+		t.Fatalf("after an attempt: %+v, %d wait", got, waiting(mine.ID))
+	}
+}
