@@ -315,7 +315,7 @@ func TestCreditNoteAndCredit(t *testing.T) {
 		t.Errorf("balance %d", got.Balance)
 	}
 	// What was applied is released by the form beside it.
-	p = w.get(invoicePath(other.ID)).want(t, 200, "se pagó con $29.00 MXN del saldo a favor", "Liberar saldo a favor")
+	p = w.get(invoicePath(other.ID)).want(t, 200, "se le aplicaron $29.00 MXN del saldo a favor", "Liberar saldo a favor")
 	release := url.Values{"accion": {"liberar"}, "requestKey": {attr(p.all("input", "name", "requestKey")[1], "value")}, "amount": {"29.01"}}
 	if p = w.post(apply, release).want(t, 422, "Se aplicó menos saldo a favor"); p.field(t, "amount") == "" || !slices.Equal(p.marked(), []string{"amount"}) {
 		t.Errorf("marked %v", p.marked())
@@ -326,7 +326,7 @@ func TestCreditNoteAndCredit(t *testing.T) {
 	if got := w.reload(other.ID); got.Balance != 10700 {
 		t.Errorf("balance %d after the release", got.Balance)
 	}
-	if p = w.get(invoicePath(other.ID)).want(t, 200, "se pagó con $9.00 MXN del saldo a favor", "$20.00 MXN a favor"); len(p.all("button", "value", "liberar")) != 1 {
+	if p = w.get(invoicePath(other.ID)).want(t, 200, "se le aplicaron $9.00 MXN del saldo a favor", "$20.00 MXN a favor"); len(p.all("button", "value", "liberar")) != 1 {
 		t.Error("no button to release")
 	}
 	w.balanced()
