@@ -58,7 +58,7 @@ func combine(parts []Reminder) Reminder {
 	if len(parts) == 1 {
 		return r
 	}
-	r.Invoices, r.Total, r.Balance, r.LateFees = parts, 0, 0, nil
+	r.Invoices, r.Total, r.Balance, r.LateFees, r.Lines = parts, 0, 0, nil, nil
 	numbers := make([]string, len(parts))
 	for i, part := range parts {
 		numbers[i] = part.Number

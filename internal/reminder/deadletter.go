@@ -59,6 +59,9 @@ func (s *Service) draft(ctx context.Context, rows []db.Sending, templates []db.M
 			return mail.Message{}, err
 		}
 	}
+	if err := s.addLines(ctx, rows, parts, templates); err != nil {
+		return mail.Message{}, err
+	}
 	return s.write(ctx, rows, parts, templates, func(context.Context, Link) (string, error) { return previewToken, nil })
 }
 

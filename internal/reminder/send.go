@@ -3,6 +3,7 @@ package reminder
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,25 +17,27 @@ import (
 
 // Reminder is what one mail says.
 type Reminder struct {
-	MessageID string
-	To        string
-	Name      string // how the recipient is greeted
-	Language  string
-	Client    string
-	ClientID  id.Client
-	ContactID id.Contact // 0: the client's own address
-	StepID    id.Step
-	InvoiceID id.Invoice
-	Number    string
-	IssueDate date.Date
-	DueDate   date.Date
-	DaysLeft  int // to the due date in the client's zone; negative when overdue
-	Total     money.Minor
-	Balance   money.Minor
-	Currency  money.Currency
-	Issued    bool         // announces the invoice; otherwise it reminds of it
-	LateFees  []db.LateFee // that the invoice will bear if it stays unpaid
-	Link      string       // the personal page of the invoice, or of all of them; "" where the installation has no address
+	MessageID   string
+	To          string
+	Name        string // how the recipient is greeted
+	Language    string
+	Client      string
+	ClientID    id.Client
+	ContactID   id.Contact // 0: the client's own address
+	StepID      id.Step
+	InvoiceID   id.Invoice
+	Number      string
+	IssueDate   date.Date
+	DueDate     date.Date
+	DaysLeft    int // to the due date in the client's zone; negative when overdue
+	Total       money.Minor
+	Balance     money.Minor
+	Currency    money.Currency
+	Issued      bool             // announces the invoice; otherwise it reminds of it
+	LateFees    []db.LateFee     // that the invoice will bear if it stays unpaid
+	Lines       []db.InvoiceLine // what it bills; read only for a template that shows it
+	Link        string           // the personal page of the invoice, or of all of them; "" where the installation has no address
+	PaymentLink string           // the same page, at the place where it is paid
 	// Preferences is the personal page on which the recipient turns these mails off, "" as with Link.
 	Preferences string
 	Company     db.Company
@@ -174,6 +177,10 @@ func (s *Service) sendMail(ctx context.Context, rows []db.Sending) (db.Outcome, 
 	s.cached.Lock()
 	templates := s.cached.templates
 	s.cached.Unlock()
+	if err := s.addLines(ctx, rows, parts, templates); err != nil {
+		leave(nil)
+		return end, err // the database, not the mail
+	}
 	message, err := s.write(ctx, rows, parts, templates, s.sign)
 	if err != nil {
 		leave(nil)
@@ -241,14 +248,15 @@ func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder
 		}
 		r.Link = link
 	}
-	for _, t := range templates {
-		if t.Anchor == rows[0].Anchor && t.Days == rows[0].Days && t.Language == r.Language && t.Body != "" {
-			words, err := fill(t, r)
-			if err != nil {
-				return mail.Message{}, err
-			}
-			r.Words = &words
+	if r.Link != "" {
+		r.PaymentLink = r.Link + paymentPlace
+	}
+	if t := templateOf(rows[0], r.Language, templates); t.Body != "" {
+		words, err := fill(t, r)
+		if err != nil {
+			return mail.Message{}, err
 		}
+		r.Words = &words
 	}
 	message, err := s.Render(ctx, r)
 	if err != nil {
@@ -271,6 +279,36 @@ func (s *Service) write(ctx context.Context, rows []db.Sending, parts []Reminder
 		message.Headers = map[string]string{"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 	}
 	return message, nil
+}
+
+// paymentPlace is where the pages of personal links are paid.
+const paymentPlace = "#pagar"
+
+// templateOf is the template for a row's mail in a language; the built-in one, without a body, where there is none.
+func templateOf(row db.Sending, language string, templates []db.MailTemplate) (found db.MailTemplate) {
+	for _, t := range templates {
+		if t.Anchor == row.Anchor && t.Days == row.Days && t.Language == language {
+			found = t
+		}
+	}
+	return found
+}
+
+// addLines gives the parts of a mail what their invoices bill, where the template shows it: one statement.
+func (s *Service) addLines(ctx context.Context, rows []db.Sending, parts []Reminder, templates []db.MailTemplate) error {
+	if !usesLines(templateOf(rows[0], parts[0].Language, templates)) {
+		return nil
+	}
+	ids := make([]id.Invoice, len(rows))
+	for i, row := range rows {
+		ids[i] = row.InvoiceID
+	}
+	lines, err := s.Store.InvoiceLines(ctx, ids...)
+	for _, line := range lines {
+		i := slices.Index(ids, line.InvoiceID)
+		parts[i].Lines = append(parts[i].Lines, line)
+	}
+	return err
 }
 
 // addLinks gives the parts of a mail their personal links, where the installation has pages.

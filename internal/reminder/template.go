@@ -22,23 +22,49 @@ import (
 
 // mergeValues are the values that a template may use.
 var mergeValues = map[string]func(Reminder) string{
-	"client.name":         func(r Reminder) string { return r.Client },
-	"contact.name":        func(r Reminder) string { return r.Name },
-	"contact.email":       func(r Reminder) string { return r.To },
-	"invoice.number":      func(r Reminder) string { return r.Number },
-	"invoice.issue_date":  func(r Reminder) string { return r.IssueDate.Format(r.Language) },
-	"invoice.due_date":    func(r Reminder) string { return r.DueDate.Format(r.Language) },
-	"invoice.days_left":   func(r Reminder) string { return strconv.Itoa(max(r.DaysLeft, 0)) },
-	"invoice.days_late":   func(r Reminder) string { return strconv.Itoa(max(-r.DaysLeft, 0)) },
-	"invoice.total":       func(r Reminder) string { return money.Format(r.Total, r.Currency, r.Language) },
-	"invoice.balance":     func(r Reminder) string { return money.Format(r.Balance, r.Currency, r.Language) },
-	"invoice.currency":    func(r Reminder) string { return string(r.Currency) },
-	"invoice.link":        func(r Reminder) string { return r.Link },
-	"company.name":        func(r Reminder) string { return r.Company.Name },
-	"company.email":       func(r Reminder) string { return r.Company.Email },
-	"company.phonenumber": func(r Reminder) string { return r.Company.Phonenumber },
-	"company.payment":     func(r Reminder) string { return r.Company.PaymentDetails },
-	"signature":           func(r Reminder) string { return cmp.Or(strings.TrimSpace(r.Company.Signature), r.Company.Name) },
+	"client.name":          func(r Reminder) string { return r.Client },
+	"contact.name":         func(r Reminder) string { return r.Name },
+	"contact.email":        func(r Reminder) string { return r.To },
+	"invoice.number":       func(r Reminder) string { return r.Number },
+	"invoice.issue_date":   func(r Reminder) string { return r.IssueDate.Format(r.Language) },
+	"invoice.due_date":     func(r Reminder) string { return r.DueDate.Format(r.Language) },
+	"invoice.days_left":    func(r Reminder) string { return strconv.Itoa(max(r.DaysLeft, 0)) },
+	"invoice.days_late":    func(r Reminder) string { return strconv.Itoa(max(-r.DaysLeft, 0)) },
+	"invoice.total":        func(r Reminder) string { return money.Format(r.Total, r.Currency, r.Language) },
+	"invoice.balance":      func(r Reminder) string { return money.Format(r.Balance, r.Currency, r.Language) },
+	"invoice.currency":     func(r Reminder) string { return string(r.Currency) },
+	"invoice.lines":        lines,
+	"invoice.link":         func(r Reminder) string { return r.Link },
+	"invoice.payment_link": func(r Reminder) string { return r.PaymentLink },
+	"company.name":         func(r Reminder) string { return r.Company.Name },
+	"company.email":        func(r Reminder) string { return r.Company.Email },
+	"company.phonenumber":  func(r Reminder) string { return r.Company.Phonenumber },
+	"company.payment":      func(r Reminder) string { return r.Company.PaymentDetails },
+	"signature":            func(r Reminder) string { return cmp.Or(strings.TrimSpace(r.Company.Signature), r.Company.Name) },
+}
+
+// lines are what the invoice, or each of those of the mail, bills: one a line, with what it costs before taxes and
+// after its discount.
+func lines(r Reminder) string {
+	var list strings.Builder
+	for _, part := range slices.Concat(r.Invoices, []Reminder{r}) {
+		for _, l := range part.Lines {
+			name := strings.Join(strings.Fields(l.Description), " ")
+			if l.Quantity != money.Int(1) {
+				name = l.Quantity.String() + " × " + name
+			}
+			if len(r.Invoices) > 0 {
+				name = part.Number + " · " + name
+			}
+			list.WriteString("– " + name + ": " + money.Format(l.Amount-l.Discount, r.Currency, r.Language) + "\n")
+		}
+	}
+	return list.String()
+}
+
+// usesLines reports whether a template shows what is billed.
+func usesLines(t db.MailTemplate) bool {
+	return strings.Contains(t.Subject+t.Body, "invoice.lines")
 }
 
 // MergeValues lists the values that a template may use, in order.

@@ -1,11 +1,14 @@
 package reminder_test
 
 import (
+	"database/sql"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/locale"
 	"github.com/nubedigitalmx/avisa/internal/reminder"
 )
 
@@ -112,5 +115,75 @@ func TestTemplateBlanks(t *testing.T) {
 	fail(o.world, err)
 	if got, want := strings.TrimSpace(o.mailbox.Messages()[0].Text), "Saldo $116.00 MXN.\nPague a:\n\nAtentamente,\n"+company.Name; strings.ReplaceAll(got, "\r\n", "\n") != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The values are those that the product promises: of the client, the contact, the invoice (number, dates, totals,
+// balance, lines, link, payment link), the company and the signature. Each is one more line here.
+func TestMergeValues(t *testing.T) {
+	promised := []string{
+		"client.name",
+		"company.email", "company.name", "company.payment", "company.phonenumber",
+		"contact.email", "contact.name",
+		"invoice.balance", "invoice.currency", "invoice.days_late", "invoice.days_left", "invoice.due_date", "invoice.issue_date",
+		"invoice.lines", "invoice.link", "invoice.number", "invoice.payment_link", "invoice.total",
+		"signature",
+	}
+	if got := reminder.MergeValues(); !slices.Equal(got, promised) {
+		t.Errorf("%q, want %q", got, promised)
+	}
+	for _, name := range promised {
+		for _, language := range locale.Languages() {
+			if text := locale.T(language, "reminder.value."+name); text == "" || strings.Contains(text, "value.") {
+				t.Errorf("%s: the editor says %q of %s", language, text, name)
+			}
+		}
+	}
+}
+
+// Every value has something to say of an invoice with everything, in the preview and in the mail.
+func TestTemplateSaysEverything(t *testing.T) {
+	o := newOutside(t)
+	o.rules.LinkURL = func(kind, token string) string { return "https://clientes.example/" + kind + "/" + token }
+	company, err := o.store.Company(t.Context())
+	fail(o.world, err)
+	company.Phonenumber, company.PaymentDetails, company.Signature = "55 5555 0100", "CLABE 012180001234567891", "Cobranza\nHospedaje Ejemplo"
+	fail(o.world, o.store.SaveCompany(t.Context(), &company))
+	raw, err := sql.Open("pgx", o.address)
+	fail(o.world, err)
+	defer func() { _ = raw.Close() }()
+	raw.SetMaxOpenConns(1)
+	exec := func(statement string, args ...any) {
+		_, err := raw.ExecContext(t.Context(), statement, args...)
+		fail(o.world, err)
+	}
+	exec("SET session_replication_role = replica") // lines of an issued invoice do not change otherwise
+	exec("DELETE FROM invoice_line WHERE invoice_id = $1", o.invoice.ID)
+	exec(`INSERT INTO invoice_line (invoice_id, position, description, quantity, unit_price, discount, amount, treatment, kind) VALUES
+		($1, 1, 'Hospedaje <b>anual</b>' || chr(10) || '{{signature}}', 2, 30, 1000, 6000, 'iva16', 'hosting'), ($1, 2, 'Dominio', 1, 50, 0, 5000, 'iva16', 'domain')`, o.invoice.ID)
+	body := ""
+	for _, name := range reminder.MergeValues() {
+		body += name + "=[{{" + name + "}}]\n"
+	}
+	in := reminder.TemplateInput{Anchor: db.AnchorDue, Days: -1, Language: "es-MX", Subject: "Factura {{invoice.number}}", Body: body}
+	preview, err := o.rules.PreviewTemplate(o.system(), in, o.invoice.ID)
+	fail(o.world, err)
+	_, err = o.rules.SaveTemplate(o.system(), in)
+	fail(o.world, err)
+	o.send(o.take())
+	for where, text := range map[string]string{"the preview": preview.Text, "the mail": strings.ReplaceAll(o.mailbox.Messages()[0].Text, "\r\n", "\n")} {
+		for _, name := range reminder.MergeValues() {
+			if _, value, found := strings.Cut(text, name+"=["); !found || strings.TrimSpace(strings.SplitN(value, "]", 2)[0]) == "" {
+				t.Errorf("%s has no %s: %q", where, name, text)
+			}
+		}
+		if !strings.Contains(text, "invoice.lines=[– 2 × Hospedaje <b>anual</b> {{signature}}: $50.00 MXN\n– Dominio: $50.00 MXN]") {
+			t.Errorf("%s: the lines: %q", where, text)
+		}
+		_, link, _ := strings.Cut(text, "invoice.link=[")
+		link, _, _ = strings.Cut(link, "]")
+		if !strings.Contains(text, "invoice.payment_link=["+link+"#pagar]") || !strings.HasPrefix(link, "https://clientes.example/invoice/") {
+			t.Errorf("%s: the links: %q", where, text)
+		}
 	}
 }

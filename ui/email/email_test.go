@@ -102,6 +102,47 @@ func TestReminderOwnWords(t *testing.T) {
 	}
 }
 
+// The address of the invoice and that of the place to pay become links with words of their own, and what an invoice
+// bills is text.
+func TestReminderLinksInWords(t *testing.T) {
+	r := sample()
+	r.Link = links.BaseURL + "/correo/factura/AbCd"
+	r.PaymentLink = r.Link + "#pagar"
+	r.Words = &reminder.Words{Subject: "Factura", Body: "Pague en " + r.PaymentLink + " o véala en " + r.Link + ".\n– <script>x</script> & Cía: $50.00\n" + r.Link + "#otro"}
+	m, err := Reminder(t.Context(), r, links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := html.Parse(strings.NewReader(m.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for node := range parsed.Descendants() {
+		if node.Type == html.ElementNode && node.Data == "script" {
+			t.Error("markup in the HTML part")
+		}
+		if node.Type == html.ElementNode && node.Data == "a" && node.FirstChild != nil {
+			for _, attr := range node.Attr {
+				if attr.Key == "href" {
+					found[attr.Val] += strings.TrimSpace(node.FirstChild.Data) + "|"
+				}
+			}
+		}
+	}
+	if found[r.PaymentLink] != "Pagar|" || !strings.HasPrefix(found[r.Link], "Ver factura|Ver factura|") {
+		t.Errorf("links %q", found)
+	}
+	for _, want := range []string{"Pague en " + r.PaymentLink, "– <script>x</script> & Cía: $50.00"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("the text part lacks %q: %s", want, m.Text)
+		}
+	}
+	if !strings.Contains(m.HTML, "– &lt;script&gt;x&lt;/script&gt; &amp; Cía: $50.00") {
+		t.Error("the lines are not text in the HTML part")
+	}
+}
+
 // lateFee is one that the invoice will bear.
 var lateFee = db.LateFee{Name: "Recargo por pago tardío", On: "2026-05-05", Total: 12346, Currency: money.MXN}
 

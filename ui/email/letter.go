@@ -29,6 +29,7 @@ type letter struct {
 	Facts     []fact
 	Balance   fact
 	Action    link
+	Pay       link     // the words that stand for it in a template
 	Alert     string   // above everything else
 	Note      string   // below the button
 	Payment   []string // how to pay, line by line
@@ -78,6 +79,7 @@ func newLetter(r reminder.Reminder, links Links) letter {
 		Greeting: greeting(lang, r.Name), Lead: about("lead." + tone),
 		Balance: fact{Label: t("balance"), Value: amount(r.Balance)}, Reference: about("reference"),
 		Action:  link{t("view"), cmp.Or(r.Link, links.Invoice(r.InvoiceID))}, // the personal one opens without a login
+		Pay:     link{t("pay"), r.PaymentLink},
 		Payment: lines(r.Company.PaymentDetails), Signature: signature(r.Company),
 		Why: t("why"), HowToStop: t("change"), Change: link{t("change.link"), links.Contacts()},
 	}
@@ -165,16 +167,21 @@ func (l *letter) use(words *reminder.Words, company db.Company) {
 	}
 }
 
-// passages parts a line of a template at the address of the letter's button, which becomes a link with
-// the button's words. Nothing else that people typed becomes one.
-func (l *letter) passages(text string) []passage {
-	list := []passage{}
-	for i, plain := range strings.Split(text, l.Action.URL) {
-		if i > 0 {
-			list = append(list, passage{l.Action.Label, l.Action.URL})
+// passages parts a line of a template at the addresses of the letter's button and of the place to pay, which
+// become links with their words. Nothing else that people typed becomes one.
+func (l *letter) passages(text string) (list []passage) {
+	for text != "" {
+		at, next := len(text), link{}
+		for _, to := range []link{l.Pay, l.Action} { // the first is the second one with more behind it
+			if i := strings.Index(text, to.URL); to.URL != "" && i >= 0 && i < at {
+				at, next = i, to
+			}
 		}
-		if words := line(plain); words != "" {
+		if words := line(text[:at]); words != "" {
 			list = append(list, passage{Text: words})
+		}
+		if text = text[at+len(next.URL):]; next.URL != "" {
+			list = append(list, passage{next.Label, next.URL})
 		}
 	}
 	return list
