@@ -73,7 +73,8 @@ type Outlook struct {
 }
 
 // Outlook counts what goes out today and on each of the following days, in the zone's days. Clients
-// are taken in their own zones; pauses that hold on the day, bounces and closed invoices are left out.
+// are taken in their own zones; pauses that hold on the day, bounces, addresses to be confirmed and closed
+// invoices are left out.
 func (s *Store) Outlook(ctx context.Context, now time.Time, days int, zone string) ([]Outlook, error) {
 	rows := []Outlook{}
 	err := s.idb.NewRaw(`
@@ -109,7 +110,8 @@ func (s *Store) Outlook(ctx context.Context, now time.Time, days int, zone strin
 					AND n.base >= (k.created_at AT TIME ZONE n.timezone)::date)
 			UNION ALL
 			SELECT n.day, n.invoice_id, n.step_id, k.id FROM coming AS n JOIN contact AS k ON k.client_id = n.client_id AND k.deleted_at IS NULL AND 'invoice' = ANY (k.topics)
-				AND lower(k.bounced_email) <> lower(k.email) AND n.base >= (k.created_at AT TIME ZONE n.timezone)::date WHERE newest = 1
+				AND lower(k.bounced_email) <> lower(k.email) AND n.base >= (k.created_at AT TIME ZONE n.timezone)::date
+				LEFT JOIN company ON true WHERE newest = 1 AND NOT coalesce(`+unverified+`, false)
 		), fresh AS (
 			SELECT day, count(*) AS n FROM recipient AS r
 			-- By the whole of the key delivery_once: an invoice may have thousands of recipients.

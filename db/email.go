@@ -69,10 +69,14 @@ type Email struct {
 
 // NewEmail is a message as it is kept, before it is known how the sending ends.
 func NewEmail(kind string, clientID id.Client, contactID id.Contact, m mail.Message) *Email {
+	// What a frame leaves is a third of the document, so the secrets are looked for there; none may stay in the frame.
+	frame, own := mail.Split(storable(m.HTML))
+	if slices.ContainsFunc(m.Secrets, func(secret string) bool { return secret != "" && strings.Contains(frame, secret) }) {
+		frame, own = mail.Split(storable(m.Inert().HTML))
+	}
+	m.HTML = own
 	m = m.Inert()
-	html := storable(m.HTML)
-	frame, own := mail.Split(html)
-	e := &Email{frame: frame, Own: own, HTML: html, ClientID: clientID, ContactID: contactID, Kind: kind, MessageID: m.ID, Name: storable(m.ToName), Address: m.To, Language: m.Language,
+	e := &Email{frame: frame, Own: m.HTML, ClientID: clientID, ContactID: contactID, Kind: kind, MessageID: m.ID, Name: storable(m.ToName), Address: m.To, Language: m.Language,
 		Subject: storable(m.Subject), Text: storable(m.Text), Files: []string{}}
 	for _, file := range m.Attachments {
 		e.Files = append(e.Files, storable(file.Name))

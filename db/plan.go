@@ -71,15 +71,17 @@ func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
 			return PlanResult{}, translate(err)
 		}
 	}
-	if in.Immediate { // before what is added, which does not wait
-		if total.Planned, err = s.hasten(ctx, in); err != nil {
-			return total, translate(err)
-		}
-	}
 	whole := full && p.clients == nil
 	if p.clients == nil || len(p.clients) > 0 {
 		added, err := s.planAll(ctx, p)
 		total.Planned, total.Skipped = total.Planned+added.Planned, added.Skipped
+		if err != nil {
+			return total, translate(err)
+		}
+	}
+	if in.Immediate { // after what is added: a planner beside this run has committed by now
+		n, err := s.hasten(ctx, in)
+		total.Planned += n
 		if err != nil {
 			return total, translate(err)
 		}
@@ -90,13 +92,14 @@ func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
 	return total, translate(err)
 }
 
-// hasten has what was planned and not attempted yet go out now, and returns how many mails that are. The worker's last
-// look still holds what is paused. Rows that another process has at this moment are on their way already.
+// hasten has what was planned and not attempted yet go out now, and returns how many mails that are. Left alone is what
+// a pause holds, what only a clock that was ahead can have noted, and what another process has at this moment.
 func (s *Store) hasten(ctx context.Context, in PlanInput) (n int64, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
 		result, err := tx.idb.NewRaw(`UPDATE delivery SET due_at = ?0, send_at = ?0 WHERE id IN (SELECT id FROM delivery
-			WHERE status = 'planned' AND attempts = 0 AND due_at > ?0 AND send_at > ?0 AND (?1::bigint IS NULL OR client_id = ?1) AND (?2::bigint IS NULL OR invoice_id = ?2)
-			ORDER BY id FOR UPDATE SKIP LOCKED)`, in.Now, bun.NullZero(in.Client), bun.NullZero(in.Invoice)).Exec(ctx)
+			WHERE status = 'planned' AND attempts = 0 AND due_at > ?0 AND send_at > ?0 AND (?1::bigint IS NULL OR client_id = ?1) AND (?2::bigint IS NULL OR invoice_id = ?2) AND created_at <= ?3
+			AND NOT EXISTS (SELECT FROM invoice AS i JOIN client AS c ON c.id = i.client_id WHERE i.id = delivery.invoice_id AND greatest(i.paused_until, c.paused_until) > (?0::timestamptz AT TIME ZONE c.timezone)::date)
+			ORDER BY id FOR UPDATE SKIP LOCKED)`, in.Now, bun.NullZero(in.Client), bun.NullZero(in.Invoice), in.Now.Add(PlanSkew)).Exec(ctx)
 		if err != nil {
 			return err
 		}

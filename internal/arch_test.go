@@ -46,14 +46,14 @@ func with(list []string, more ...string) []string {
 	return append(append([]string{}, list...), more...)
 }
 
-// technologies belong to one folder each.
+// technologies belong to one folder each; the floor of the benchmark is built of them without the product.
 var technologies = map[string][]string{
 	"github.com/uptrace/bun":      {"db"},
 	"github.com/99designs/gqlgen": {"graph"},
 	"github.com/vektah/gqlparser": {"graph"},
 	"github.com/a-h/templ":        {"ui"},
-	"github.com/hibiken/asynq":    {"jobs"},
-	"github.com/jackc/pgx":        {"db", "internal/devstack"},
+	"github.com/hibiken/asynq":    {"jobs", "internal/bench"},
+	"github.com/jackc/pgx":        {"db", "internal/devstack", "internal/bench"},
 }
 
 type goPackage struct {

@@ -58,7 +58,7 @@ func (s *site) agree() []reminder.PlanEntry {
 		if got != want || g.SendAt.Sub(e.SendAt).Abs() > 10*time.Second { // what goes out now goes out now
 			s.Errorf("GraphQL says %s at %s, want %s at %s", got, g.SendAt, want, e.SendAt)
 		}
-		shown := []string{e.Recipient, locale.T(locale.Spanish, "common.delivery."+e.Status)}
+		shown := []string{e.Recipient, locale.T(locale.Spanish, "common.delivery."+e.Status), locale.T(locale.Spanish, "console.language."+e.Language)}
 		if e.Reason != "" {
 			shown = append(shown, locale.T(locale.Spanish, "console.reason."+e.Reason))
 		}

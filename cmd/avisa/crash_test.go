@@ -124,6 +124,9 @@ func TestWorkerStoppedWhileSending(t *testing.T) {
 func TestServerStoppedWhileAnswering(t *testing.T) {
 	t.Parallel()
 	server, base := serving(t, newOutside(t))
+	if response, err := http.Get(base + "/buzon"); err != nil || response.Body.Close() != nil || response.StatusCode != http.StatusNotFound {
+		t.Errorf("a mailbox where it is no demo: %v, %v", response, err)
+	}
 	address := strings.TrimPrefix(base, "http://")
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

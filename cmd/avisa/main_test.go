@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -22,13 +21,6 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("AVISA_TEST_RUN") != "" {
 		os.Exit(run(os.Args[1:], os.Stderr))
-	}
-	if os.Getenv("AVISA_BENCH_FLOOR") != "" {
-		if err := floorWorker(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

@@ -55,7 +55,7 @@ func TestStartupTrouble(t *testing.T) {
 		{"no PostgreSQL there", []string{"migrate"}, []string{"AVISA_ENV=development", "DATABASE_URL=postgres://u:hunter2@127.0.0.1:1/x"}, "PostgreSQL at 127.0.0.1:1"},
 		{"no Redis there", []string{"serve"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=redis://:hunter2@127.0.0.1:1", "BLOB_URL=" + files}, "redis does not answer"},
 		{"Redis address that is none", []string{"serve"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=hunter2", "BLOB_URL=" + files}, "REDIS_URL is not a valid Redis address"},
-		{"SMTP address that is none", []string{"work"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=redis://:hunter2@127.0.0.1:1", "BLOB_URL=" + files, "SMTP_URL=hunter2"}, ""},
+		{"SMTP address that is none", []string{"work"}, []string{"AVISA_ENV=development", "DATABASE_URL=" + dsn, "REDIS_URL=" + redis.URL(), "BLOB_URL=" + files, "SMTP_URL=hunter2"}, "SMTP_URL"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

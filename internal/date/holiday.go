@@ -21,6 +21,8 @@ type Holiday struct {
 //   - the further days on which the general provisions that the CNBV publishes every year (under
 //     Ley de Instituciones de Crédito, article 95) close banks: Maundy Thursday, Good Friday,
 //     2 November and 12 December.
+//
+// They are worked out here because the usual library, github.com/rickar/cal/v2 (2.1.13), has no data of Mexico.
 func BankHolidays(year int) []Holiday {
 	on := func(month time.Month, day int) Date {
 		return Of(time.Date(year, month, day, 0, 0, 0, 0, time.UTC), time.UTC)

@@ -176,7 +176,7 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 	letter = Letter{Event: job.Event, MessageID: mail.ID(key, fmt.Sprintf("cfdi.%d.%d", row.ID, contactID), company.Email), To: client.Email, Name: client.Name, Language: client.Language,
 		Kind: row.Kind, UUID: row.UUID, Number: doc.Comprobante.Serie + " " + doc.Comprobante.Folio, Rfc: row.RfcReceptor, Nombre: row.NombreReceptor,
 		Total: grouped(Num(row.Total)), Moneda: row.Moneda, InvoiceID: row.InvoiceID, Company: company, Sandbox: SinValidez(doc.Comprobante)}
-	topics := client.Topics
+	topics, bounce, unverified := client.Topics, client.Bounce, false
 	if contactID != 0 {
 		contact, err := s.Store.Contact(ctx, contactID)
 		if err != nil {
@@ -186,9 +186,15 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 			return letter, "contact_deleted", nil
 		}
 		letter.To, letter.Name, letter.Language, topics = contact.Email, contact.Name(), contact.Language, contact.Topics
+		bounce, unverified = contact.Bounce, company.Unverified(contact)
 	}
-	if !slices.Contains(topics, mail.Invoice) {
+	switch {
+	case !slices.Contains(topics, mail.Invoice):
 		return letter, "preference_off", nil
+	case bounce.Bounces(letter.To):
+		return letter, "bounced", nil
+	case unverified:
+		return letter, "unverified", nil
 	}
 	if job.Event != db.MailStamped && job.Event != db.MailPDF {
 		return s.cancelLetter(letter, row, doc.Comprobante, job, key)

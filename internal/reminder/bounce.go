@@ -37,6 +37,9 @@ func (s *Service) PollBounces(ctx context.Context, box Mailbox) error {
 		if fault.Is(err, fault.Invalid) {
 			return true
 		}
+		if fault.Is(err, fault.Unavailable) {
+			return false // it is read again the next time
+		}
 		failed = errors.Join(failed, err)
 		return err == nil
 	})
@@ -46,7 +49,9 @@ func (s *Service) PollBounces(ctx context.Context, box Mailbox) error {
 // RecordBounce takes a delivery status notification (RFC 3464), from a mailbox or a webhook, and
 // returns how many mails it concerned. A permanent failure, or the third temporary one in a row,
 // marks the address: mail to it stops until somebody changes it or clears the mark, and the owner and
-// the company are told. The same report twice changes nothing. It may be about any mail that a client was sent. Staff (a webhook's key) and the system.
+// the company are told. The same report twice changes nothing. It may be about any mail that a client was sent. BOUNCE_TOO_EARLY
+// about a reminder whose sending is not noted yet: whoever has the report hands it over again. Staff (a webhook's key) and the
+// system.
 func (s *Service) RecordBounce(ctx context.Context, raw []byte) (int, error) {
 	if err := access.RequireCapability(ctx, access.ManageReminders); err != nil {
 		return 0, err
@@ -144,11 +149,28 @@ func (s *Service) returned(ctx context.Context, tx *db.Store, b mail.Bounce, rea
 		return addressee{e.ClientID, e.ContactID, e.Address, e.ID.String()}, found && e.Kind != db.EmailNotice, err
 	}
 	row, err := tx.DeliveryOf(ctx, invoiceID, stepID, contactID)
-	if fault.Is(err, fault.NotFound) || err == nil && (row.MessageID != b.MessageID || !mail.SameAddress(row.Email, b.Recipient)) {
+	if fault.Is(err, fault.NotFound) {
 		return addressee{}, false, nil
 	}
 	if err != nil {
 		return addressee{}, false, err
+	}
+	key, err := s.linkKey(ctx)
+	if err != nil {
+		return addressee{}, false, err
+	}
+	company, err := tx.Company(ctx)
+	if err != nil {
+		return addressee{}, false, err
+	}
+	under := messageID(db.Sending{Delivery: row}, company, key)
+	if under != b.MessageID || !mail.SameAddress(row.Email, b.Recipient) {
+		return addressee{}, false, nil
+	}
+	switch row.Status {
+	// The mail went out, else nobody would know its id, and that is not noted yet.
+	case db.DeliveryPlanned, db.DeliveryQueued, db.DeliverySending:
+		return addressee{}, false, fault.New(fault.Unavailable, "BOUNCE_TOO_EARLY")
 	}
 	noted, err = tx.BounceDelivery(ctx, row.ID, reason, detail)
 	return addressee{row.ClientID, row.ContactID, row.Email, row.ID.String()}, noted, err

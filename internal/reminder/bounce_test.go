@@ -106,6 +106,43 @@ func TestBounceWhileQueued(t *testing.T) {
 	}
 }
 
+// spool is a folder of reports.
+type spool struct{ mails [][]byte }
+
+func (s *spool) Fetch(_ context.Context, each func([]byte) bool) error {
+	s.mails = slices.DeleteFunc(s.mails, each)
+	return nil
+}
+
+// A mail that comes back before its sending was noted, by a worker that goes on or one that died, is not forgotten: the
+// report is wanted again. One that anybody can make up is nothing.
+func TestBounceBeforeItIsNoted(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	sent := o.row()
+	for _, status := range []string{db.DeliverySending, db.DeliveryQueued, db.DeliveryPlanned} {
+		dbtest.Exec(t, o.address, "UPDATE delivery SET status = '"+status+"', message_id = '', due_at = now() WHERE status <> 'skipped'")
+		if _, err := o.rules.RecordBounce(o.system(), returned(sent, recipient, "5.1.1")); !fault.Is(err, fault.Unavailable) {
+			t.Fatalf("%s: %v", status, err)
+		}
+		forged := sent
+		forged.MessageID = strings.Replace(forged.MessageID, "@", "0@", 1)
+		if n, err := o.rules.RecordBounce(o.system(), returned(forged, recipient, "5.1.1")); n != 0 || err != nil {
+			t.Fatalf("%s: forged: %d, %v", status, n, err)
+		}
+	}
+	box := &spool{mails: [][]byte{returned(sent, recipient, "5.1.1")}}
+	fail(o.world, o.rules.PollBounces(o.system(), box))
+	if len(box.mails) != 1 {
+		t.Fatal("the report was put away")
+	}
+	dbtest.Exec(t, o.address, "UPDATE delivery SET status = 'sent', due_at = NULL, message_id = '"+sent.MessageID+"' WHERE status <> 'skipped'")
+	fail(o.world, o.rules.PollBounces(o.system(), box))
+	if row := o.row(); len(box.mails) != 0 || row.Status != db.DeliveryBounced {
+		t.Fatalf("%d reports left, %s", len(box.mails), row.Status)
+	}
+}
+
 // Mail servers report with the ASCII form of a domain that people write otherwise.
 func TestBounceOfAnotherAlphabet(t *testing.T) {
 	o := newOutside(t)
@@ -426,43 +463,6 @@ func TestFailingDomainWaits(t *testing.T) {
 	o.send(o.take())
 	if o.mailbox.Total() != 7 || tried != 5 {
 		t.Fatalf("%d mails to the domains that work, want 7; %d attempts at the one that does not, want 5", o.mailbox.Total(), tried)
-	}
-}
-
-func TestDashboard(t *testing.T) {
-	o := newOutside(t)
-	o.send(o.take())
-	client := dbtest.Client(t, o.store, "Otro", "otro@tablero.example")
-	dbtest.Contact(t, o.store, client, "conta@tablero.example", at("2026-03-01 08:00"), mail.Invoice)
-	second := dbtest.Invoice(t, o.store, client, "2026-03-19", "2026-03-31", at("2026-03-19 08:00"))
-	o.run("2026-03-19 10:05", false)
-	d, err := o.rules.Dashboard(o.system())
-	fail(o.world, err)
-	if len(d.Outlook) != 15 || d.Outlook[0].Day != "2026-03-19" || len(d.Days) != 30 {
-		t.Fatalf("%d days, the first %s, %d days behind", len(d.Outlook), d.Outlook[0].Day, len(d.Days))
-	}
-	// The outlook is the sum of what is said of each invoice.
-	want := map[string]int64{}
-	for _, invoiceID := range []db.Invoice{o.invoice, second} {
-		plan, err := o.rules.ReminderPlan(o.system(), invoiceID.ID)
-		fail(o.world, err)
-		for _, e := range plan {
-			if e.Status == reminder.WouldSend {
-				want[e.SendAt.In(mexico).Format("2006-01-02")]++
-			}
-		}
-	}
-	for _, day := range d.Outlook {
-		if day.Coming != want[string(day.Day)] {
-			t.Errorf("%s: %d are coming, the plans say %d", day.Day, day.Coming, want[string(day.Day)])
-		}
-	}
-	if d.Outlook[0].Waiting+d.Queue.Waiting+d.Queue.Later == 0 || len(d.Alerts) != 0 {
-		t.Errorf("%+v, alerts %v", d.Queue, d.Alerts)
-	}
-	o.now = o.now.Add(11 * time.Minute)
-	if d, err = o.rules.Dashboard(o.system()); err != nil || !slices.Contains(d.Alerts, reminder.AlertNotPlanned) {
-		t.Errorf("no alert after 11 minutes without a run: %v, %v", d.Alerts, err)
 	}
 }
 

@@ -128,8 +128,9 @@ func (l *timeline) work() {
 	}
 	var group sync.WaitGroup
 	for range rapid.IntRange(1, 3).Draw(l.T, "schedulers") {
+		now := rapid.IntRange(0, 2).Draw(l.T, "at once") == 0
 		group.Go(func() {
-			if _, err := o.rules.SendReminders(o.system(), reminder.RunInput{ClientID: l.client.ID}); err != nil {
+			if _, err := o.rules.SendReminders(o.system(), reminder.RunInput{ClientID: l.client.ID, Immediate: now}); err != nil {
 				o.Error(err)
 			}
 		})

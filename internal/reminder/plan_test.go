@@ -1,9 +1,12 @@
 package reminder_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/db/dbtest"
@@ -235,7 +238,7 @@ func fail(w *world, err error) {
 }
 
 // An immediate run has what the planner of every minute had left to the morning go out now, once: of all clients, of one
-// or of one invoice. What is held by a pause, or has been tried, is not touched by it.
+// or of one invoice. What has been tried is not touched by it.
 func TestImmediateRunTakesWhatWaits(t *testing.T) {
 	w := newWorld(t, "2026-03-20 21:00")
 	first, second := dbtest.Client(t, w.store, "Uno", "uno@espera.example"), dbtest.Client(t, w.store, "Dos", "dos@espera.example")
@@ -275,5 +278,78 @@ func TestImmediateRunTakesWhatWaits(t *testing.T) {
 	dbtest.Exec(t, w.address, "UPDATE delivery SET status = 'planned', attempts = 1, due_at = '2026-03-20 22:00-06', send_at = '2026-03-20 22:00-06' WHERE status = 'queued'")
 	if got := w.run("2026-03-20 21:10", true); got.Planned != 0 || waiting(mine.ID) != 1 {
 		t.Fatalf("after an attempt: %+v, %d wait", got, waiting(mine.ID))
+	}
+}
+
+// there reports whether a statement finds a row.
+func (w *world) there(sql string) (found bool) {
+	w.Helper()
+	conn, err := pgx.Connect(w.Context(), w.address)
+	fail(w, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	fail(w, conn.QueryRow(w.Context(), "SELECT EXISTS ("+sql+")").Scan(&found))
+	return found
+}
+
+// An immediate run leaves alone what a pause holds, and says so in its figures: the mail goes out after the pause.
+func TestImmediateRunLeavesPaused(t *testing.T) {
+	for _, mode := range []string{"skip", "shift"} {
+		t.Run(mode, func(t *testing.T) {
+			o := newOutside(t)
+			o.send(o.take())
+			if got := o.run("2026-03-21 21:00", false); got.Planned != 1 {
+				t.Fatalf("%+v", got)
+			}
+			dbtest.Exec(t, o.address, "UPDATE client SET paused_from = '2026-03-21', paused_until = '2026-03-22', pause_mode = '"+mode+"'")
+			waiting := "SELECT FROM delivery WHERE status = 'planned' AND due_at > '2026-03-21 21:05-06'"
+			if got := o.run("2026-03-21 21:05", true); got.Planned != 0 || !o.there(waiting) {
+				t.Errorf("%+v while it is paused", got)
+			}
+			o.run("2026-03-22 09:30", false)
+			dbtest.Exec(t, o.address, "UPDATE delivery SET due_at = now() WHERE due_at IS NOT NULL")
+			o.send(o.take())
+			if n := o.mailbox.Total(); n != 2 {
+				t.Errorf("%d mails, want 2", n)
+			}
+		})
+	}
+}
+
+// Nor does it send what a clock that was ahead had noted: the step of the day goes out, not a later one.
+func TestImmediateRunAfterAClockAhead(t *testing.T) {
+	o := newOutside(t)
+	o.send(o.take())
+	o.run("2026-04-04 12:00", false)
+	o.run("2026-03-21 10:00", true)
+	dbtest.Exec(t, o.address, "UPDATE delivery SET due_at = '2030-01-01' WHERE due_at > '2026-03-21 10:00-06'")
+	o.send(o.take())
+	if got := o.ledger(o.invoice.ID); o.mailbox.Total() != 2 || o.there("SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id WHERE d.status = 'sent' AND s.days > 1") {
+		t.Errorf("%d mails, the ledger %v", o.mailbox.Total(), got)
+	}
+}
+
+// A planner that has planned and not committed yet when the run is asked for holds nothing back.
+func TestImmediateRunBesideThePlanner(t *testing.T) {
+	w := newWorld(t, "2026-03-20 21:00")
+	client := dbtest.Client(t, w.store, "Uno", "uno@espera.example")
+	dbtest.Invoice(t, w.store, client, "2026-03-20", "2026-03-21", at("2026-03-20 12:00"))
+	w.run("2026-03-20 21:00", false)
+	dbtest.Exec(t, w.address, "CREATE TABLE planned AS SELECT * FROM delivery", "DELETE FROM delivery")
+	conn, err := pgx.Connect(t.Context(), w.address)
+	fail(w, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	tx, err := conn.Begin(t.Context())
+	fail(w, err)
+	_, err = tx.Exec(t.Context(), "INSERT INTO delivery OVERRIDING SYSTEM VALUE SELECT * FROM planned")
+	fail(w, err)
+	committed := make(chan error, 1)
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		committed <- tx.Commit(context.Background())
+	}()
+	got := w.run("2026-03-20 21:05", true)
+	fail(w, <-committed)
+	if got.Planned != 1 || w.there("SELECT FROM delivery WHERE due_at > '2026-03-20 21:05-06'") {
+		t.Errorf("%+v", got)
 	}
 }

@@ -277,3 +277,13 @@ func profileOptions(rows []db.FiscalProfile) []component.Option {
 	}
 	return options
 }
+
+// mailState is what became of a document's mail, and why it was not sent.
+func mailState(ctx context.Context, mail db.CFDIMail) string {
+	text := component.T(ctx, "cfdi.mail.status."+mail.Status)
+	switch mail.Reply {
+	case "contact_deleted", "preference_off", "bounced", "unverified":
+		text += ". " + t(ctx, "reason."+mail.Reply)
+	}
+	return text
+}

@@ -555,9 +555,9 @@ func documentPage(v documentView) templ.Component {
 								return templ_7745c5c3_Err
 							}
 							var templ_7745c5c3_Var27 string
-							templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(component.T(ctx, "cfdi.mail.status."+mail.Status))
+							templ_7745c5c3_Var27, templ_7745c5c3_Err = templ.JoinStringErrs(mailState(ctx, mail))
 							if templ_7745c5c3_Err != nil {
-								return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/console/document.templ`, Line: 99, Col: 166}
+								return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/console/document.templ`, Line: 99, Col: 137}
 							}
 							_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var27))
 							if templ_7745c5c3_Err != nil {

@@ -7,7 +7,8 @@ import (
 
 const defaultColour = "#0f766e"
 
-// brandColour returns the company's colour, or ours when it is not #rrggbb.
+// brandColour returns the company's colour, or ours when it is not #rrggbb: the mails write it into their styles as it
+// is (templ.SafeCSS), because looking through each of them takes longer than the rest of a mail's facts.
 func brandColour(text string) string {
 	if len(text) != 7 || text[0] != '#' {
 		return defaultColour
