@@ -36,18 +36,47 @@ func (s *Store) ClientsByName(ctx context.Context, names []string) (map[string][
 	return found, translate(err)
 }
 
-// ClaimRequests claims many request keys at once and returns those that are new.
-func (s *Store) ClaimRequests(ctx context.Context, rows []BillingRequest) (map[string]bool, error) {
-	fresh := map[string]bool{}
+// ClaimRequests claims many request keys at once. It returns those that are new, and those of the others that the same
+// transaction claimed before.
+func (s *Store) ClaimRequests(ctx context.Context, rows []BillingRequest) (fresh, earlier map[string]bool, err error) {
+	fresh, earlier = map[string]bool{}, map[string]bool{}
 	if len(rows) == 0 {
-		return fresh, nil
+		return fresh, earlier, nil
 	}
 	keys := []string{}
-	err := s.idb.NewInsert().Model(&rows).On("CONFLICT (key) DO NOTHING").Returning("key").Scan(ctx, &keys)
+	if err := s.idb.NewInsert().Model(&rows).On("CONFLICT (key) DO NOTHING").Returning("key").Scan(ctx, &keys); err != nil {
+		return nil, nil, translate(err)
+	}
 	for _, key := range keys {
 		fresh[key] = true
 	}
-	return fresh, translate(err)
+	others := []string{}
+	for _, row := range rows {
+		if !fresh[row.Key] {
+			others = append(others, row.Key)
+		}
+	}
+	if len(others) == 0 {
+		return fresh, earlier, nil
+	}
+	// created_at is the moment at which its transaction began.
+	err = s.idb.NewRaw(`SELECT key FROM billing_request WHERE key IN (?) AND created_at = now()`, bun.List(others)).Scan(ctx, &keys)
+	for _, key := range keys {
+		if !fresh[key] {
+			earlier[key] = true
+		}
+	}
+	return fresh, earlier, translate(err)
+}
+
+// ClientsAddedHere returns those of the references whose clients the same transaction has added.
+func (s *Store) ClientsAddedHere(ctx context.Context, references []string) ([]string, error) {
+	found := []string{}
+	if len(references) == 0 {
+		return found, nil
+	}
+	err := s.idb.NewRaw(`SELECT external_ref FROM client WHERE external_ref IN (?) AND external_ref <> '' AND xmin = pg_current_xact_id()::xid ORDER BY id`, bun.List(references)).Scan(ctx, &found)
+	return found, translate(err)
 }
 
 // ImportedClient is a client with its owner's row and its contacts, which are written together.

@@ -228,6 +228,12 @@ func (s *Store) RefundByGateway(ctx context.Context, ref string) (Refund, error)
 	return row, translate(err)
 }
 
+// ReturnedByGateway reports whether the gateway gave some of a payment back, by a refund or a dispute.
+func (s *Store) ReturnedByGateway(ctx context.Context, paymentID id.Payment) (returned bool, err error) {
+	err = s.idb.NewRaw("SELECT EXISTS (SELECT FROM refund WHERE payment_id = ? AND gateway_ref <> '')", paymentID).Scan(ctx, &returned)
+	return returned, translate(err)
+}
+
 // LockCredit returns the credit of a client in a currency, locked until the transaction ends.
 func (s *Store) LockCredit(ctx context.Context, clientID id.Client, currency money.Currency) (money.Minor, error) {
 	amounts := []money.Minor{}

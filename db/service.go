@@ -201,12 +201,26 @@ func (s *Store) AddPeriods(ctx context.Context, rows []ServicePeriod) error {
 	return translate(err)
 }
 
-// PeriodOn returns the invoiced period of a service that the day falls in.
-func (s *Store) PeriodOn(ctx context.Context, serviceID id.Service, day date.Date) (ServicePeriod, error) {
-	var row ServicePeriod
-	err := s.idb.NewSelect().Model(&row).Where("service_id = ?", serviceID).Where("starts_on <= ?", day).Where("ends_on > ?", day).
-		OrderExpr("starts_on DESC").Limit(1).Scan(ctx)
-	return row, translate(err)
+// PeriodsFrom returns the invoiced periods of a service from the day on, the first of which may have begun before it.
+func (s *Store) PeriodsFrom(ctx context.Context, serviceID id.Service, day date.Date) ([]ServicePeriod, error) {
+	rows := []ServicePeriod{}
+	err := s.idb.NewSelect().Model(&rows).Where("service_id = ?", serviceID).Where("ends_on > ?", day).OrderExpr("starts_on").Scan(ctx)
+	return rows, translate(err)
+}
+
+// PeriodInvoices returns for each of a service's periods the invoices that bill it: its own, and those of changes within
+// it. The newest comes first.
+func (s *Store) PeriodInvoices(ctx context.Context, serviceID id.Service, periods []ServicePeriod) ([][]id.Invoice, error) {
+	found := make([][]id.Invoice, len(periods))
+	for i, period := range periods {
+		err := s.idb.NewRaw(`SELECT DISTINCT l.invoice_id FROM service AS v JOIN invoice AS i ON i.client_id = v.client_id JOIN invoice_line AS l ON l.invoice_id = i.id
+			WHERE v.id = ?0 AND i.id >= ?3 AND l.service_id = v.id AND l.period_start >= ?1 AND l.period_end = ?2 ORDER BY l.invoice_id DESC`,
+			serviceID, period.StartsOn, period.EndsOn, period.InvoiceID).Scan(ctx, &found[i])
+		if err != nil {
+			return nil, translate(err)
+		}
+	}
+	return found, nil
 }
 
 // Periods returns the invoiced periods of a service, the newest first.

@@ -22,14 +22,17 @@ func (r *mutationResolver) AddService(ctx context.Context, input model.AddServic
 
 func (r *mutationResolver) ChangeService(ctx context.Context, input model.ChangeServiceInput) (*model.ChangeServicePayload, error) {
 	made, err := r.changeService(ctx, input)
-	payload := &model.ChangeServicePayload{}
+	payload := &model.ChangeServicePayload{CreditNotes: []*model.CreditNote{}}
 	if err == nil {
 		payload.Service = &made.Service
 		if made.Invoice != nil {
 			payload.Invoice = invoice(ctx, *made.Invoice)
 		}
-		if made.CreditNote != nil {
-			payload.CreditNote = &model.CreditNote{CreditNote: *made.CreditNote}
+		for _, note := range made.CreditNotes {
+			payload.CreditNotes = append(payload.CreditNotes, &model.CreditNote{CreditNote: note})
+		}
+		if len(payload.CreditNotes) > 0 {
+			payload.CreditNote = payload.CreditNotes[0]
 		}
 	}
 	payload.UserErrors, err = userErrors(ctx, err, "serviceId", splitPath)

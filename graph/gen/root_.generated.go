@@ -272,10 +272,11 @@ type ComplexityRoot struct {
 	}
 
 	ChangeServicePayload struct {
-		CreditNote func(childComplexity int) int
-		Invoice    func(childComplexity int) int
-		Service    func(childComplexity int) int
-		UserErrors func(childComplexity int) int
+		CreditNote  func(childComplexity int) int
+		CreditNotes func(childComplexity int) int
+		Invoice     func(childComplexity int) int
+		Service     func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	CheckFiscalDocumentPayload struct {
@@ -2619,6 +2620,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ChangeServicePayload.CreditNote(childComplexity), true
+	case "ChangeServicePayload.creditNotes":
+		if e.ComplexityRoot.ChangeServicePayload.CreditNotes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ChangeServicePayload.CreditNotes(childComplexity), true
 	case "ChangeServicePayload.invoice":
 		if e.ComplexityRoot.ChangeServicePayload.Invoice == nil {
 			break
@@ -15103,7 +15110,7 @@ type SetServiceStatusPayload {
 input ChangeServiceInput {
   "The service."
   serviceId: ID!
-  "From which day; today in the client's time zone when left out."
+  "From which day; today in the client's time zone when left out. A later day only where it is invoiced already: the next invoice has the new price."
   on: Date
   "What the invoice says; left out keeps it."
   description: String
@@ -15121,8 +15128,10 @@ type ChangeServicePayload {
   service: Service
   "The invoice of an upgrade; null when none was needed."
   invoice: Invoice
-  "The credit note of a downgrade; null when none was needed."
+  "The first credit note of a downgrade; null when none was needed."
   creditNote: CreditNote
+  "All credit notes of a downgrade: a period's invoices are credited one after the other, the newest first."
+  creditNotes: [CreditNote!]!
   "What is wrong."
   userErrors: [UserError!]!
 }
@@ -16218,6 +16227,8 @@ func (ec *executionContext) childFields_ChangeServicePayload(ctx context.Context
 		return ec.fieldContext_ChangeServicePayload_invoice(ctx, field)
 	case "creditNote":
 		return ec.fieldContext_ChangeServicePayload_creditNote(ctx, field)
+	case "creditNotes":
+		return ec.fieldContext_ChangeServicePayload_creditNotes(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_ChangeServicePayload_userErrors(ctx, field)
 	}

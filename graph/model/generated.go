@@ -345,7 +345,7 @@ type ChangePasswordPayload struct {
 type ChangeServiceInput struct {
 	// The service.
 	ServiceID string `json:"serviceId"`
-	// From which day; today in the client's time zone when left out.
+	// From which day; today in the client's time zone when left out. A later day only where it is invoiced already: the next invoice has the new price.
 	On *date.Date `json:"on,omitempty"`
 	// What the invoice says; left out keeps it.
 	Description *string `json:"description,omitempty"`
@@ -363,8 +363,10 @@ type ChangeServicePayload struct {
 	Service *db.Service `json:"service,omitempty"`
 	// The invoice of an upgrade; null when none was needed.
 	Invoice *Invoice `json:"invoice,omitempty"`
-	// The credit note of a downgrade; null when none was needed.
+	// The first credit note of a downgrade; null when none was needed.
 	CreditNote *CreditNote `json:"creditNote,omitempty"`
+	// All credit notes of a downgrade: a period's invoices are credited one after the other, the newest first.
+	CreditNotes []*CreditNote `json:"creditNotes"`
 	// What is wrong.
 	UserErrors []*UserError `json:"userErrors"`
 }

@@ -80,7 +80,7 @@ type importer struct {
 	batch   []*db.ImportedClient
 	last    map[string]string // the first row of the current client, by column
 	seen    map[string]bool   // addresses of the current client's contacts
-	refs    map[string]bool   // references of the current batch
+	refs    map[string]int    // references of the current batch, with the row where each begins
 }
 
 func (im *importer) fail(column, code string, args ...any) {
@@ -110,7 +110,7 @@ func (im *importer) failAll(wrong fault.Checks, prefix string) {
 }
 
 func (im *importer) run(ctx context.Context, tx *db.Store) error {
-	im.refs = map[string]bool{}
+	im.refs = map[string]int{}
 	for {
 		cell, err := im.rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -159,10 +159,10 @@ func (im *importer) client(cell func(string) string) {
 		im.fail("reference", "REQUIRED")
 	case named.Err() != nil:
 		im.fail("reference", "TOO_LONG", "max", 100)
-	case im.refs[reference]:
+	case im.refs[reference] != 0:
 		im.fail("reference", "REFERENCE_SPLIT")
 	}
-	im.refs[reference] = true
+	im.refs[reference] = im.rows.Row
 	one := &db.ImportedClient{Client: db.Client{ExternalRef: reference, Topics: mail.Topics()}, Owner: db.SubAccount{Owner: true, Permissions: access.Permissions(), Status: db.SubAccountInvited}}
 	details.apply(&one.Client)
 	im.batch = append(im.batch, one)
@@ -214,13 +214,29 @@ func (im *importer) contact(cell func(string) string) {
 
 // flush writes the clients read so far. After an error it only forgets them, because everything will be undone.
 func (im *importer) flush(ctx context.Context, tx *db.Store) error {
-	batch := im.batch
-	im.batch, im.refs, im.last = nil, map[string]bool{}, nil
+	batch, begins := im.batch, im.refs
+	im.batch, im.refs, im.last = nil, map[string]int{}, nil
 	if len(batch) == 0 || im.result.Errors > 0 {
 		return nil
 	}
 	if err := tx.AddClients(ctx, batch); err != nil {
 		return err
+	}
+	known := []string{}
+	for _, one := range batch {
+		if one.Client.ID == 0 {
+			known = append(known, one.Client.ExternalRef)
+		}
+	}
+	split, err := tx.ClientsAddedHere(ctx, known)
+	if err != nil {
+		return err
+	}
+	for _, reference := range split { // of a batch before: its client was made without these contacts
+		im.result.Errors++
+		if im.result.Errors <= maxImportErrors {
+			im.checks.Add(sheet.Path(begins[reference], "reference"), "REFERENCE_SPLIT")
+		}
 	}
 	jobs := []db.Job{}
 	for _, one := range batch {

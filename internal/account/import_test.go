@@ -98,6 +98,10 @@ func TestImportManyClients(t *testing.T) {
 	for n := range 1203 {
 		fmt.Fprintf(&file, "%d,Cliente %d,c%d@cliente.example,k%d@cliente.example\n", n, n, n, n)
 	}
+	// A client that comes back in a later batch would lose its contacts there.
+	if _, err := w.ImportClients(w.system(), strings.NewReader(file.String()+"3,Cliente 3,c3@cliente.example,otra@cliente.example\n")); codes(err) != "rows[1205].reference:REFERENCE_SPLIT" {
+		t.Fatal(err)
+	}
 	result, err := w.ImportClients(w.system(), strings.NewReader(file.String()))
 	if err != nil || result.Clients != 1203 || result.Contacts != 1203 {
 		t.Fatalf("%+v, %v", result, err)

@@ -204,7 +204,7 @@ func TestLifeIsAudited(t *testing.T) {
 			_, err = w.ChangeService(staff, billing.ChangeInput{ServiceID: service.ID, Price: money.Int(500), RequestKey: "down"})
 			return err
 		}, want: func() []entry {
-			return []entry{{"credit_note.issue", renewed.ID.String(), `"credited": 0`, `"number": "NC-2"`}, {"service.change", service.ID.String(), `"620"`, `"500"`}}
+			return []entry{{"credit_note.issue", change.Invoice.ID.String(), `"credited": 0`, `"number": "NC-2"`}, {"service.change", service.ID.String(), `"620"`, `"500"`}}
 		}},
 		{name: "service suspended", do: func() error {
 			_, err := w.SetServiceState(staff, billing.ServiceStateInput{ServiceID: service.ID, Status: db.ServiceSuspended})

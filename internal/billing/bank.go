@@ -252,6 +252,9 @@ func (s *Service) ConfirmMovements(ctx context.Context, ids []id.Movement) error
 			switch {
 			case ok && len(f.Fields) > 0:
 				checks.Add(fmt.Sprintf("movements[%d]", slices.Index(ids, movementID)), f.Fields[0].Code)
+			case ok && f.Kind == fault.Conflict: // paid or decided meanwhile
+				checks.Add(fmt.Sprintf("movements[%d]", slices.Index(ids, movementID)), f.Code)
+				return checks.Err()
 			case err != nil:
 				return err
 			}

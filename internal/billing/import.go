@@ -98,9 +98,13 @@ type importer struct {
 type imported struct {
 	row    int
 	client string
+	head   [len(headColumns)]string // as its first row says them
 	in     IssueInput
 	rows   []int // of its lines
 }
+
+// headColumns are about the whole invoice: its later rows leave them empty or repeat them.
+var headColumns = [...]string{"currency", "exchange_rate", "rate_source", "notes"}
 
 func (im *importer) fail(row int, field, code string, args ...any) {
 	im.result.Errors++
@@ -172,6 +176,9 @@ func (im *importer) line(cell func(string) string) error {
 		im.current = &imported{row: row, client: cell("client"), in: IssueInput{ExternalRef: reference, Currency: money.Currency(strings.ToUpper(cell("currency"))),
 			IssueDate: im.date(row, cell, "issue_date"), DueDate: im.date(row, cell, "due_date"), Notes: cell("notes"),
 			ExchangeRate: im.number(row, cell, "exchange_rate", money.Decimal{})}}
+		for i, column := range headColumns {
+			im.current.head[i] = cell(column)
+		}
 		if cell("exchange_rate") != "" {
 			im.current.in.RateSource = cmp.Or(cell("rate_source"), "import")
 			if im.current.in.ExchangeRate.IsZero() {
@@ -180,6 +187,12 @@ func (im *importer) line(cell func(string) string) error {
 		}
 	} else if c := im.current; cell("client") != c.client || date.Date(cell("due_date")) != c.in.DueDate || cell("issue_date") != string(c.in.IssueDate) {
 		im.fail(row, "reference", "REFERENCE_SPLIT")
+	} else {
+		for i, column := range headColumns {
+			if again := cell(column); again != "" && again != c.head[i] {
+				im.fail(row, column, "REFERENCE_SPLIT")
+			}
+		}
 	}
 	if len(im.current.rows) == maxImportLines {
 		im.fail(row, "reference", "LINES_TOO_MANY", "max", maxImportLines)
@@ -263,6 +276,7 @@ func (im *importer) flush() error {
 		return err
 	}
 	rows, lines, keys := []db.Invoice{}, [][]db.InvoiceLine{}, []db.BillingRequest{}
+	at := []int{} // where in the file
 	for _, one := range batch {
 		switch found := clients[strings.ToLower(one.client)]; {
 		case one.client == "":
@@ -288,26 +302,31 @@ func (im *importer) flush() error {
 				}
 				continue
 			}
-			rows, lines = append(rows, row), append(lines, d.lines)
+			rows, lines, at = append(rows, row), append(lines, d.lines), append(at, one.row)
 			keys = append(keys, db.BillingRequest{Key: "import:" + row.ExternalRef, Verb: "import", Scope: int64(row.ClientID)})
 		}
 	}
 	if im.result.Errors > 0 {
 		return nil
 	}
-	fresh, err := im.tx.ClaimRequests(im.ctx, keys)
+	fresh, earlier, err := im.tx.ClaimRequests(im.ctx, keys)
 	if err != nil {
 		return err
 	}
 	kept := 0
 	for i := range rows {
-		if fresh[keys[i].Key] {
-			delete(fresh, keys[i].Key)
+		switch key := keys[i].Key; {
+		case earlier[key]: // of a batch before: its invoice is made without these lines
+			im.fail(at[i], "reference", "REFERENCE_SPLIT")
+		case fresh[key]:
 			rows[kept], lines[kept] = rows[i], lines[i]
 			kept++
-		} else {
+		default:
 			im.result.Existing++
 		}
+	}
+	if im.result.Errors > 0 {
+		return nil
 	}
 	rows, lines = rows[:kept], lines[:kept]
 	if kept == 0 {

@@ -86,6 +86,11 @@ func TestImportErrors(t *testing.T) {
 	}
 	head := "reference,client,due_date,description,quantity,unit_price,treatment\n"
 	good := "C-0,cafe@cliente.example,2026-03-31,Hospedaje,1,10,iva16\n"
+	wide := "reference,client,due_date,description,unit_price,currency,exchange_rate,notes\n"
+	var many string // more than is written at once
+	for n := range 600 {
+		many += fmt.Sprintf("R-%d,cafe@cliente.example,2026-03-31,Hospedaje,1,10,iva16\n", n)
+	}
 	for _, c := range []struct{ name, file, path, code string }{
 		{"empty", "", "rows[1]", "FILE_EMPTY"},
 		{"only a header", head, "rows[1]", "FILE_EMPTY"},
@@ -109,6 +114,10 @@ func TestImportErrors(t *testing.T) {
 		{"no description", head + good + "C-1,cafe@cliente.example,2026-03-31,,1,10,iva16\n", "rows[3].description", "REQUIRED"},
 		{"split reference", head + good + "C-1,cafe@cliente.example,2026-03-31,H,1,10,iva16\n" + good, "rows[4].reference", "REFERENCE_SPLIT"},
 		{"two dates", head + good + "C-0,cafe@cliente.example,2026-04-30,H,1,10,iva16\n", "rows[3].reference", "REFERENCE_SPLIT"},
+		{"split over batches", head + many + "R-3,cafe@cliente.example,2026-03-31,H,1,5000,iva16\n", "rows[602].reference", "REFERENCE_SPLIT"},
+		{"two currencies", wide + "A,cafe@cliente.example,2026-03-31,H,10,MXN,,x\nA,cafe@cliente.example,2026-03-31,H,10,USD,,\n", "rows[3].currency", "REFERENCE_SPLIT"},
+		{"two rates", wide + "A,cafe@cliente.example,2026-03-31,H,10,USD,17,x\nA,cafe@cliente.example,2026-03-31,H,10,,18,x\n", "rows[3].exchange_rate", "REFERENCE_SPLIT"},
+		{"two notes", wide + "A,cafe@cliente.example,2026-03-31,H,10,,,x\nA,cafe@cliente.example,2026-03-31,H,10,,,y\n", "rows[3].notes", "REFERENCE_SPLIT"},
 	} {
 		_, err := w.imports(c.file)
 		t.Run(c.name, func(t *testing.T) { wrong(t, err, c.path, c.code) })

@@ -222,7 +222,7 @@ type VoidInput struct {
 
 // VoidPayment takes a payment back: a cheque that bounced, a transfer booked twice. What it settled
 // is owed again. When the client's credit that came from it is spent, the answer is Conflict
-// CREDIT_ALREADY_USED: release that first. Voiding again changes nothing. Staff only.
+// CREDIT_ALREADY_USED: release that first. PAYMENT_RETURNED where the gateway gave it back. Voiding again changes nothing. Staff only.
 func (s *Service) VoidPayment(ctx context.Context, in VoidInput) (db.Payment, error) {
 	if err := access.RequireCapability(ctx, access.ManageBilling); err != nil {
 		return db.Payment{}, err
@@ -236,6 +236,12 @@ func (s *Service) VoidPayment(ctx context.Context, in VoidInput) (db.Payment, er
 	err := s.Store.InTx(ctx, func(tx *db.Store) error {
 		var err error
 		if payment, err = tx.LockPayment(ctx, in.PaymentID); err != nil || payment.VoidedAt != nil {
+			return err
+		}
+		if returned, err := tx.ReturnedByGateway(ctx, payment.ID); err != nil || returned {
+			if err == nil {
+				err = fault.New(fault.Conflict, "PAYMENT_RETURNED")
+			}
 			return err
 		}
 		parts, err := tx.SettledBy(ctx, payment.ID)
@@ -331,8 +337,13 @@ func (s *Service) RecordRefund(ctx context.Context, in RefundInput) (db.Refund, 
 		if err != nil {
 			return 0, err
 		}
+		today := date.Today(s.Now(), client.Timezone)
 		if in.RefundedOn == "" {
-			in.RefundedOn = date.Today(s.Now(), client.Timezone)
+			in.RefundedOn = today
+		}
+		if in.RefundedOn > today {
+			checks.Add("refundedOn", "DATE_IN_FUTURE")
+			return 0, checks.Err()
 		}
 		row := db.Refund{ClientID: client.ID, Amount: in.Amount, Currency: in.Currency, Method: in.Method, Reference: in.Reference,
 			RefundedOn: in.RefundedOn, CreatedAt: s.Now()}

@@ -215,20 +215,98 @@ func TestChangeService(t *testing.T) {
 		t.Fatal("the same request made a second invoice")
 	}
 	w.at("2026-04-21T18:00:00Z")
+	w.renew() // May at the new price
+	if may := w.newest(); may.Total != 69600 {
+		t.Fatalf("May: %d", may.Total)
+	}
 	down := must(t, func() (billing.Change, error) {
 		return w.ChangeService(w.staff(), billing.ChangeInput{ServiceID: v.ID, Price: money.Must("450"), RequestKey: w.key()})
 	})
-	if down.CreditNote == nil || down.CreditNote.Total != 5800 { // 10 of 30 days of 150.00, plus IVA
-		t.Fatalf("%+v", down.CreditNote)
+	// 10 of 30 days of April and all of May, 150.00 less a month, plus IVA.
+	if len(down.CreditNotes) != 2 || down.CreditNotes[0].Total != 5800 || down.CreditNotes[1].Total != 17400 || down.CreditNotes[1].InvoiceID != w.newest().ID {
+		t.Fatalf("%+v", down.CreditNotes)
 	}
-	w.at("2026-04-25T18:00:00Z")
-	w.renew() // May at the new price
-	list := must(t, func() (db.List[db.Invoice], error) {
+	up = billing.ChangeInput{ServiceID: v.ID, Price: money.Must("750"), RequestKey: w.key()}
+	got = must(t, func() (billing.Change, error) { return w.ChangeService(w.staff(), up) })
+	if got.Invoice == nil || got.Invoice.Total != 11600+34800 || len(got.CreditNotes) != 0 { // the same days, 300.00 more
+		t.Fatalf("%+v", got.Invoice)
+	}
+	w.at("2026-05-21T18:00:00Z")
+	w.renew() // June at the new price
+	if june := w.newest(); june.Total != 87000 {
+		t.Fatalf("June: %d", june.Total)
+	}
+	w.balanced()
+}
+
+// newest is the last invoice.
+func (w *world) newest() db.Invoice {
+	w.Helper()
+	return must(w, func() (db.List[db.Invoice], error) {
 		return w.Invoices(w.staff(), billing.InvoiceQuery{}, db.Page{First: 1})
-	})
-	if list.Rows[0].Total != 52200 {
-		t.Fatalf("May: %d", list.Rows[0].Total)
+	}).Rows[0]
+}
+
+// A price of a day that is past settles that period and those after it; one of a day that no invoice reaches is refused,
+// because the next invoice would have it too early.
+func TestChangeServiceOnAnotherDay(t *testing.T) {
+	w := newWorld(t)
+	w.at("2026-03-01T18:00:00Z")
+	v := w.service(billing.Monthly, "2026-03-01", "300", 14)
+	w.renew()
+	w.at("2026-03-25T18:00:00Z")
+	w.renew()
+	change := func(on date.Date, price string) (billing.Change, error) {
+		return w.ChangeService(w.staff(), billing.ChangeInput{ServiceID: v.ID, On: on, Price: money.Must(price), RequestKey: w.key()})
 	}
+	down := must(t, func() (billing.Change, error) { return change("2026-03-16", "150") })
+	// 16 of 31 days of March, 154.84 less 77.42, and half of April.
+	if len(down.CreditNotes) != 2 || down.CreditNotes[0].Total != 8981 || down.CreditNotes[1].Total != 17400 {
+		t.Fatalf("%+v", down.CreditNotes)
+	}
+	_, err := change("2026-05-16", "900")
+	wrong(t, err, "on", "DAY_NOT_INVOICED")
+	if got := must(t, func() (db.Service, error) { return w.Store.Service(t.Context(), v.ID) }); got.Price.String() != "150" {
+		t.Errorf("the price is %s after it was refused", got.Price)
+	}
+	ahead := must(t, func() (billing.Change, error) { return change("2026-04-16", "300") }) // invoiced already
+	if ahead.Invoice == nil || ahead.Invoice.Total != 8700 {
+		t.Errorf("%+v", ahead.Invoice)
+	}
+	w.balanced()
+}
+
+// What a large upgrade charged is given back on its own invoice first, then on the period's; never more than there is.
+func TestUpgradeTakenBack(t *testing.T) {
+	w := newWorld(t)
+	w.at("2026-04-01T18:00:00Z")
+	v := w.service(billing.Monthly, "2026-04-01", "300", 14)
+	w.renew()
+	change := func(price string) (billing.Change, error) {
+		return w.ChangeService(w.staff(), billing.ChangeInput{ServiceID: v.ID, Price: money.Must(price), RequestKey: w.key()})
+	}
+	w.at("2026-04-02T18:00:00Z")
+	up := must(t, func() (billing.Change, error) { return change("3000") })
+	w.at("2026-04-03T18:00:00Z")
+	down := must(t, func() (billing.Change, error) { return change("100") })
+	// 28 of 30 days of 2,900.00 less, plus IVA: the upgrade's 3,027.60 and what is left on the period's.
+	if len(down.CreditNotes) != 2 || down.CreditNotes[0].InvoiceID != up.Invoice.ID || down.CreditNotes[0].Total != up.Invoice.Total ||
+		down.CreditNotes[0].Total+down.CreditNotes[1].Total != 313974 {
+		t.Fatalf("%+v of %d", down.CreditNotes, up.Invoice.Total)
+	}
+	must(t, func() (db.CreditNote, error) {
+		first := must(t, func() (db.Invoice, error) { return w.Invoice(w.staff(), down.CreditNotes[1].InvoiceID) })
+		left := first.Total - down.CreditNotes[1].Total
+		price, err := left.Decimal(money.MXN)
+		if err != nil {
+			return db.CreditNote{}, err
+		}
+		l := line(price.String())
+		l.PriceIncludesTax = true
+		return w.IssueCreditNote(w.staff(), billing.CreditNoteInput{InvoiceID: first.ID, Lines: []billing.LineInput{l}, Reason: "Cortesía", RequestKey: w.key()})
+	})
+	_, err := change("50")
+	wrong(t, err, "price", "CREDIT_ABOVE_INVOICE")
 	w.balanced()
 }
 

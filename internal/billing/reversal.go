@@ -84,6 +84,17 @@ func (s *Service) takeBack(ctx context.Context, tx *db.Store, checkout db.Checko
 	if err != nil {
 		return "", err
 	}
+	verb := "payment.refund"
+	if event.Dispute {
+		verb = "payment.dispute"
+	}
+	unbooked := func() (string, error) {
+		return outcomeUnbooked, tx.Audit(ctx, db.AuditEntry{Client: payment.ClientID, Verb: verb + "_unbooked", Object: payment.ID.String(),
+			After: map[string]any{"amount": event.Amount, "currency": event.Currency, "reference": event.ReversalRef}})
+	}
+	if payment.VoidedAt != nil { // staff took it back already: the client's other credit is not what came back
+		return unbooked()
+	}
 	parts, err := tx.SettledBy(ctx, payment.ID)
 	if err != nil {
 		return "", err
@@ -114,13 +125,8 @@ func (s *Service) takeBack(ctx context.Context, tx *db.Store, checkout db.Checko
 	if !event.Dispute {
 		left -= min(credit, left)
 	}
-	verb := "payment.refund"
-	if event.Dispute {
-		verb = "payment.dispute"
-	}
 	if left = min(left, settled); event.Amount-left > credit {
-		return outcomeUnbooked, tx.Audit(ctx, db.AuditEntry{Client: payment.ClientID, Verb: verb + "_unbooked", Object: payment.ID.String(),
-			After: map[string]any{"amount": event.Amount, "currency": event.Currency, "reference": event.ReversalRef}})
+		return unbooked()
 	}
 	entries, changed := []db.LedgerEntry{}, []*db.Invoice{}
 	for _, part := range slices.Backward(parts) {

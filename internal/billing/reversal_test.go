@@ -324,3 +324,45 @@ func TestCheckoutCloses(t *testing.T) {
 	wrong(t, err, "", "READ_ONLY")
 	w.balanced()
 }
+
+// A payment that staff voided and the gateway gave back as well, in either order, costs the client nothing of its other
+// credit: the gateway's word waits for a person, and voiding is refused.
+func TestVoidedAndReturned(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		dispute bool
+	}{{"refund", false}, {"dispute", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.Gateway = &cashier{}
+			credit := func(n money.Minor) {
+				must(t, func() (db.Payment, error) {
+					return w.ReceivePayment(w.staff(), billing.ReceiveInput{ClientID: w.client.ID, Amount: n, Method: "transfer", ExcessToCredit: true, RequestKey: w.key()})
+				})
+			}
+			row, checkout := w.paid()
+			credit(50000)
+			payment := must(t, func() ([]db.Payment, error) { return w.Payments(w.staff(), row.ID) })[0]
+			must(t, func() (db.Payment, error) {
+				return w.VoidPayment(w.staff(), billing.VoidInput{PaymentID: payment.ID, Reason: "Contracargo"})
+			})
+			if err := w.tell(reversal("e-1", billing.EventReversed, "re_1", checkout, payment.Amount, c.dispute)); err != nil {
+				t.Fatal(err)
+			}
+			if w.credit() != 50000 || w.reload(row).Balance != row.Total || len(w.reviewed()) != 1 {
+				t.Errorf("voided first: credit %d, balance %d, %d to review", w.credit(), w.reload(row).Balance, len(w.reviewed()))
+			}
+			row, checkout = w.paid()
+			payment = must(t, func() ([]db.Payment, error) { return w.Payments(w.staff(), row.ID) })[0]
+			if err := w.tell(reversal("e-2", billing.EventReversed, "re_2", checkout, payment.Amount, c.dispute)); err != nil {
+				t.Fatal(err)
+			}
+			before, balance := w.credit(), w.reload(row).Balance
+			_, err := w.VoidPayment(w.staff(), billing.VoidInput{PaymentID: payment.ID, Reason: "Contracargo"})
+			if f, ok := fault.As(err); !ok || f.Code != "PAYMENT_RETURNED" || w.credit() != before || w.reload(row).Balance != balance {
+				t.Errorf("returned first: %v, credit %d -> %d", err, before, w.credit())
+			}
+			w.balanced()
+		})
+	}
+}

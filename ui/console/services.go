@@ -292,9 +292,9 @@ func (c *Console) changeService(w http.ResponseWriter, r *http.Request) error {
 	case made.Invoice != nil:
 		layout.Flash(w, r, "billing.flash.upgraded")
 		return layout.Redirect(w, r, invoicePath(made.Invoice.ID))
-	case made.CreditNote != nil:
+	case len(made.CreditNotes) > 0:
 		layout.Flash(w, r, "billing.flash.downgraded")
-		return layout.Redirect(w, r, invoicePath(made.CreditNote.InvoiceID))
+		return layout.Redirect(w, r, invoicePath(made.CreditNotes[0].InvoiceID))
 	}
 	layout.Flash(w, r, "console.flash.saved")
 	return layout.Redirect(w, r, servicePath(row.ID))
