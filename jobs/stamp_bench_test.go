@@ -119,6 +119,9 @@ func TestStampsPerSecond(t *testing.T) {
 	if stamped != count || made != count {
 		t.Errorf("%d documents stamped with %d stamps, want %d", stamped, made, count)
 	}
+	if !binding {
+		fiscaltest.VerifyStored(t, store, identity.CertificatePEM())
+	}
 	if binding && rate < 100 {
 		t.Errorf("%.0f a second", rate)
 	}

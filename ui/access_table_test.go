@@ -286,6 +286,7 @@ func stampedDocument(t *testing.T, w *world) id.CFDI {
 		RfcEmisor: "EKU9003173C9", Serie: "A", Folio: 1, RfcReceptor: profile.Rfc, NombreReceptor: profile.Nombre, Total: "1160.00", Moneda: "MXN", Fecha: now,
 		Sealed: sealed, UUID: result.Timbre.UUID, XML: result.XML, XMLSHA256: sum[:], StampedAt: &now}
 	must(w.store.AddCFDI(t.Context(), &row))
+	fiscaltest.VerifyStored(t, w.store, pac.Identity().CertificatePEM())
 	return row.ID
 }
 

@@ -89,11 +89,12 @@ func runDemo(ctx context.Context, c config, log *slog.Logger, args []string) err
 	if err != nil {
 		return err
 	}
-	if err := mainJob(ctx, c.BaseURL, stack.mailbox, invoice); err != nil {
+	err = mainJob(ctx, c.BaseURL, stack.mailbox, invoice)
+	if once || err != nil && ctx.Err() != nil {
 		return err
 	}
-	if once {
-		return nil
+	if err != nil { // settings that somebody changed in an earlier run may be why
+		fmt.Print("\nThis goes on all the same. The data of an earlier run may be why: without the folder " + c.DataDir + " the demo begins anew.\n")
 	}
 	fmt.Print("\nNow you: sign in to the client area and add a contact that gets \"Emails Facturas\"; press \"Enviar recordatorios ahora\"\n" +
 		"in the console; read the mail in the mailbox. README.md leads through it, pages and API, in ten minutes.\n")
