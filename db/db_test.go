@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +39,27 @@ func TestOpenHidesPassword(t *testing.T) {
 		if _, err := db.Open(t.Context(), dsn, 1); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// A server that is too old is named with its version, at an address of one's own as well as in the demo.
+func TestOpenOldServer(t *testing.T) {
+	t.Parallel()
+	address := dbtest.URL(t)
+	dbtest.Exec(t, address, "CREATE SCHEMA old", "CREATE FUNCTION old.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT '140012' $$")
+	at, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := at.Query()
+	query.Set("search_path", "old,pg_catalog")
+	at.RawQuery = query.Encode()
+	store, err := db.Open(t.Context(), at.String(), 1)
+	if err == nil {
+		_ = store.Close()
+	}
+	if err == nil || err.Error() != "PostgreSQL 15 or newer is needed, this is 14.12" {
+		t.Error(err)
 	}
 }
 

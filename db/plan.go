@@ -52,6 +52,9 @@ const (
 // others are noted. When it is set right, what was noted by a clock more than PlanSkew ahead of it, and not
 // attempted, is planned again as if it had not been; what was sent stays sent.
 //
+// What was kept back because an address returned mail, or was not confirmed, is planned again once that is over, if the
+// step is still the newest and not older than the catch-up days: who corrects a typing error gets the reminder.
+//
 // A run over all clients looks at what changed since the last one (see reminder_change in the
 // schema), or at all open invoices when a day or a sending window began since, or an hour passed.
 func (s *Store) Plan(ctx context.Context, in PlanInput) (PlanResult, error) {
@@ -296,13 +299,15 @@ WITH calendar AS MATERIALIZED (
 	WHERE NOT EXISTS ( -- neither the step itself nor the one of another policy, or a former one, that says the same
 		SELECT FROM delivery AS d JOIN reminder_step AS s ON s.id = d.step_id
 		WHERE d.invoice_id > ?4 AND d.invoice_id <= ?5 AND d.invoice_id = r.invoice_id AND d.contact_id IS NOT DISTINCT FROM r.contact_id AND s.anchor = r.anchor AND s.days = r.days
-			AND NOT (d.attempts = 0 AND d.status IN ('planned', 'skipped') AND d.created_at > ?7 OR d.attempts > 0 AND d.status = 'skipped' AND d.reason = 'missed'))
+			AND NOT (d.attempts = 0 AND d.status IN ('planned', 'skipped') AND d.created_at > ?7 OR d.attempts > 0 AND d.status = 'skipped' AND d.reason = 'missed'
+				OR r.reason = '' AND d.status = 'skipped' AND d.reason IN ('bounced', 'unverified')))
 	ORDER BY invoice_id, step_id, contact_id
-	-- what a clock that was ahead noted is put right
+	-- what a clock that was ahead noted is put right, and who can be reached by now gets what was kept back
 	ON CONFLICT ON CONSTRAINT delivery_once DO UPDATE SET status = EXCLUDED.status, reason = EXCLUDED.reason, due_at = EXCLUDED.due_at, send_at = EXCLUDED.send_at,
-		email = EXCLUDED.email, language = EXCLUDED.language, created_at = EXCLUDED.created_at, history = delivery.history || jsonb_build_object('at', now(), 'event', 'replanned')
+		email = EXCLUDED.email, language = EXCLUDED.language, created_at = EXCLUDED.created_at, history = delivery.history || jsonb_build_object('at', now(), 'event', CASE WHEN delivery.reason IN ('bounced', 'unverified') AND EXCLUDED.reason = '' THEN 'reachable' ELSE 'replanned' END)
 		WHERE delivery.attempts = 0 AND delivery.status IN ('planned', 'skipped') AND delivery.created_at > ?7
 			OR delivery.attempts > 0 AND delivery.status = 'skipped' AND delivery.reason = 'missed' AND EXCLUDED.reason <> 'missed'
+			OR delivery.status = 'skipped' AND delivery.reason IN ('bounced', 'unverified') AND EXCLUDED.reason = ''
 	RETURNING status
 )
 SELECT count(*) FILTER (WHERE status = 'planned') AS planned, count(*) FILTER (WHERE status = 'skipped') AS skipped FROM added`

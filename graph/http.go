@@ -85,13 +85,17 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	write(w, failed.status, failed.errors, nil)
 }
 
-// Refuse answers a request that was refused before it came here, such as one of a foreign origin: with an entry
-// of errors[] like any other, in the media type that the caller asked for. A fault without a kind is an internal
-// error.
+// Refuse answers a request that was refused before it came here, such as one of a foreign origin, or elsewhere, such as
+// a program's download: with an entry of errors[] like any other, in the media type that the caller asked for. A fault
+// without a kind is an internal error.
 func (e *Endpoint) Refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	ctx, req := e.withRequest(r.Context(), r.Header)
 	announce(w, r)
 	refused := refusal(ctx, f.Code, f.Args)
+	if len(f.Fields) > 0 {
+		refused = refusal(ctx, f.Fields[0].Code, f.Fields[0].Args)
+		refused.Extensions["field"] = splitPath(f.Fields[0].Path)
+	}
 	if f.Kind == "" {
 		refused.Extensions["request"] = req.id
 	} else {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2/server"
+
 	"github.com/nubedigitalmx/avisa/jobs"
 )
 
@@ -37,5 +39,29 @@ func TestRedisDialled(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A server that is too old is named with its version.
+func TestRedisVersion(t *testing.T) {
+	t.Parallel()
+	for version, refused := range map[string]bool{"5.0.14": true, "6.0.16": true, "6.2.0": false, "7.2.4": false, "8": false} {
+		old, err := server.NewServer("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(old.Close)
+		for command, answer := range map[string]string{"PING": "PONG", "INFO": "# Server\r\nredis_version:" + version + "\r\nredis_mode:standalone\r\n"} {
+			if err := old.Register(command, func(c *server.Peer, _ string, _ []string) { c.WriteBulk(answer) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client, err := jobs.Connect(t.Context(), "redis://"+old.Addr().String())
+		if err == nil {
+			_ = client.Close()
+		}
+		if (err != nil) != refused || refused && err.Error() != "redis 6.2 or newer (or Valkey) is needed, this is "+version {
+			t.Errorf("%s: %v", version, err)
+		}
 	}
 }

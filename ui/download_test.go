@@ -19,6 +19,7 @@ import (
 func TestDownloadsOfPrograms(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.both(Config{})
 	ctx := system(t.Context())
 	note, err := w.billing.IssueCreditNote(ctx, billing.CreditNoteInput{InvoiceID: w.alien.ID, Reason: "Devuelta", RequestKey: "n"})
 	if err != nil {
@@ -51,26 +52,27 @@ func TestDownloadsOfPrograms(t *testing.T) {
 		{"/descargas/facturas.csv", bills, 200, "text/csv", w.alien.Number + ","},
 		{"/descargas/facturas.csv?client=" + w.client.ID.String() + "&status=OPEN&issuedFrom=2000-01-01&minTotal=1160.00", bills, 200, "text/csv", w.invoice.Number + ","},
 		{"/descargas/facturas.csv", login, 200, "text/csv", w.invoice.Number + ","},
-		{"/descargas/facturas.csv?client=" + w.other.ID.String(), login, 404, "text/html", ""},
-		{"/descargas/facturas.csv", clients, 403, "text/html", ""},
+		{"/descargas/facturas.csv?client=" + w.other.ID.String(), login, 404, "application/json", `"code":"`},
+		{"/descargas/facturas.csv", clients, 403, "application/json", `"code":"`},
 		{"/descargas/facturas.csv", "", 401, "text/html", ""},
-		{"/descargas/facturas.csv?issuedFrom=ayer", bills, 422, "text/html", ""},
-		{"/descargas/facturas.csv?status=lost", bills, 422, "text/html", ""},
-		{"/descargas/facturas.csv?minTotal=x", bills, 422, "text/html", ""},
+		{"/descargas/facturas.csv", "Bearer no", 401, "application/json", `"code":"UNAUTHENTICATED"`},
+		{"/descargas/facturas.csv?issuedFrom=ayer", bills, 422, "application/json", `"field":["issuedFrom"]`},
+		{"/descargas/facturas.csv?status=lost", bills, 422, "application/json", `"code":"`},
+		{"/descargas/facturas.csv?minTotal=x", bills, 422, "application/json", `"code":"`},
 		{"/descargas/facturas.zip?id=" + w.invoice.ID.String(), bills, 200, "application/zip", w.invoice.Number + ".pdf"},
-		{"/descargas/facturas.zip?id=" + w.alien.ID.String(), login, 404, "text/html", ""},
-		{"/descargas/facturas.zip?id=x", login, 404, "text/html", ""},
-		{"/descargas/facturas.zip", clients, 403, "text/html", ""},
+		{"/descargas/facturas.zip?id=" + w.alien.ID.String(), login, 404, "application/json", `"code":"`},
+		{"/descargas/facturas.zip?id=x", login, 404, "application/json", `"code":"`},
+		{"/descargas/facturas.zip", clients, 403, "application/json", `"code":"`},
 		{CreditNotePath(note.ID), bills, 200, "application/pdf", "%PDF-"},
-		{CreditNotePath(note.ID), login, 404, "text/html", ""},
-		{CreditNotePath(note.ID), clients, 403, "text/html", ""},
+		{CreditNotePath(note.ID), login, 404, "application/json", `"code":"`},
+		{CreditNotePath(note.ID), clients, 403, "application/json", `"code":"`},
 		{mine + ".csv", login, 200, "text/csv", w.invoice.Number},
 		{mine + ".pdf?from=2000-01-01&to=2099-12-31", bills, 200, "application/pdf", "%PDF-"},
-		{mine + ".pdf?from=2099-01-01&to=2000-12-31", bills, 422, "text/html", ""},
-		{mine + ".csv", clients, 403, "text/html", ""},
-		{theirs + ".csv", login, 404, "text/html", ""},
-		{theirs + ".pdf", login, 404, "text/html", ""},
-		{mine + ".xml", bills, 404, "text/html", ""},
+		{mine + ".pdf?from=2099-01-01&to=2000-12-31", bills, 422, "application/json", `"code":"`},
+		{mine + ".csv", clients, 403, "application/json", `"code":"`},
+		{theirs + ".csv", login, 404, "application/json", `"code":"`},
+		{theirs + ".pdf", login, 404, "application/json", `"code":"`},
+		{mine + ".xml", bills, 404, "application/json", `"code":"`},
 		{"/consola/facturas.csv", bills, 401, "text/html", ""},
 		{"/clientes/" + w.client.ID.String() + "/facturas.csv", login, 401, "text/html", ""},
 	} {

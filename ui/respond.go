@@ -220,8 +220,8 @@ func (s *site) askToSignIn(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// errorPage answers with a small page, and a program at /graphql in GraphQL's way. For htmx the page replaces
-// the main part, wherever the answer was meant to go.
+// errorPage answers with a small page, and a program at /graphql or with a download in GraphQL's way. For htmx the page
+// replaces the main part, wherever the answer was meant to go.
 func (s *site) errorPage(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	if s.api(r) {
 		s.RefuseAPI(w, r, status, f)
@@ -236,7 +236,10 @@ func (s *site) errorPage(w http.ResponseWriter, r *http.Request, status int, f *
 }
 
 // api reports whether a program is answered that reads no pages.
-func (s *site) api(r *http.Request) bool { return s.RefuseAPI != nil && r.URL.Path == "/graphql" }
+func (s *site) api(r *http.Request) bool {
+	_, program := bearer(r)
+	return s.RefuseAPI != nil && (r.URL.Path == "/graphql" || program && strings.HasPrefix(r.URL.Path, "/descargas/"))
+}
 
 func (s *site) message(w http.ResponseWriter, r *http.Request, status int, title, text string) {
 	home := "/clientes"

@@ -37,7 +37,8 @@ type Config struct {
 	Outbox    func(ctx context.Context) (db.OutboxState, error)
 	Downloads func(ctx context.Context, invoice id.Invoice) ([]db.InvoiceDownload, error)
 	GraphQL   http.Handler // served at /graphql; nil: no API and no explorer
-	// RefuseAPI answers what is refused at /graphql before it gets to GraphQL, in its way; nil: with a page.
+	// RefuseAPI answers what is refused at /graphql before it gets to GraphQL, and what is refused of a program's downloads,
+	// in GraphQL's way; nil: with a page.
 	RefuseAPI      func(w http.ResponseWriter, r *http.Request, status int, f *fault.Error)
 	Mailbox        mailbox.Box      // shown at /buzon; nil: no such page
 	BaseURL        string           // how people reach this installation; cookies are Secure unless it is plain http

@@ -185,6 +185,16 @@ func TestReasonsAgree(t *testing.T) {
 		{name: "own address bounced while it waits", arrange: queued(func(s *site) { s.bounce(0, s.client.Email) }), days: -1, own: true, before: "wont_send bounced", act: func(s *site) { dbtest.Hurry(s, s.dsn); s.work() }, after: "skipped bounced"},
 		{name: "not verified", arrange: verify, days: -1, before: "wont_send unverified", after: "skipped unverified"},
 		{name: "not verified while it waits", arrange: planned(verify), days: -1, before: "wont_send unverified", after: "skipped unverified"},
+		{name: "confirmed in time", arrange: planned(func(s *site) {
+			verify(s)
+			s.work()
+			s.must(s.store.VerifyAddress(s.Context(), s.contact.ID, s.contact.Email, time.Now()))
+		}), days: -1, before: "would_send", after: "sent"},
+		{name: "the address is mended in time", arrange: planned(func(s *site) {
+			s.bounce(s.contact.ID, s.contact.Email)
+			s.work()
+			s.must(s.reminder.ClearBounce(s.system(), s.client.ID, s.contact.ID))
+		}), days: -1, before: "would_send", after: "sent"},
 		{name: "contact deleted", arrange: func(s *site) { s.must(s.store.DeleteContact(s.Context(), s.contact.ID)) }, days: -1, before: "", after: ""},
 		{name: "contact deleted while it waits", arrange: planned(func(s *site) { s.must(s.store.DeleteContact(s.Context(), s.contact.ID)) }), days: -1, before: "wont_send contact_deleted", after: "skipped contact_deleted"},
 		{name: "contact came later", arrange: func(s *site) { s.exec("UPDATE contact SET created_at = now() WHERE id = $1", s.contact.ID) }, days: -7, before: "wont_send before_contact_existed", after: "wont_send before_contact_existed"},

@@ -94,6 +94,38 @@ func TestHardBounceStopsMail(t *testing.T) {
 	o.want(o.ledger(o.invoice.ID), recipient+" bounced hard", recipient+" skipped bounced", recipient+" planned")
 }
 
+// What was kept back goes out, once, where the address is mended while the step is still the newest and not too late.
+func TestAddressMended(t *testing.T) {
+	for name, c := range map[string]struct {
+		mended string // when the planner runs after that; the default policy catches up for so many days
+		want   []string
+	}{
+		"the next day":      {"2026-03-20 10:00", []string{recipient + " sent"}},
+		"a newer step came": {"2026-03-21 10:00", []string{recipient + " skipped bounced", recipient + " planned"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOutside(t)
+			ids, now := o.take(), o.now
+			fail(o.world, o.store.MarkBounce(t.Context(), o.client.ID, 0, db.Bounce{BouncedEmail: recipient, BouncedAt: &now}))
+			o.send(ids)
+			o.run("2026-03-19 12:00", false)
+			o.want(o.ledger(o.invoice.ID), recipient+" skipped bounced") // as long as it is not
+			fail(o.world, o.rules.ClearBounce(o.system(), o.client.ID, 0))
+			o.run(c.mended, false)
+			if len(c.want) == 1 {
+				if row := o.row(); events(row) != "claimed skipped reachable" {
+					t.Fatal(events(row))
+				}
+				o.send(o.take())
+			}
+			for range 2 {
+				o.run(c.mended, true)
+				o.want(o.ledger(o.invoice.ID), c.want...)
+			}
+		})
+	}
+}
+
 // The last look also sees a bounce, and a report about somebody else's address changes nothing.
 func TestBounceWhileQueued(t *testing.T) {
 	o := newOutside(t)

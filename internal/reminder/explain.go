@@ -384,10 +384,6 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 	if e.due {
 		e.SendAt = f.calendar.sends(f.now, f.client.Timezone, policy)
 	}
-	if f.repeats(p, contactID, f.planned(e)) {
-		e.Reason, e.due = "already_reminded", false
-		return e
-	}
 	switch {
 	case !p.newest:
 		e.Reason = "superseded"
@@ -399,6 +395,9 @@ func (f facts) judge(policy db.ReminderPolicy, p placed, contactID id.Contact) P
 		if e.Reason = f.unusable(contactID); e.Reason == "" {
 			e.Status = WouldSend
 		}
+	}
+	if f.repeats(p, contactID, e) {
+		e.Status, e.Reason, e.due = WontSend, "already_reminded", false
 	}
 	return e
 }
@@ -413,10 +412,10 @@ func (f facts) planned(e PlanEntry) time.Time {
 
 // repeats reports whether the recipient was sent already, or the ledger says why not, the step of another
 // policy or a former one that is the same.
-func (f facts) repeats(p placed, contactID id.Contact, planned time.Time) bool {
+func (f facts) repeats(p placed, contactID id.Contact, e PlanEntry) bool {
 	return slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
 		step := f.old[d.StepID]
-		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days && !ahead(d, planned)
+		return d.ContactID == contactID && d.StepID != p.step.ID && step.Anchor == p.step.Anchor && step.Days == p.step.Days && !ahead(d, f.planned(e)) && !reached(d, e)
 	})
 }
 
@@ -430,8 +429,13 @@ func ahead(d db.Delivery, planned time.Time) bool {
 // replanned reports whether the planner puts the row of a step and recipient right, see db.Store.Plan.
 func (f facts) replanned(stepID id.Step, contactID id.Contact, e PlanEntry) bool {
 	return (e.due || e.Status == WouldSend) && slices.ContainsFunc(f.ledger, func(d db.Delivery) bool {
-		return d.StepID == stepID && d.ContactID == contactID && ahead(d, f.planned(e)) && (d.Attempts == 0 || e.Reason != "missed")
+		return d.StepID == stepID && d.ContactID == contactID && (ahead(d, f.planned(e)) && (d.Attempts == 0 || e.Reason != "missed") || reached(d, e))
 	})
+}
+
+// reached reports whether a row was kept back because of an address that mail may go to by now.
+func reached(d db.Delivery, e PlanEntry) bool {
+	return e.Status == WouldSend && d.Status == db.DeliverySkipped && (d.Reason == "bounced" || d.Reason == "unverified")
 }
 
 // recipient fills in whom an entry speaks of.
