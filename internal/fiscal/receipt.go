@@ -252,7 +252,7 @@ func (s *Service) composePago(ctx context.Context, tx *db.Store, row db.CFDI, d 
 	if err != nil {
 		return nil, err
 	}
-	pago := PagoRecibido{FormaDePagoP: formaPago("credit")}
+	pago, receivedOn := PagoRecibido{FormaDePagoP: formaPago("credit")}, date.Date("")
 	for _, part := range parts {
 		i := slices.IndexFunc(settled, func(t db.Settlement) bool { return t.InvoiceID == part.InvoiceID && t.PaymentID == part.PaymentID })
 		if i < 0 || settled[i].Applied != part.Amount {
@@ -262,7 +262,8 @@ func (s *Service) composePago(ctx context.Context, tx *db.Store, row db.CFDI, d 
 		if err != nil {
 			return nil, err
 		}
-		pago.FechaPago = s.noon(settled[i].ReceivedOn, d.LugarExpedicion)
+		receivedOn = settled[i].ReceivedOn // the same of all parts: they are of one payment
+		pago.FechaPago = s.noon(receivedOn, d.LugarExpedicion)
 		pago.Moneda, pago.Documentos = doc.Moneda, append(pago.Documentos, doc)
 		pago.Monto += doc.ImpPagado
 	}
@@ -272,7 +273,7 @@ func (s *Service) composePago(ctx context.Context, tx *db.Store, row db.CFDI, d 
 		}
 	}
 	if pago.Moneda != money.MXN {
-		rate, err := tx.RateOn(ctx, pago.Moneda, settled[0].ReceivedOn)
+		rate, err := tx.RateOn(ctx, pago.Moneda, receivedOn)
 		if err != nil && !fault.Is(err, fault.NotFound) {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package fiscal_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -205,4 +206,34 @@ func TestReceiptInDollars(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	o.verify(t, 2)
+}
+
+// A second payment in dollars has the rate of its own day.
+func TestSecondReceiptInDollars(t *testing.T) {
+	o := newOffice(t)
+	o.profile()
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnIssue))
+	rate := func(day date.Date, value string) {
+		_, err := o.billing.SetExchangeRate(system(t.Context()), billing.ExchangeRateInput{Currency: money.USD, Day: day, Rate: money.Must(value), Source: "DOF"})
+		o.must(err)
+	}
+	rate("2026-11-19", "18.4521")
+	invoice, err := o.billing.IssueInvoice(system(t.Context()), billing.IssueInput{ClientID: o.client.ID, DueDate: "2026-12-10", Currency: money.USD, Lines: []billing.LineInput{hosting("1000.00")}})
+	o.must(err)
+	o.work()
+	o.receive(50000, "p1", billing.Allocation{InvoiceID: invoice.ID, Amount: 50000})
+	o.work()
+	o.clock = o.clock.Add(12 * 24 * time.Hour)
+	rate("2026-12-01", "17.0000")
+	o.receive(66000, "p2", billing.Allocation{InvoiceID: invoice.ID, Amount: 66000})
+	o.work()
+	var got []string
+	for _, r := range o.stamped(invoice, db.CFDIPago) {
+		p := r.Pagos()
+		got = append(got, fmt.Sprintf("%s %s %s", p.Pago[0].FechaPago[:10], p.Pago[0].TipoCambioP, p.Totales.MontoTotalPagos))
+	}
+	if want := []string{"2026-11-20 18.4521 9226.05", "2026-12-02 17.00 11220.00"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	o.verify(t, 3)
 }

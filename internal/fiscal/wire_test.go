@@ -88,9 +88,13 @@ func (w *wire) serve(rw http.ResponseWriter, r *http.Request) {
 	case "no answer":
 		<-r.Context().Done()
 		return
-	case "502 after":
-		rw.WriteHeader(http.StatusBadGateway)
-		_, _ = io.WriteString(rw, "<html><h1>502 Bad Gateway</h1></html>")
+	case "408 after", "500 after", "502 after", "503 after", "504 after":
+		var status int
+		_, _ = fmt.Sscan(fails, &status)
+		http.Error(rw, "<html><h1>Gateway</h1></html>", status)
+		return
+	case "fault after":
+		_, _ = io.WriteString(rw, `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault><faultcode>s:Server</faultcode><faultstring>no</faultstring></s:Fault></s:Body></s:Envelope>`)
 		return
 	case "another answer":
 		_, _ = io.WriteString(rw, "<html>mantenimiento</html>")
@@ -151,7 +155,7 @@ func overFinkok(t *testing.T, o *office, late int) provider {
 
 // failures are what may happen to a call, and whether the PAC did what it was asked nevertheless.
 var failures = map[string]bool{"closed before": false, "401": false, "500": false, "503": false,
-	"closed after": true, "no answer": true, "502 after": true, "another answer": true, "half an answer": true, "killed before": false, "killed after": true}
+	"closed after": true, "no answer": true, "408 after": true, "500 after": true, "502 after": true, "503 after": true, "504 after": true, "fault after": true, "another answer": true, "half an answer": true, "killed before": false, "killed after": true}
 
 // TestStampOnceOverTheWire: whatever happens to the calls to a PAC, it stamps a document once, and that stamp is kept.
 func TestStampOnceOverTheWire(t *testing.T) {
@@ -214,6 +218,55 @@ func TestStampOnceOverTheWire(t *testing.T) {
 				o.must(err)
 				o.must(doc.VerifyTimbre(o.pac.Identity().Certificado))
 			})
+		}
+	}
+}
+
+// TestStampOnceMuchLater: an answer behind which a stamp was made keeps the bytes, also when they are too old for a stamp by
+// then, or are refused for something else: nothing is built anew before a person has looked.
+func TestStampOnceMuchLater(t *testing.T) {
+	for with, connect := range providers {
+		for fails, reached := range failures {
+			if !reached || strings.HasPrefix(fails, "killed") || testing.Short() && strings.Contains(with, ",") {
+				continue
+			}
+			for name, then := range map[string]func(o *office, pac fiscal.Stamper) fiscal.Stamper{
+				"too old":             func(_ *office, pac fiscal.Stamper) fiscal.Stamper { return pac },
+				"too old, so it says": func(o *office, _ fiscal.Stamper) fiscal.Stamper { return windowFirst{o.pac} },
+				"refused":             func(*office, fiscal.Stamper) fiscal.Stamper { return refusingWith("CFDI40145") },
+			} {
+				t.Run(with+"/"+fails+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					o := newOffice(t)
+					p := connect(t, o)
+					row := prepared[db.CFDIIngreso](o)
+					o.service.SAT, o.service.PAC, o.service.Timeout = o.pac, p.Stamper, 5*time.Second
+					if fails == "no answer" {
+						o.service.Timeout = 500 * time.Millisecond
+					}
+					p.wire.tell(p.stamping, fails)
+					_, err := o.attempt(row)
+					o.must(err)
+					p.wire.tell("", "")
+					o.service.PAC, o.service.Timeout = then(o, p.Stamper), 10*time.Second
+					o.clock = o.clock.Add(73 * time.Hour)
+					for range 2 {
+						_, err := o.attempt(row)
+						o.must(err)
+					}
+					if _, err := o.service.RetryStamps(system(t.Context()), ""); err != nil {
+						t.Fatal(err)
+					}
+					o.service.PAC = p.Stamper
+					o.clock = o.clock.Add(time.Hour)
+					_, err = o.attempt(row)
+					o.must(err)
+					got := o.read(row)
+					if stamped := got.Status == db.CFDIStamped; o.stamps() != 1 || got.Build != 1 || stamped != (name == "too old") || !stamped && got.Code != db.CodeStampUncertain {
+						t.Errorf("%s %s %s, %d stamps, build %d: %s", got.Status, got.Code, got.Message, o.stamps(), got.Build, events(got))
+					}
+				})
+			}
 		}
 	}
 }

@@ -152,7 +152,7 @@ func (c *Client) call(ctx context.Context, service, op string, fields ...[2]stri
 		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed"}
 	}
 	if f := envelope.Body.Fault; f != nil {
-		return nil, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "soap_fault", Message: c.http.Redact(f.FaultString)}
+		return nil, &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "soap_fault", Message: c.http.Redact(f.FaultString)}
 	}
 	return &envelope.Body, nil
 }
@@ -205,14 +205,14 @@ func (c *Client) first(ctx context.Context, sealed []byte, doc [2]string) (*fisc
 }
 
 // refusal turns incidents into an error. 300, 501 and 703 are about the account; 708 is the SAT
-// not answering.
+// not answering, which says nothing about the stamp.
 func (c *Client) refusal(r *stampResult) error {
 	if len(r.Incidencias) == 0 {
 		return &fiscal.PACError{Kind: fiscal.KindUnknown, Code: "answer_malformed", Message: c.http.Redact(r.CodEstatus + r.FaultString)}
 	}
 	i := r.Incidencias[0]
 	kind := kindOf(i.CodigoError)
-	if kind == fiscal.KindRejected && !refusals.MatchString(i.CodigoError) {
+	if kind == fiscal.KindUnavailable || kind == fiscal.KindRejected && !refusals.MatchString(i.CodigoError) {
 		kind = fiscal.KindUnknown
 	}
 	return &fiscal.PACError{Kind: kind, Code: i.CodigoError, Message: c.http.Redact(i.MensajeIncidencia), Detail: c.http.Redact(i.ExtraInfo)}

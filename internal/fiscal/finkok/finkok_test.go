@@ -120,7 +120,7 @@ func TestErrors(t *testing.T) {
 	s := newStub(t)
 	c := s.client(0)
 	sealed := fiscaltest.Sealed(t, "1")
-	for code, kind := range map[string]fiscal.ErrorKind{"300": fiscal.KindAuth, "703": fiscal.KindAuth, "708": fiscal.KindUnavailable, "301": fiscal.KindRejected,
+	for code, kind := range map[string]fiscal.ErrorKind{"300": fiscal.KindAuth, "703": fiscal.KindAuth, "708": fiscal.KindUnknown, "301": fiscal.KindRejected,
 		"401": fiscal.KindRejected, "705": fiscal.KindRejected, "CFDI40145": fiscal.KindRejected,
 		"999": fiscal.KindUnknown, "Error": fiscal.KindUnknown, "502": fiscal.KindUnknown} {
 		s.Incident = code
@@ -130,12 +130,12 @@ func TestErrors(t *testing.T) {
 	}
 	s.Fail = []int{500, 502, 503}
 	for range 3 {
-		if _, err := c.Stamp(ctx, sealed, ""); fiscal.KindOf(err) != fiscal.KindUnavailable {
+		if _, err := c.Stamp(ctx, sealed, ""); fiscal.KindOf(err) != fiscal.KindUnknown {
 			t.Error(err)
 		}
 	}
 	s.Fault = "Server raised fault: " + html.EscapeString(password)
-	if _, err := c.Stamp(ctx, sealed, ""); fiscal.KindOf(err) != fiscal.KindUnavailable || strings.Contains(err.Error(), password) {
+	if _, err := c.Stamp(ctx, sealed, ""); fiscal.KindOf(err) != fiscal.KindUnknown || strings.Contains(err.Error(), password) {
 		t.Error(err)
 	}
 	if _, err := c.Stamp(ctx, []byte(strings.Replace(string(sealed), "Hospedaje", "Hospedajo", 1)), ""); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindRejected, Code: "CFDI40102"}) {
@@ -206,7 +206,7 @@ func TestCredits(t *testing.T) {
 		t.Errorf("a stranger's account: %v", err)
 	}
 	s.Fail = []int{503}
-	if _, err := c.Credits(t.Context(), "EKU9003173C9"); fiscal.KindOf(err) != fiscal.KindUnavailable {
+	if _, err := c.Credits(t.Context(), "EKU9003173C9"); fiscal.KindOf(err) != fiscal.KindUnknown {
 		t.Errorf("503: %v", err)
 	}
 }

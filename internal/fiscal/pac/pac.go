@@ -159,13 +159,15 @@ func (c *Client) Redact(s string) string {
 	return s
 }
 
-// HTTPError is what an unexpected status means. A 5xx may come after the work was done, but a
-// repetition with the same bytes finds that out.
+// HTTPError is what an unexpected status means. A 408 or 5xx says nothing about what was done: whatever sits before the PAC
+// answers so too when the PAC was at work (RFC 9110, section 15.6).
 func (c *Client) HTTPError(r *Response) error {
 	e := &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: fmt.Sprintf("http_%d", r.Status), Message: c.Redact(http.StatusText(r.Status))}
-	switch r.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusPaymentRequired:
+	switch {
+	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden || r.Status == http.StatusPaymentRequired:
 		e.Kind = fiscal.KindAuth
+	case r.Status == http.StatusRequestTimeout || r.Status >= 500:
+		e.Kind = fiscal.KindUnknown
 	}
 	return e
 }

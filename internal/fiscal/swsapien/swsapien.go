@@ -116,8 +116,8 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	case r.Status == http.StatusOK && json.Unmarshal(r.Body, &a) == nil && a.Status == "success" && a.Data != nil && a.Data.Token != "":
 		c.token, c.expires = a.Data.Token, c.c.Now().Add(tokenLife)
 		return c.token, nil
-	case r.Status >= 500:
-		return "", c.services.HTTPError(r)
+	case r.Status >= 500: // no document was on its way: nothing is unknown
+		return "", &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: fmt.Sprintf("http_%d", r.Status), Message: http.StatusText(r.Status)}
 	}
 	return "", &fiscal.PACError{Kind: fiscal.KindAuth, Code: fmt.Sprintf("http_%d", r.Status), Message: "user or password refused"}
 }

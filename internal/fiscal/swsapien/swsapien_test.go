@@ -138,7 +138,7 @@ func TestServiceDown(t *testing.T) {
 	s.Fail = []int{500, 503, 502}
 	sealed := fiscaltest.Sealed(t, "1")
 	for range 3 {
-		if _, err := c.Stamp(ctx, sealed, "cfdi-1"); fiscal.KindOf(err) != fiscal.KindUnavailable {
+		if _, err := c.Stamp(ctx, sealed, "cfdi-1"); fiscal.KindOf(err) != fiscal.KindUnknown {
 			t.Fatal(err)
 		}
 	}
@@ -149,6 +149,11 @@ func TestServiceDown(t *testing.T) {
 	fresh := s.client(t, func(c *swsapien.Config) { c.Token = "token-del-panel" })
 	if _, err := fresh.Stamp(ctx, sealed, "cfdi-1"); fiscal.KindOf(err) != fiscal.KindUnavailable {
 		t.Errorf("no connection: %v", err)
+	}
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	defer down.Close()
+	if _, err := s.client(t, func(c *swsapien.Config) { c.URL = down.URL }).Stamp(ctx, sealed, "cfdi-1"); !errors.Is(err, &fiscal.PACError{Kind: fiscal.KindUnavailable, Code: "http_503"}) {
+		t.Errorf("no token, so nothing was sent: %v", err)
 	}
 }
 
