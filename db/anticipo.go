@@ -174,13 +174,13 @@ func (s *Store) PaymentsOnAccount(ctx context.Context, payment id.Payment, limit
 	return rows, translate(err)
 }
 
-// AnticiposTakenBack returns the stamped anticipos, at most limit, of payments that were taken back, and that pay no
-// invoice.
-func (s *Store) AnticiposTakenBack(ctx context.Context, limit int) ([]id.CFDI, error) {
+// AnticiposTakenBack returns the stamped anticipos, at most limit after an id, of payments that were taken back, and that
+// pay no invoice.
+func (s *Store) AnticiposTakenBack(ctx context.Context, after id.CFDI, limit int) ([]id.CFDI, error) {
 	var ids []id.CFDI
 	err := s.idb.NewRaw(`SELECT a.cfdi_id FROM anticipo AS a JOIN cfdi AS c ON c.id = a.cfdi_id JOIN payment AS p ON p.id = a.payment_id
-		WHERE c.status = 'stamped' AND c.cancel_state = '' AND p.voided_at IS NOT NULL AND NOT EXISTS (SELECT FROM anticipo_application WHERE anticipo_id = a.cfdi_id)
-		ORDER BY 1 LIMIT ?`, limit).Scan(ctx, &ids)
+		WHERE c.id > ? AND c.status = 'stamped' AND c.cancel_state = '' AND p.voided_at IS NOT NULL AND NOT EXISTS (SELECT FROM anticipo_application WHERE anticipo_id = a.cfdi_id)
+		ORDER BY 1 LIMIT ?`, after, limit).Scan(ctx, &ids)
 	return ids, translate(err)
 }
 

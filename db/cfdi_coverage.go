@@ -151,18 +151,28 @@ func (s *Store) PaidBy(ctx context.Context, invoices ...id.Invoice) ([]PaidPart,
 	return rows, translate(err)
 }
 
-// SalesForGlobal returns paid invoices, at most limit, that no fiscal document names: paid from one moment and before
-// another, issued since a moment, the earliest payment first. only limits them to some invoices, where it is given.
+// SalesFilter chooses sales for a global invoice: issued since a moment, paid from one moment and before another.
+type SalesFilter struct {
+	IssuedSince, PaidFrom, PaidBefore time.Time
+
+	Only   []id.Invoice // these alone; none: all
+	Except []id.Invoice
+}
+
+// SalesForGlobal returns paid invoices, at most limit, that no fiscal document names, the earliest payment first.
 // Invoices with withheld taxes are not among them: who withholds needs a document of its own.
-func (s *Store) SalesForGlobal(ctx context.Context, issuedSince, paidFrom, paidBefore time.Time, limit int, only ...id.Invoice) ([]Invoice, error) {
+func (s *Store) SalesForGlobal(ctx context.Context, f SalesFilter, limit int) ([]Invoice, error) {
 	rows := []Invoice{}
 	q := s.idb.NewSelect().Model(&rows).Where("status = ?", InvoicePaid).Where("paid > 0").Where("withheld = 0").
-		Where("paid_at >= ?", paidFrom).Where("paid_at < ?", paidBefore).Where("created_at >= ?", issuedSince).
+		Where("paid_at >= ?", f.PaidFrom).Where("paid_at < ?", f.PaidBefore).Where("created_at >= ?", f.IssuedSince).
 		Where("NOT EXISTS (SELECT FROM cfdi WHERE cfdi.invoice_id = invoice.id AND kind = 'ingreso')").
 		Where("NOT EXISTS (SELECT FROM cfdi_coverage AS part WHERE part.invoice_id = invoice.id AND part.kind = 'global' AND part.active)").
 		OrderExpr("paid_at, id").Limit(int64(limit))
-	if len(only) > 0 {
-		q = q.Where("id IN (?)", bun.List(only))
+	if len(f.Only) > 0 {
+		q = q.Where("id IN (?)", bun.List(f.Only))
+	}
+	if len(f.Except) > 0 {
+		q = q.Where("id NOT IN (?)", bun.List(f.Except))
 	}
 	return rows, translate(q.Scan(ctx))
 }
@@ -191,5 +201,40 @@ func (s *Store) PaymentsWithoutReceipt(ctx context.Context, after id.Invoice, li
 			THEN coalesce((SELECT sum(amount) FROM anticipo_application AS a WHERE a.invoice_id = i.invoice_id), 0) ELSE 0 END <> coalesce((SELECT sum(amount) FROM cfdi_coverage AS c
 			WHERE c.invoice_id = i.invoice_id AND c.kind = 'pago' AND c.active AND c.payment_id IS NOT DISTINCT FROM e.payment_id), 0)
 		ORDER BY 1 LIMIT ?`, after, limit).Scan(ctx, &ids)
+	return ids, translate(err)
+}
+
+// NewestCFDI returns when a document was last asked for; fault.NotFound without any.
+func (s *Store) NewestCFDI(ctx context.Context) (time.Time, error) {
+	var at time.Time
+	err := s.idb.NewSelect().Table("cfdi").Column("created_at").OrderExpr("id DESC").Limit(1).Scan(ctx, &at)
+	return at, translate(err)
+}
+
+// InvoicesWithoutCFDI returns invoices, at most limit after an id, issued since a moment and changed since another, of
+// clients with fiscal data, that have never had a document though the client's rule, or the company's, asks for one by
+// itself.
+func (s *Store) InvoicesWithoutCFDI(ctx context.Context, issuedSince, changedSince time.Time, when string, after id.Invoice, limit int) ([]id.Invoice, error) {
+	var ids []id.Invoice
+	err := s.idb.NewRaw(`SELECT i.id FROM invoice AS i LEFT JOIN fiscal_preference AS own ON own.client_id = i.client_id
+		WHERE i.id > ?0 AND i.created_at >= ?1 AND i.updated_at >= ?2 AND i.credited < i.total
+			AND (coalesce(own.cfdi_when, ?3) = 'on_issue' AND i.status IN ('issued', 'partly_paid', 'paid') OR coalesce(own.cfdi_when, ?3) = 'on_payment' AND i.status = 'paid')
+			AND EXISTS (SELECT FROM fiscal_profile AS p WHERE p.client_id = i.client_id AND p.deleted_at IS NULL)
+			AND NOT EXISTS (SELECT FROM cfdi AS c WHERE c.invoice_id = i.id AND c.kind = 'ingreso')
+			AND NOT EXISTS (SELECT FROM cfdi_coverage AS part WHERE part.invoice_id = i.id AND part.kind = 'global' AND part.active)
+		ORDER BY i.id LIMIT ?4`, after, issuedSince, changedSince, when, limit).Scan(ctx, &ids)
+	return ids, translate(err)
+}
+
+// CreditNotesWithoutCFDI returns invoices, at most limit after an id, whose document, or global invoice, is stamped and that
+// have a credit note that never had one.
+func (s *Store) CreditNotesWithoutCFDI(ctx context.Context, after id.Invoice, limit int) ([]id.Invoice, error) {
+	var ids []id.Invoice
+	err := s.idb.NewRaw(`SELECT DISTINCT n.invoice_id FROM credit_note AS n
+		WHERE n.invoice_id > ?0 AND NOT EXISTS (SELECT FROM cfdi AS c WHERE c.credit_note_id = n.id)
+			AND (EXISTS (SELECT FROM cfdi AS c WHERE c.invoice_id = n.invoice_id AND c.kind = 'ingreso' AND c.status = 'stamped')
+				OR EXISTS (SELECT FROM cfdi_coverage AS part JOIN cfdi AS c ON c.id = part.cfdi_id AND c.status = 'stamped'
+					WHERE part.invoice_id = n.invoice_id AND part.kind = 'global' AND part.active))
+		ORDER BY 1 LIMIT ?1`, after, limit).Scan(ctx, &ids)
 	return ids, translate(err)
 }

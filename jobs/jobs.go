@@ -109,6 +109,7 @@ func New(config Config) *Worker {
 		fiscal.StampJob{}.Kind():     handle(w.Fiscal.Stamp),
 		fiscal.MailJob{}.Kind():      handle(w.Fiscal.Mail),
 		fiscal.TakeBackJob{}.Kind():  handle(w.Fiscal.TakeBack),
+		fiscal.MissedJob{}.Kind():    handle(w.Fiscal.FollowMissed),
 		fiscal.CancelJob{}.Kind():    handle(w.Fiscal.SendCancellation),
 		fiscal.ExpiryJob{}.Kind():    handle(w.Fiscal.SendExpiry),
 		fiscal.ReceiptsJob{}.Kind():  handle(w.Fiscal.SendReceipts),

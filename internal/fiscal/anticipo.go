@@ -1,6 +1,7 @@
 package fiscal
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -312,16 +313,23 @@ func draftAplicacion(part db.AnticipoApplication, anticipo *Comprobante, d Draft
 	return BuildEgreso(d, anticipo, part.Amount, aplicacionDescripcion)
 }
 
-// takeBackAnticipos asks for the cancellation of anticipos whose payments were taken back.
-func (s *Service) takeBackAnticipos(ctx context.Context) error {
-	ids, err := s.Store.AnticiposTakenBack(ctx, 100)
-	if err != nil {
-		return err
-	}
-	for _, cfdi := range ids {
-		if err := s.TakeBack(ctx, TakeBackJob{CFDI: cfdi}); err != nil {
+// takeBackAnticipos asks for the cancellation of anticipos whose payments were taken back. What goes wrong with one is
+// logged, and returned at the end.
+func (s *Service) takeBackAnticipos(ctx context.Context) (failed error) {
+	for last := id.CFDI(0); ; {
+		ids, err := s.Store.AnticiposTakenBack(ctx, last, 100)
+		if err != nil || len(ids) == 0 {
+			return cmp.Or(err, failed)
+		}
+		for _, cfdi := range ids {
+			if err := s.TakeBack(ctx, TakeBackJob{CFDI: cfdi}); err != nil {
+				s.logger().Error("an anticipo whose payment was taken back could not be cancelled", "cfdi", cfdi.String(), "error", err)
+				failed = err
+			}
+			last = cfdi
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
-	return nil
 }

@@ -119,6 +119,11 @@ func (a *archiver) add(ctx context.Context, row db.CFDI) error {
 		name += "_" + row.UUID
 	}
 	a.used[name] = true
+	if _, err := original(row); err != nil { // the list says that it is missing; the others are as good as before
+		a.service.logger().Error("the archive goes without a document", "cfdi", row.ID.String(), "error", err)
+		a.entry(row, day, "")
+		return nil
+	}
 	if err := a.file(name+".xml", day, zip.Deflate, row.XML); err != nil {
 		return err
 	}
@@ -136,9 +141,14 @@ func (a *archiver) add(ctx context.Context, row db.CFDI) error {
 			return err
 		}
 	}
-	a.list = append(a.list, []string{day.Format("2006-01-02 15:04:05"), row.Kind, row.Serie, fmt.Sprint(row.Folio), row.UUID, row.RfcEmisor, row.RfcReceptor, sheet.Cell(row.NombreReceptor),
-		row.MetodoPago, row.Total, row.Moneda, row.Status, row.CancelSustitucion, name + ".xml"})
+	a.entry(row, day, name+".xml")
 	return nil
+}
+
+// entry lists a document with the name of its file.
+func (a *archiver) entry(row db.CFDI, day time.Time, file string) {
+	a.list = append(a.list, []string{day.Format("2006-01-02 15:04:05"), row.Kind, row.Serie, fmt.Sprint(row.Folio), row.UUID, row.RfcEmisor, row.RfcReceptor, sheet.Cell(row.NombreReceptor),
+		row.MetodoPago, row.Total, row.Moneda, row.Status, row.CancelSustitucion, file})
 }
 
 func (a *archiver) file(name string, at time.Time, method uint16, data []byte) error {

@@ -116,7 +116,10 @@ func (s *Service) noteCancel(ctx context.Context, claimed db.CFDI, result *Cance
 		if kind == KindRejected && (code != CodigoNoExiste || !s.fresh(row)) {
 			row.Status, row.CancelState = db.CFDIStamped, db.CancelRefused
 			s.log(&row, "cancel_refused", code, message, took)
-			return tx.SaveCFDI(ctx, &row)
+			if err := tx.SaveCFDI(ctx, &row); err != nil {
+				return err
+			}
+			return s.followAgain(ctx, tx, row)
 		}
 		s.log(&row, "cancel_"+string(kind), code, message, took)
 		if err := tx.SaveCFDI(ctx, &row); err != nil {

@@ -1,7 +1,10 @@
 package fiscal
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"strings"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -28,6 +31,14 @@ func AcuseName(c *Comprobante) string {
 	return strings.TrimSuffix(FileName(c, FormatXML), ".xml") + "_acuse.xml"
 }
 
+// original reads the stamped document of a record, which must be the one that was stamped: whoever gets it relies on that.
+func original(row db.CFDI) (*Document, error) {
+	if sum := sha256.Sum256(row.XML); !bytes.Equal(sum[:], row.XMLSHA256) {
+		return nil, fmt.Errorf("fiscal: the stored XML of %s is not the one that was stamped", row.ID)
+	}
+	return Parse(row.XML)
+}
+
 // Open returns a stamped document, byte for byte as it was stamped, its printed representation or the acuse of its
 // cancellation, byte for byte as the PAC gave it, and writes the download log. Permission invoices.
 func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, error) {
@@ -38,7 +49,7 @@ func (s *Service) Open(ctx context.Context, cfdi id.CFDI, format string) (File, 
 	if !row.Stamped() {
 		return File{}, fault.Missing()
 	}
-	doc, err := Parse(row.XML)
+	doc, err := original(row)
 	if err != nil {
 		return File{}, err
 	}

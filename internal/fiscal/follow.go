@@ -1,17 +1,22 @@
 package fiscal
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
 	"github.com/nubedigitalmx/avisa/internal/access"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/fault"
+	"github.com/nubedigitalmx/avisa/internal/id"
 )
 
 // Follow does a billing.ChangedJob: it asks for the documents that the invoice's present state calls for
 // (ingreso when paid or issued, egreso for each credit note, a receipt for each payment of a PPD one), where
-// issuer and client have their fiscal data complete. What is there already is not asked for again.
+// issuer and client have their fiscal data complete. What is there already is not asked for again. While the issuer has
+// no certificate that can be used nothing is asked for; see [Service.FollowMissed].
 func (s *Service) Follow(ctx context.Context, job billing.ChangedJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
@@ -92,5 +97,78 @@ func (s *Service) followInvoice(ctx context.Context, tx *db.Store, invoice db.In
 		return nil
 	}
 	_, err = s.add(ctx, tx, db.CFDI{Kind: db.CFDIIngreso, ClientID: invoice.ClientID, InvoiceID: invoice.ID, ProfileID: profile.ID, MetodoPago: metodo(invoice)})
+	return err
+}
+
+// MissedJob asks for what nothing was asked for while the issuer could issue nothing.
+type MissedJob struct {
+	At int64 `json:"at"` // when the issuer's data or certificate changed, in microseconds since 1970
+}
+
+// Kind names the job.
+func (MissedJob) Kind() string { return "fiscal:missed" }
+
+// Key makes one job of each change.
+func (j MissedJob) Key() string { return fmt.Sprintf("%s:%d", j.Kind(), j.At) }
+
+// missedMargin is how long before the newest document something may have changed that was not followed any more.
+const missedMargin = 24 * time.Hour
+
+// FollowMissed does a MissedJob: invoices and credit notes whose documents were due while the certificate was expired,
+// missing or another RFC's get them now. Those are the ones since about the newest document, because nothing was asked
+// for after it. Background work only.
+func (s *Service) FollowMissed(ctx context.Context, _ MissedJob) error {
+	if err := access.RequireSystem(ctx); err != nil {
+		return err
+	}
+	issuer, err := s.issuer(ctx, s.Store)
+	if err != nil || !issuer.Ready() {
+		return err // the job of what is still to come does it
+	}
+	since, err := s.Store.NewestCFDI(ctx)
+	if fault.Is(err, fault.NotFound) {
+		since, err = issuer.AutomaticSince, nil
+	}
+	if err != nil {
+		return err
+	}
+	if since = since.Add(-missedMargin); since.Before(issuer.AutomaticSince) {
+		since = issuer.AutomaticSince
+	}
+	missed := func(ctx context.Context, after id.Invoice, limit int) ([]id.Invoice, error) {
+		return s.Store.InvoicesWithoutCFDI(ctx, issuer.AutomaticSince, since, issuer.When, after, limit)
+	}
+	if err := s.followEach(ctx, missed); err != nil {
+		return err
+	}
+	return s.followEach(ctx, s.Store.CreditNotesWithoutCFDI)
+}
+
+// followEach follows the invoices that a list has, page by page. What goes wrong with one of them keeps none of the others:
+// it is logged, and returned at the end.
+func (s *Service) followEach(ctx context.Context, list func(context.Context, id.Invoice, int) ([]id.Invoice, error)) (failed error) {
+	for last := id.Invoice(0); ; {
+		ids, err := list(ctx, last, 500)
+		if err != nil || len(ids) == 0 {
+			return cmp.Or(err, failed)
+		}
+		for _, invoice := range ids {
+			if err := s.followed(ctx, invoice); err != nil {
+				failed = err
+			}
+			last = invoice
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// followed is [Service.Follow] of one invoice of many: what goes wrong is logged.
+func (s *Service) followed(ctx context.Context, invoice id.Invoice) error {
+	err := s.Follow(ctx, billing.ChangedJob{InvoiceID: invoice})
+	if err != nil {
+		s.logger().Error("the documents of an invoice could not be asked for", "invoice", invoice.String(), "error", err)
+	}
 	return err
 }

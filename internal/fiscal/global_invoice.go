@@ -1,6 +1,7 @@
 package fiscal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,16 +62,21 @@ func (s *Service) IssueGlobals(ctx context.Context) error {
 	if err != nil || !issuer.Ready() || issuer.Periodicidad == "" {
 		return err
 	}
+	var failed error
+	var waits []id.Invoice // sales that could not be looked at: no global invoice takes them
 	followed := map[id.Invoice]bool{}
 	for {
-		sales, err := s.sales(ctx, s.Store, issuer)
+		sales, err := s.sales(ctx, s.Store, issuer, db.SalesFilter{Except: waits})
 		if err != nil || len(sales) == 0 {
-			return err
+			return cmp.Or(err, failed)
 		}
 		fresh := slices.DeleteFunc(slices.Clone(sales), func(sale db.Invoice) bool { return followed[sale.ID] })
 		for _, sale := range fresh { // whatever kept an automatic document from being asked for may be over
-			if err := s.Follow(ctx, billing.Changed(sale)); err != nil {
-				return err
+			if err := s.followed(ctx, sale.ID); err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				failed, waits = err, append(waits, sale.ID)
 			}
 			followed[sale.ID] = true
 		}
@@ -84,12 +90,13 @@ func (s *Service) IssueGlobals(ctx context.Context) error {
 }
 
 // sales are the oldest period's paid sales that no document names, at most what one global invoice sums up.
-func (s *Service) sales(ctx context.Context, tx *db.Store, issuer Issuer, only ...id.Invoice) ([]db.Invoice, error) {
+func (s *Service) sales(ctx context.Context, tx *db.Store, issuer Issuer, f db.SalesFilter) ([]db.Invoice, error) {
 	// The SAT takes global invoices of this year and the five before (CFDI40136).
-	from := s.Now().AddDate(-5, 0, 0)
+	f.IssuedSince, f.PaidFrom = issuer.AutomaticSince, s.Now().AddDate(-5, 0, 0)
 	zone := ZonaHoraria(issuer.LugarExpedicion)
 	current, _ := period(issuer.Periodicidad, date.Of(s.Now(), zone))
-	rows, err := tx.SalesForGlobal(ctx, issuer.AutomaticSince, from, midnight(current, zone), maxGlobal, only...)
+	f.PaidBefore = midnight(current, zone)
+	rows, err := tx.SalesForGlobal(ctx, f, maxGlobal)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -115,7 +122,7 @@ func (s *Service) addGlobal(ctx context.Context, issuer Issuer, sales []db.Invoi
 		if _, err := tx.LockInvoices(ctx, ids); err != nil {
 			return err
 		}
-		rows, err := s.sales(ctx, tx, issuer, ids...)
+		rows, err := s.sales(ctx, tx, issuer, db.SalesFilter{Only: ids})
 		if err != nil || len(rows) == 0 {
 			return err
 		}

@@ -133,6 +133,9 @@ func (s *Service) SaveIssuer(ctx context.Context, in IssuerInput) (db.FiscalIssu
 		if err := tx.SaveFiscalIssuer(ctx, &row); err != nil {
 			return err
 		}
+		if err := tx.Enqueue(ctx, MissedJob{At: s.Now().UnixMicro()}); err != nil {
+			return err
+		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "fiscal.issuer", Object: row.Rfc, After: map[string]any{"rfc": row.Rfc, "nombre": row.Nombre,
 			"regimenFiscal": row.RegimenFiscal, "lugarExpedicion": row.LugarExpedicion, "when": row.When, "periodicidad": row.Periodicidad, "creditAlert": row.CreditAlert}})
 	})
@@ -217,6 +220,9 @@ func (s *Service) KeepCSD(ctx context.Context, csd *CSD) (db.CSD, error) {
 	}
 	return row, s.Store.InTx(ctx, func(tx *db.Store) error {
 		if err := tx.AddCSD(ctx, &row); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, MissedJob{At: s.Now().UnixMicro()}); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, db.AuditEntry{Verb: "fiscal.csd", Object: row.NoCertificado})

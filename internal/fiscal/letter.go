@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
@@ -52,11 +53,7 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI, e
 	if err != nil {
 		return err
 	}
-	if slices.Contains(client.Topics, mail.Invoice) {
-		if err := tx.Enqueue(ctx, job); err != nil {
-			return err
-		}
-	}
+	reached := !slices.Contains(client.Topics, mail.Invoice) // the client's own address
 	own, err := tx.ProfileContacts(ctx, row.ProfileID)
 	if err != nil {
 		return err
@@ -71,15 +68,21 @@ func (s *Service) enqueueMails(ctx context.Context, tx *db.Store, row db.CFDI, e
 			if !slices.Contains(contact.Topics, mail.Invoice) || len(chosen) > 0 && !slices.Contains(chosen, contact.ID) {
 				continue
 			}
+			reached = reached || strings.EqualFold(contact.Email, client.Email) // who has a contact of its own gets one mail
 			job.Contact = contact.ID
 			if err := tx.Enqueue(ctx, job); err != nil {
 				return err
 			}
 		}
 		if page.After = list.Next(); page.After == "" {
-			return nil
+			break
 		}
 	}
+	if reached {
+		return nil
+	}
+	job.Contact = 0
+	return tx.Enqueue(ctx, job)
 }
 
 // pdfDelay is when a PDF that could not be drawn is tried again.
@@ -165,7 +168,7 @@ func (s *Service) compoundLetter(ctx context.Context, row db.CFDI, job MailJob) 
 	if err != nil {
 		return letter, "", err
 	}
-	doc, err := Parse(row.XML)
+	doc, err := original(row)
 	if err != nil {
 		return letter, "", err
 	}

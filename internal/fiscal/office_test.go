@@ -285,6 +285,8 @@ func do(ctx context.Context, s *fiscal.Service, row db.OutboxRow) error {
 		return run(ctx, row, s.SendCancellation)
 	case fiscal.TakeBackJob{}.Kind():
 		return run(ctx, row, s.TakeBack)
+	case fiscal.MissedJob{}.Kind():
+		return run(ctx, row, s.FollowMissed)
 	case fiscal.ExpiryJob{}.Kind():
 		return run(ctx, row, s.SendExpiry)
 	case fiscal.ReceiptsJob{}.Kind():

@@ -55,7 +55,7 @@ func (s *Service) Pending(ctx context.Context) (Pending, error) {
 		return out, err
 	}
 	if issuer.Periodicidad != "" {
-		sales, err := s.Store.SalesForGlobal(ctx, issuer.AutomaticSince, s.Now().AddDate(-5, 0, 0), s.Now(), pendingRows)
+		sales, err := s.Store.SalesForGlobal(ctx, db.SalesFilter{IssuedSince: issuer.AutomaticSince, PaidFrom: s.Now().AddDate(-5, 0, 0), PaidBefore: s.Now()}, pendingRows)
 		if err != nil {
 			return out, err
 		}

@@ -43,6 +43,7 @@ func TestFiscalPermissions(t *testing.T) {
 		"stamp":     func(ctx context.Context) error { return o.service.Stamp(ctx, fiscal.StampJob{CFDI: row.ID}) },
 		"follow":    func(ctx context.Context) error { return o.service.Follow(ctx, billing.Changed(invoice)) },
 		"mail":      func(ctx context.Context) error { return o.service.Mail(ctx, fiscal.MailJob{CFDI: row.ID}) },
+		"missed":    func(ctx context.Context) error { return o.service.FollowMissed(ctx, fiscal.MissedJob{}) },
 		"take back": func(ctx context.Context) error { return o.service.TakeBack(ctx, fiscal.TakeBackJob{CFDI: row.ID}) },
 		"receipts":  func(ctx context.Context) error { return o.service.FollowReceipts(ctx) },
 		"globals":   func(ctx context.Context) error { return o.service.IssueGlobals(ctx) },
@@ -64,18 +65,18 @@ func TestFiscalPermissions(t *testing.T) {
 		},
 	}
 	const ok, conflict, invalid, no, missing, anonymous = "", fault.Conflict, fault.Invalid, fault.Forbidden, fault.NotFound, fault.Unauthenticated
-	staff := map[string]fault.Kind{"csd": invalid, "stamp": no, "follow": no, "mail": no, "take back": no, "receipts": no, "globals": no, "cancel": invalid, "check": no, "redo": conflict, "anticipo": conflict}
+	staff := map[string]fault.Kind{"csd": invalid, "stamp": no, "follow": no, "mail": no, "take back": no, "missed": no, "receipts": no, "globals": no, "cancel": invalid, "check": no, "redo": conflict, "anticipo": conflict}
 	for who, c := range map[string]struct {
 		actor access.Actor
 		want  map[string]fault.Kind // ok where nothing is said
 		other fault.Kind
 	}{
 		"staff":     {access.Actor{Kind: access.Staff, Role: access.Admin}, staff, ok},
-		"invoices":  {actor(o.client.ID, access.Invoices), map[string]fault.Kind{"issuer": no, "csd": no, "all": no, "stamp": no, "follow": no, "mail": no, "take back": no, "receipts": no, "globals": no, "cancel": no, "pending": no, "urgent": no, "sales in": no, "check": no, "redo": no, "anticipo": no}, ok},
+		"invoices":  {actor(o.client.ID, access.Invoices), map[string]fault.Kind{"issuer": no, "csd": no, "all": no, "stamp": no, "follow": no, "mail": no, "take back": no, "missed": no, "receipts": no, "globals": no, "cancel": no, "pending": no, "urgent": no, "sales in": no, "check": no, "redo": no, "anticipo": no}, ok},
 		"profile":   {actor(o.client.ID, access.Profile), map[string]fault.Kind{"profiles": ok, "save profile": ok}, no},
 		"contacts":  {actor(o.client.ID, access.Contacts), nil, no},
-		"stranger":  {actor(o.client.ID+1, access.Permissions()...), map[string]fault.Kind{"issuer": no, "csd": no, "all": no, "stamp": no, "follow": no, "mail": no, "take back": no, "receipts": no, "globals": no, "cancel": no, "pending": no, "urgent": no, "sales in": no, "check": no, "redo": no, "anticipo": no}, missing},
-		"anonymous": {access.Actor{Kind: access.Anonymous}, map[string]fault.Kind{"stamp": no, "follow": no, "mail": no, "take back": no, "receipts": no, "globals": no, "check": no}, anonymous},
+		"stranger":  {actor(o.client.ID+1, access.Permissions()...), map[string]fault.Kind{"issuer": no, "csd": no, "all": no, "stamp": no, "follow": no, "mail": no, "take back": no, "missed": no, "receipts": no, "globals": no, "cancel": no, "pending": no, "urgent": no, "sales in": no, "check": no, "redo": no, "anticipo": no}, missing},
+		"anonymous": {access.Actor{Kind: access.Anonymous}, map[string]fault.Kind{"stamp": no, "follow": no, "mail": no, "take back": no, "missed": no, "receipts": no, "globals": no, "check": no}, anonymous},
 	} {
 		for name, verb := range verbs {
 			want, said := c.want[name]

@@ -200,7 +200,8 @@ func (TakeBackJob) Kind() string { return "fiscal:take-back" }
 func (j TakeBackJob) Key() string { return fmt.Sprintf("%s:%s", j.Kind(), j.CFDI) }
 
 // TakeBack does a TakeBackJob: the receipt is cancelled with motive 02, because no document takes its place. What is
-// cancelled, or on its way to be, stays as it is. Background work only.
+// cancelled, or on its way to be, stays as it is, as does what the law lets nobody cancel any more (CFF article 29-A).
+// Background work only.
 func (s *Service) TakeBack(ctx context.Context, job TakeBackJob) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
@@ -210,6 +211,10 @@ func (s *Service) TakeBack(ctx context.Context, job TakeBackJob) error {
 		return err // it covers its invoices after all
 	}
 	_, err = s.CancelCFDI(ctx, CancelInput{CFDI: job.CFDI, Motivo: "02"})
+	if f, ok := fault.As(err); ok && f.Code == "FISCAL_CANCEL_LATE" { // trying again changes nothing: the accountant decides
+		s.logger().Warn("a document whose payment was taken back can no longer be cancelled", "cfdi", job.CFDI.String())
+		return nil
+	}
 	if f, ok := fault.As(err); ok && f.Code == "FISCAL_CANCEL_STATE" {
 		return nil
 	}
@@ -409,25 +414,11 @@ func parseFiles(ctx context.Context, tx *db.Store, ids []id.CFDI) (map[id.CFDI]*
 	return out, nil
 }
 
-// FollowReceipts looks for payments that no receipt covers, as happens when an invoice's own document was stamped late,
-// and asks for them. Background work only.
+// FollowReceipts looks for payments that no receipt covers, as happens when an invoice's own document was stamped late, and
+// for credit notes without a document of an invoice that has one, and asks for them. Background work only.
 func (s *Service) FollowReceipts(ctx context.Context) error {
 	if err := access.RequireSystem(ctx); err != nil {
 		return err
 	}
-	if err := s.takeBackAnticipos(ctx); err != nil {
-		return err
-	}
-	for last := id.Invoice(0); ; {
-		ids, err := s.Store.PaymentsWithoutReceipt(ctx, last, 500)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		for _, invoice := range ids {
-			if err := s.Follow(ctx, billing.ChangedJob{InvoiceID: invoice}); err != nil {
-				return err
-			}
-			last = invoice
-		}
-	}
+	return cmp.Or(s.takeBackAnticipos(ctx), s.followEach(ctx, s.Store.PaymentsWithoutReceipt), s.followEach(ctx, s.Store.CreditNotesWithoutCFDI))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nubedigitalmx/avisa/db"
+	"github.com/nubedigitalmx/avisa/db/dbtest"
 	"github.com/nubedigitalmx/avisa/internal/billing"
 	"github.com/nubedigitalmx/avisa/internal/date"
 	"github.com/nubedigitalmx/avisa/internal/fiscal"
@@ -236,4 +237,70 @@ func TestSecondReceiptInDollars(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	o.verify(t, 3)
+}
+
+// What goes wrong with one invoice, or with an anticipo that the law lets nobody cancel any more, keeps nobody else from its
+// documents.
+func TestOneFailureStopsNobodyElse(t *testing.T) {
+	o := newOffice(t)
+	o.profile()
+	fails := func(kind string, invoice db.Invoice) {
+		dbtest.Exec(t, o.address, "DROP TRIGGER IF EXISTS fails ON cfdi", "CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$",
+			fmt.Sprintf("CREATE TRIGGER fails BEFORE INSERT ON cfdi FOR EACH ROW WHEN (NEW.kind = '%s' AND NEW.invoice_id = %d) EXECUTE FUNCTION fails()", kind, invoice.ID))
+	}
+	late := o.anticipo(11600, "e")
+	o.clock = time.Date(2027, 4, 2, 18, 0, 0, 0, time.UTC)
+	_, err := o.billing.VoidPayment(system(t.Context()), billing.VoidInput{PaymentID: late.PaymentID, Reason: "Cheque devuelto"})
+	o.must(err)
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnIssue))
+	issue := func(client db.Client, amount string) db.Invoice {
+		row, err := o.billing.IssueInvoice(system(t.Context()), billing.IssueInput{ClientID: client.ID, DueDate: "2027-05-01", Lines: []billing.LineInput{hosting(amount)}})
+		o.must(err)
+		return row
+	}
+	a, b := issue(o.client, "1000.00"), issue(o.client, "100.00")
+	o.work()
+	o.must(o.service.FollowReceipts(system(t.Context())))
+	fails(db.CFDIPago, a)
+	for i, invoice := range []db.Invoice{a, b} {
+		_, err := o.billing.RecordPayment(system(t.Context()), billing.PaymentInput{InvoiceID: invoice.ID, Amount: 1000, Method: "transfer", RequestKey: fmt.Sprint("p", i)})
+		o.must(err)
+	}
+	dbtest.Exec(t, o.address, "DELETE FROM outbox") // the clock alone looks
+	if err := o.service.FollowReceipts(system(t.Context())); err == nil {
+		t.Error("nobody is told")
+	}
+	dbtest.Exec(t, o.address, "DROP TRIGGER fails ON cfdi")
+	o.work()
+	if n, m := len(o.stamped(a, db.CFDIPago)), len(o.stamped(b, db.CFDIPago)); n != 0 || m != 1 {
+		t.Errorf("%d and %d receipts", n, m)
+	}
+
+	// the same of sales that fall into global invoices: what could not be looked at is in none
+	o.globals("01", db.CFDIOnRequest)
+	stranger := o.newClient("Público", "publico@envio.example")
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnRequest))
+	own := issue(o.client, "300.00")
+	own = o.pay(own, own.Total, "own")
+	public := issue(stranger, "50.00")
+	o.pay(public, public.Total, "public")
+	o.work()
+	o.must(o.service.SetWhen(system(t.Context()), o.client.ID, db.CFDIOnPayment)) // its own document is due now
+	fails(db.CFDIIngreso, own)
+	o.clock = o.clock.AddDate(0, 0, 1)
+	if err := o.service.IssueGlobals(system(t.Context())); err == nil {
+		t.Error("nobody is told")
+	}
+	dbtest.Exec(t, o.address, "DROP TRIGGER fails ON cfdi")
+	o.work()
+	globals, err := o.store.GlobalsOf(t.Context(), own.ID, public.ID)
+	o.must(err)
+	if _, in := globals[own.ID]; in || globals[public.ID].Status != db.CFDIStamped {
+		t.Errorf("%+v", globals)
+	}
+	o.must(o.service.IssueGlobals(system(t.Context())))
+	o.work()
+	if n := len(o.stamped(own, db.CFDIIngreso)); n != 1 {
+		t.Errorf("%d documents of the sale that failed", n)
+	}
 }

@@ -224,7 +224,7 @@ func profileOf(ctx context.Context, tx *db.Store, client id.Client, profile id.F
 }
 
 func (s *Service) add(ctx context.Context, tx *db.Store, row db.CFDI) (db.CFDI, error) {
-	row.Status = db.CFDIDraft
+	row.Status, row.CreatedAt = db.CFDIDraft, s.Now()
 	if err := tx.AddCFDI(ctx, &row); err != nil {
 		return row, err
 	}

@@ -77,13 +77,29 @@ func (s *Service) observe(ctx context.Context, cfdi id.CFDI, status Status) (row
 		}
 		now := s.Now()
 		row.SATStatus = db.SATStatus{Estado: status.Estado, EsCancelable: status.EsCancelable, EstatusCancelacion: status.EstatusCancelacion, CheckedAt: &now}
+		before := row.Status
 		event := s.advance(&row, status)
-		if err := tx.SaveCFDI(ctx, &row); err != nil || event == "" {
+		if err := tx.SaveCFDI(ctx, &row); err != nil {
 			return err
+		}
+		if before != row.Status && row.Status == db.CFDIStamped {
+			return s.followAgain(ctx, tx, row)
+		}
+		if event == "" {
+			return nil
 		}
 		return s.enqueueMails(ctx, tx, row, event)
 	})
 	return row, err
+}
+
+// followAgain asks for what waited while a document's cancellation was open, when the document stays in force: credit
+// notes and receipts that name it.
+func (s *Service) followAgain(ctx context.Context, tx *db.Store, row db.CFDI) error {
+	if row.Kind != db.CFDIIngreso && row.Kind != db.CFDIGlobal {
+		return nil
+	}
+	return s.enqueueFollowing(ctx, tx, row)
 }
 
 // advance moves a record's cancellation to where the SAT says it is, and returns what is to be told.
